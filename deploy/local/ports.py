@@ -1,0 +1,66 @@
+"""Loopback ports: a free one, whether one is taken, and by whom."""
+
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from deploy.local.process import CannotStart
+
+HOST = "127.0.0.1"
+LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp
+
+
+class PortTaken(CannotStart):
+    """Somebody else listens there."""
+
+    def __init__(self, part: str, port: int, advice: str) -> None:
+        self.port = port
+        holder = holder_of(port)
+        by = f" by {holder}" if holder else ""
+        super().__init__(f"{part} cannot listen on {HOST}:{port}: the port is taken{by}. {advice}")
+
+
+def free_port() -> int:
+    """Return a port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def is_taken(port: int) -> bool:
+    """Say whether somebody listens on the port, as a server's own bind would find out."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+    return False
+
+
+def holder_of(port: int) -> str | None:
+    """Name the process that listens on the port, such as ``nats-server (pid 71)``, if we may see.
+
+    Source: Linux proc(5), /proc/net/tcp and /proc/[pid]/fd; elsewhere always None.
+    """
+    inodes = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
+    if not inodes:
+        return None
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if any(str(fd.readlink()) in inodes for fd in (process / "fd").iterdir()):
+                name = (process / "comm").read_text().strip()
+                return f"{name} (pid {process.name})"
+    return None
+
+
+def _listening_inodes(port: int) -> list[str]:
+    found = []
+    for table in ("tcp", "tcp6"):
+        with suppress(OSError):
+            for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                    found.append(fields[9])
+    return found
