@@ -1,0 +1,1 @@
+"""AutoSourcing: turns candidates into picks, as durable jobs within a token envelope."""

@@ -1,0 +1,1 @@
+"""What a job, a pick and a profile are; pure values and functions."""

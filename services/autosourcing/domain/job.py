@@ -1,0 +1,248 @@
+"""A job as a value: what was asked, how far it is, and how it ended."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+from services.autosourcing.domain.picks import Finding, Minimums, Pick
+
+
+class State(StrEnum):
+    """Where a job stands; the last five are final."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    CANCELLED = "CANCELLED"
+    BUDGET_STOPPED = "BUDGET_STOPPED"
+
+    @property
+    def final(self) -> bool:
+        """Whether the job has ended."""
+        return self not in (State.PENDING, State.RUNNING)
+
+
+class Cause(StrEnum):
+    """Why work on a step stopped before all of it was answered."""
+
+    TOKENS = "TOKENS"
+    RATE_LIMITED = "RATE_LIMITED"
+    KEY_REJECTED = "KEY_REJECTED"
+    UNAVAILABLE = "UNAVAILABLE"
+    DEADLINE = "DEADLINE"
+    FAULT = "FAULT"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """That work on a step stopped, and why; ``message`` is for people."""
+
+    cause: Cause
+    message: str = ""
+
+
+class StepKind(StrEnum):
+    """What a step asks discovery for."""
+
+    SEARCH = "SEARCH"
+    SCORING = "SCORING"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request of a job to discovery; number 0 is the search."""
+
+    number: int
+    kind: StepKind
+    asins: tuple[str, ...] = ()
+    answered: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search answered: candidates in its order, and why it stopped if it did."""
+
+    asins: tuple[str, ...] = ()
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a scoring request answered.
+
+    Attributes:
+        unanswered: ASINs that were not looked at.
+        unknown: ASINs whose call may have been charged but gave no answer.
+        absent: ASINs that Keepa does not know.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    unanswered: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job was asked to do; it never changes.
+
+    Attributes:
+        searches: Whether candidates come from a search.
+        products: The most products to analyse.
+        identifiers: The ASINs to analyse, distinct and cut; empty when it searches first.
+        given: Distinct ASINs that the caller gave.
+        recent: Those of them left out because a job analysed them lately.
+        estimated_tokens: The most that the first pass can cost; the envelope's size.
+        skip_recent: Whether products that any job analysed lately are left out.
+    """
+
+    products: int
+    estimated_tokens: int
+    searches: bool
+    identifiers: tuple[str, ...] = ()
+    given: int = 0
+    recent: int = 0
+    skip_recent: bool = True
+    minimums: Minimums = field(default_factory=Minimums)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a job ended: its final state, a sentence why, and what to do about it."""
+
+    state: State
+    reason: str
+    message: str
+    suggestion: str = ""
+
+    def __post_init__(self) -> None:
+        assert self.state.final
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The tokens that a job holds at budget.
+
+    Attributes:
+        name: Budget's name for it; empty while the job holds none.
+        closed: Whether budget has confirmed that nothing more is drawn on it.
+        spent_tokens: What the job's calls consumed, once closed.
+        unsettled_tokens: The bounds of its calls whose cost is not known yet.
+    """
+
+    name: str = ""
+    closed: bool = False
+    spent_tokens: int = 0
+    unsettled_tokens: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether tokens are held that must be given back."""
+        return bool(self.name) and not self.closed
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How far a job is, in products.
+
+    Attributes:
+        unique: Distinct products found or given.
+        recent: Those left out because a job analysed them lately.
+        analyzed: Those that were scored, or that Keepa does not know.
+        unanswered: Those asked for that were not looked at.
+        unknown: Those whose call's outcome is unknown.
+        picks: Those that became picks.
+    """
+
+    unique: int = 0
+    recent: int = 0
+    analyzed: int = 0
+    unanswered: int = 0
+    unknown: int = 0
+    picks: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of AutoSourcing; every change makes a new value (see ``course``)."""
+
+    id: UUID
+    plan: Plan
+    state: State
+    created_at: datetime
+    started_at: datetime | None = None
+    deadline_at: datetime | None = None
+    ended_at: datetime | None = None
+    ending: Ending | None = None
+    envelope: Envelope = field(default_factory=Envelope)
+    backlog: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    counts: Counts = field(default_factory=Counts)
+    finished: bool = False
+
+    def step(self, number: int) -> Step | None:
+        """The step of that number, or None when it was never asked."""
+        return next((step for step in self.steps if step.number == number), None)
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether the job runs and its time is up."""
+        return (
+            self.state is State.RUNNING and self.deadline_at is not None and now >= self.deadline_at
+        )
+
+    def duration(self, now: datetime) -> timedelta:
+        """How long it ran, or has run so far; nothing while it is pending."""
+        if self.started_at is None:
+            return timedelta(0)
+        return (self.ended_at or now) - self.started_at
+
+
+def step_id(job_id: UUID, number: int) -> UUID:
+    """The event id of a job's step: the same however often the step is asked."""
+    return uuid5(job_id, f"steps/{number}")
+
+
+def envelope_request_id(job_id: UUID, attempt: int) -> UUID:
+    """The request id under which budget is asked for a job's envelope."""
+    return uuid5(job_id, f"envelopes/{attempt}")
+
+
+@dataclass(frozen=True)
+class Started:
+    """The job holds its tokens and runs."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Discovery is asked to do a step."""
+
+    step: Step
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """The job's counts or state changed."""
+
+
+@dataclass(frozen=True)
+class PickFound:
+    """A product became a pick."""
+
+    pick: Pick
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The job ended before all its work was done."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The job ended and its tokens are accounted for."""
+
+
+Announcement = Started | Asked | Progressed | PickFound | Stopped | Finished

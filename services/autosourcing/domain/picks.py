@@ -1,0 +1,230 @@
+"""Which scored products become picks, how good each is, and in what order they are listed."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+
+class Recommendation(StrEnum):
+    """What scoring says about a product, from best to worst."""
+
+    STRONG_BUY = "STRONG_BUY"
+    BUY = "BUY"
+    CONSIDER = "CONSIDER"
+    SKIP = "SKIP"
+
+
+class Kind(StrEnum):
+    """Whether the price that the reseller would pay is known."""
+
+    PRICED = "PRICED"
+    TARGET = "TARGET"
+
+
+class Tier(StrEnum):
+    """How good a pick is, by its weakest number."""
+
+    HOT = "HOT"
+    TOP = "TOP"
+    WATCH = "WATCH"
+    OTHER = "OTHER"
+
+
+class Rating(StrEnum):
+    """How a pick is rated, by its weakest number; a target pick is not rated."""
+
+    EXCELLENT = "EXCELLENT"
+    GOOD = "GOOD"
+    FAIR = "FAIR"
+    PASS = "PASS"  # noqa: S105 - a verdict, not a secret
+    UNRATED = "UNRATED"
+
+
+class Action(StrEnum):
+    """What the reseller has decided about a pick."""
+
+    PENDING = "PENDING"
+    TO_BUY = "TO_BUY"
+    FAVORITE = "FAVORITE"
+    IGNORED = "IGNORED"
+    ANALYZING = "ANALYZING"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One product as scoring answered it.
+
+    Money is in whole cents of ``currency_code``; ratios and scores are percentages.
+
+    Attributes:
+        buy_price_known: Whether the buying price was entered or seen, not assumed.
+        max_buy_cents: The most that may be paid for it, at the strategy's target ROI.
+        snapshot_age_seconds: How old the Keepa data was.
+    """
+
+    asin: str
+    title: str
+    recommendation: Recommendation
+    buy_price_known: bool
+    currency_code: str
+    sell_price_cents: int
+    buy_price_cents: int
+    fee_cents: int
+    profit_cents: int
+    max_buy_cents: int
+    roi_percent: Decimal
+    velocity: Decimal
+    stability: Decimal
+    confidence: Decimal
+    sales_rank: int
+    buy_basis: str
+    flags: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Minimums:
+    """What a profile asks of a product whose buying price is known, in percent."""
+
+    roi_percent: Decimal = Decimal(0)
+    velocity: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A product worth the reseller's look, found by one job.
+
+    Attributes:
+        sort_score: Orders picks of one kind, best first.
+        reason: One sentence for people: why it was picked.
+    """
+
+    id: UUID
+    job_id: UUID
+    finding: Finding
+    kind: Kind
+    tier: Tier
+    rating: Rating
+    sort_score: Decimal
+    reason: str
+
+
+# ROI %, profit in cents, velocity, confidence. Source: requirements.md section 7.
+_TIERS = (
+    (Tier.HOT, 50, 1500, 80, 85),
+    (Tier.TOP, 35, 1000, 70, 75),
+    (Tier.WATCH, 25, 500, 60, 65),
+)
+# ROI %, velocity, stability, confidence. Source: requirements.md section 7.
+_RATINGS = (
+    (Rating.EXCELLENT, 35, 70, 70, 80),
+    (Rating.GOOD, 25, 50, 50, 60),
+    (Rating.FAIR, 15, 30, 30, 40),
+)
+
+
+def judge(job_id: UUID, finding: Finding, minimums: Minimums) -> Pick | None:
+    """The pick that a product makes, or None when it is not worth one.
+
+    A known buying price must also reach the profile's minimums. With an assumed one the
+    ROI is hypothetical and decides nothing: what counts is the price not to exceed.
+    """
+    if finding.recommendation is Recommendation.SKIP:
+        return None
+    if not finding.buy_price_known:
+        return _target(job_id, finding) if finding.max_buy_cents > 0 else None
+    if finding.roi_percent < minimums.roi_percent or finding.velocity < minimums.velocity:
+        return None
+    return Pick(
+        id=pick_id(job_id, finding.asin),
+        job_id=job_id,
+        finding=finding,
+        kind=Kind.PRICED,
+        tier=tier(finding),
+        rating=rating(finding),
+        sort_score=composite(finding),
+        reason=_priced_reason(finding),
+    )
+
+
+def pick_id(job_id: UUID, asin: str) -> UUID:
+    """The id of a job's pick of a product: the same however often it is found."""
+    return uuid5(job_id, f"picks/{asin}")
+
+
+def tier(finding: Finding) -> Tier:
+    """The first tier whose four minimums are all reached."""
+    for name, roi, profit_cents, velocity, confidence in _TIERS:
+        if (
+            finding.roi_percent >= roi
+            and finding.profit_cents >= profit_cents
+            and finding.velocity >= velocity
+            and finding.confidence >= confidence
+        ):
+            return name
+    return Tier.OTHER
+
+
+def rating(finding: Finding) -> Rating:
+    """The first rating whose four minimums are all reached."""
+    for name, roi, velocity, stability, confidence in _RATINGS:
+        if (
+            finding.roi_percent >= roi
+            and finding.velocity >= velocity
+            and finding.stability >= stability
+            and finding.confidence >= confidence
+        ):
+            return name
+    return Rating.PASS
+
+
+def composite(finding: Finding) -> Decimal:
+    """The sort key of a priced product, 0 to 100.
+
+    Source:
+        scoring.md c9: 0.6 x ROI, kept within 0 and 100, and 0.4 x velocity.
+    """
+    roi = min(max(finding.roi_percent, Decimal(0)), Decimal(100))
+    return Decimal("0.6") * roi + Decimal("0.4") * finding.velocity
+
+
+def listing_order(pick: Pick) -> tuple[int, Decimal, int, str]:
+    """Sorts picks as they are listed: priced before targets, best first, then by ASIN."""
+    return (
+        0 if pick.kind is Kind.PRICED else 1,
+        -pick.sort_score,
+        -pick.finding.profit_cents,
+        pick.finding.asin,
+    )
+
+
+def _target(job_id: UUID, finding: Finding) -> Pick:
+    return Pick(
+        id=pick_id(job_id, finding.asin),
+        job_id=job_id,
+        finding=finding,
+        kind=Kind.TARGET,
+        tier=Tier.OTHER,
+        rating=Rating.UNRATED,
+        sort_score=finding.velocity * finding.max_buy_cents / 100,
+        reason=(
+            f"Buy at or below {_money(finding.max_buy_cents, finding.currency_code)}; "
+            f"sells for about {_money(finding.sell_price_cents, finding.currency_code)}, "
+            f"velocity {finding.velocity:.0f}."
+        ),
+    )
+
+
+def _priced_reason(finding: Finding) -> str:
+    return (
+        f"{finding.recommendation.replace('_', ' ').capitalize()}: "
+        f"ROI {finding.roi_percent:.1f} %, "
+        f"profit {_money(finding.profit_cents, finding.currency_code)}, "
+        f"velocity {finding.velocity:.0f}, confidence {finding.confidence:.0f}."
+    )
+
+
+def _money(cents: int, currency_code: str) -> str:
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02d} {currency_code}"

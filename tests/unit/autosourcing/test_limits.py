@@ -1,0 +1,62 @@
+"""The safeguards: what a job may cost, and when it may start."""
+
+import pytest
+
+from services.autosourcing.domain import estimate
+from services.autosourcing.domain.batches import batch_size
+from services.autosourcing.domain.limits import Limits, gate
+
+LIMITS = Limits()
+
+
+def test_the_published_limits_are_the_defaults() -> None:
+    """A1."""
+    assert LIMITS.tokens_per_job == 200
+    assert LIMITS.job_timeout.total_seconds() == 120
+    assert LIMITS.products_per_search == 10
+    assert LIMITS.minimum_balance == 50
+
+
+@pytest.mark.parametrize(
+    ("products", "tokens"), [(1, 12), (10, 21), (100, 111), (101, 113), (188, 200), (189, 201)]
+)
+def test_a_search_costs_ten_and_one_for_each_started_hundred(products: int, tokens: int) -> None:
+    """G9: the most, not the expected: the gate must hold when nothing is cached."""
+    assert estimate.for_search(products).tokens == tokens
+
+
+def test_the_limit_itself_is_allowed_and_one_more_is_not() -> None:
+    """A1: MAX_TOKENS_PER_JOB is the most, not the first too many."""
+    assert not estimate.too_expensive(LIMITS, estimate.for_search(188))
+    assert estimate.too_expensive(LIMITS, estimate.for_search(189))
+
+
+def test_cached_products_cost_nothing() -> None:
+    """G3."""
+    assert estimate.for_identifiers(30, cached=12).tokens == 18
+    assert estimate.for_identifiers(30, cached=99).tokens == 0
+
+
+@pytest.mark.parametrize(("tokens", "opens_at"), [(1, 50), (40, 50), (41, 51), (200, 210)])
+def test_the_gate_is_the_minimum_balance_or_the_estimate_and_the_floor(
+    tokens: int, opens_at: int
+) -> None:
+    """T4."""
+    assert gate(LIMITS, tokens) == opens_at
+
+
+def test_a_free_job_needs_no_gate() -> None:
+    free = estimate.for_identifiers(5, cached=5)
+
+    assert estimate.required_tokens(LIMITS, free) == 0
+
+
+def test_a_deficit_is_what_is_missing_to_the_gate() -> None:
+    """T4: deficit = required - balance, at least 1 in a refusal."""
+    assert estimate.Outlook(balance=49, required=50, wait_seconds=60).deficit == 1
+    assert estimate.Outlook(balance=-31, required=50, wait_seconds=60).deficit == 81
+    assert estimate.Outlook(balance=50, required=50, wait_seconds=0).deficit == 0
+
+
+def test_batches_double_up_to_what_keepa_takes_at_once() -> None:
+    assert [batch_size(LIMITS, n) for n in range(1, 8)] == [5, 10, 20, 40, 80, 100, 100]
