@@ -84,7 +84,7 @@ def found(
     asins = distinct(answer.asins)
     skipped = set(recent) if job.plan.skip_recent else set()
     fresh = tuple(asin for asin in asins if asin not in skipped)
-    counts = Counts(unique=len(asins), recent=len(asins) - len(fresh))
+    counts = Counts(unique=len(asins), recent=len(asins) - len(fresh), tokens=answer.tokens)
     job = replace(_answered(job, 0), backlog=fresh[: job.plan.products], counts=counts)
     if answer.stop:
         return _end(Change(job), endings.stopped(answer.stop, limits.job_timeout), now)
@@ -107,6 +107,7 @@ def scored(job: Job, number: int, answer: Scored, limits: Limits, now: datetime)
         unanswered=job.counts.unanswered + len(answer.unanswered),
         unknown=job.counts.unknown + len(answer.unknown),
         picks=job.counts.picks + len(picks),
+        tokens=job.counts.tokens + answer.tokens,
     )
     announcements = tuple(PickFound(pick) for pick in picks)
     change = Change(replace(_answered(job, number), counts=counts), announcements, picks, analyzed)

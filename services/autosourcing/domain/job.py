@@ -67,6 +67,7 @@ class Found:
 
     asins: tuple[str, ...] = ()
     stop: Stop | None = None
+    tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Scored:
         unanswered: ASINs that were not looked at.
         unknown: ASINs whose call may have been charged but gave no answer.
         absent: ASINs that Keepa does not know.
+        tokens: What the answer cost, as far as discovery knows.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -84,6 +86,7 @@ class Scored:
     unknown: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     stop: Stop | None = None
+    tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,7 @@ class Counts:
         unanswered: Those asked for that were not looked at.
         unknown: Those whose call's outcome is unknown.
         picks: Those that became picks.
+        tokens: What the answers so far cost; budget has the last word at the end.
     """
 
     unique: int = 0
@@ -164,6 +168,7 @@ class Counts:
     unanswered: int = 0
     unknown: int = 0
     picks: int = 0
+    tokens: int = 0
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ class Finding:
     Attributes:
         buy_price_known: Whether the buying price was entered or seen, not assumed.
         max_buy_cents: The most that may be paid for it, at the strategy's target ROI.
-        snapshot_age_seconds: How old the Keepa data was.
+        sales_rank: The current one; 0 when unknown.
+        document: The whole score as discovery sent it, kept unread with the pick.
     """
 
     asin: str
@@ -70,7 +71,6 @@ class Finding:
     currency_code: str
     sell_price_cents: int
     buy_price_cents: int
-    fee_cents: int
     profit_cents: int
     max_buy_cents: int
     roi_percent: Decimal
@@ -80,7 +80,8 @@ class Finding:
     sales_rank: int
     buy_basis: str
     flags: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
+    summary: str = ""
+    document: bytes = b""
 
 
 @dataclass(frozen=True)

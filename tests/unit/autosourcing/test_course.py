@@ -44,7 +44,6 @@ def finding(asin: str) -> Finding:
         currency_code="USD",
         sell_price_cents=4000,
         buy_price_cents=1000,
-        fee_cents=1500,
         profit_cents=1500,
         max_buy_cents=1900,
         roi_percent=Decimal(150),

@@ -29,7 +29,6 @@ GOOD = Finding(
     currency_code="USD",
     sell_price_cents=6500,
     buy_price_cents=1400,
-    fee_cents=2500,
     profit_cents=2547,
     max_buy_cents=3000,
     roi_percent=Decimal("167.57"),
