@@ -1,0 +1,1 @@
+"""gRPC both ways: a server whose errors and deadlines are uniform, and channels that pass them."""

@@ -1,0 +1,69 @@
+"""Requests are decoded and held against their annotations before anybody looks at them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import protovalidate
+from google.protobuf import message
+
+from services.chassis.errors import FieldViolation, Kind, Refusal
+
+Decoder = Callable[[bytes], Any]
+
+
+def checked(decode: Decoder) -> Decoder:
+    """Build a decoder that raises a `Refusal` for bytes or fields that break the contract."""
+
+    def decode_checked(data: bytes) -> Any:
+        try:
+            request = decode(data)
+        except (message.DecodeError, ValueError) as error:
+            raise _malformed() from error
+        violations = protovalidate.collect_violations(request)
+        if violations:
+            raise _invalid([_violation(found) for found in violations])
+        return request
+
+    return decode_checked
+
+
+def checked_or_error(decode: Decoder) -> Decoder:
+    """Build a decoder that returns what went wrong instead, for calls that are not entered yet."""
+    inner = checked(decode)
+
+    def decode_or_error(data: bytes) -> Any:
+        try:
+            return inner(data)
+        except Exception as error:  # noqa: BLE001 - raised again once the call is entered
+            return error
+
+    return decode_or_error
+
+
+def _malformed() -> Refusal:
+    return Refusal(
+        Kind.INVALID_ARGUMENT,
+        "INVALID_FIELD",
+        "The request's bytes are not a message of the expected type.",
+        violations=[FieldViolation("", "must be a valid protobuf message of the request's type")],
+    )
+
+
+def _invalid(violations: list[FieldViolation]) -> Refusal:
+    first = violations[0]
+    rest = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+    told = f"{first.field}: {first.description}" if first.field else first.description
+    return Refusal(Kind.INVALID_ARGUMENT, "INVALID_FIELD", f"{told}{rest}", violations=violations)
+
+
+def _violation(found: protovalidate.Violation) -> FieldViolation:
+    proto = found.proto
+    elements = proto.field.elements if proto.field is not None else ()
+    path = ".".join(_step(element) for element in elements)
+    return FieldViolation(path, proto.message or f"breaks the rule {proto.rule_id}")
+
+
+def _step(element: Any) -> str:
+    subscript = element.subscript
+    key = getattr(subscript, "value", None)
+    return element.field_name if key is None else f"{element.field_name}[{key}]"

@@ -1,0 +1,182 @@
+"""PostgreSQL through SQLAlchemy Core: engines, transactions, each service's role, and LISTEN."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Self
+
+import asyncpg
+from sqlalchemy import URL, exc, make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from services.chassis import telemetry
+
+STATEMENT_TIMEOUT = "5s"
+LOCK_TIMEOUT = "2s"
+IDLE_TIMEOUT = "5s"
+
+# Classes of SQLSTATE that say "not now" rather than "not so": connection lost, resources
+# exhausted, operator at work, and the transaction conflicts that a repetition cures.
+_PASSING_CLASSES = ("08", "53", "57")
+_PASSING_STATES = ("40001", "40P01", "55P03")
+_log = telemetry.get_logger(__name__)
+
+
+def async_url(database_url: str) -> str:
+    """Name the asyncpg driver in ``database_url``, whatever driver it named before."""
+    return _text(make_url(database_url).set(drivername="postgresql+asyncpg"))
+
+
+def role_url(database_url: str, service: str) -> str:
+    """Derive a service's own URL from the migrator's: same server, own role, derived password.
+
+    Raises:
+        ValueError: The migrator's URL has no password to derive one from.
+    """
+    url = make_url(database_url)
+    if not url.password:
+        raise ValueError(
+            f"DATABASE_URL has no password to derive one from; set {service.upper()}_DATABASE_URL"
+        )
+    password = hmac.new(url.password.encode(), service.encode(), hashlib.sha256).hexdigest()
+    role = url.set(drivername="postgresql+asyncpg", username=service, password=password)
+    return _text(role)
+
+
+def create_engine(database_url: str, *, application: str, pool_size: int = 8) -> AsyncEngine:
+    """Build an engine whose every connection bounds its statements, its locks and its idleness.
+
+    Args:
+        database_url: The service's own URL.
+        application: Shown in ``pg_stat_activity``.
+        pool_size: All the connections there will ever be; a ninth waits 5 s, then fails.
+    """
+    return create_async_engine(
+        async_url(database_url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_recycle=1800,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": 15,
+            "server_settings": {
+                "application_name": application,
+                "statement_timeout": STATEMENT_TIMEOUT,
+                "lock_timeout": LOCK_TIMEOUT,
+                "idle_in_transaction_session_timeout": IDLE_TIMEOUT,
+            },
+        },
+    )
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Run a block in one transaction: committed at its end, rolled back when it raises.
+
+    Statement, lock and idle limits come with the connection, so they cost no round trip here.
+    """
+    async with engine.begin() as connection:
+        yield connection
+
+
+async def database_now(connection: AsyncConnection) -> datetime:
+    """Read the database's clock, which all replicas share; it moves within a transaction."""
+    now = await connection.scalar(text("select clock_timestamp()"))
+    assert isinstance(now, datetime)
+    return now
+
+
+def unavailable(error: BaseException) -> bool:
+    """Tell whether ``error`` means that the database cannot answer now, but may soon."""
+    if isinstance(error, exc.TimeoutError):
+        return True
+    if isinstance(error, exc.DBAPIError):
+        return error.connection_invalidated or _passes(error.orig)
+    return isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError) and _passes(error)
+
+
+def _passes(error: BaseException | None) -> bool:
+    state = str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+    if state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES:
+        return True
+    cause = error.__cause__ if error is not None else None
+    lost = OSError | TimeoutError | asyncpg.InterfaceError
+    return isinstance(error, lost) or isinstance(cause, lost)
+
+
+class Bell:
+    """Rings when somebody notifies its channel; a hint only, so every wait is bounded.
+
+    The connection is raw and outside any pool. Losing it costs hints until it is back, and a
+    fresh connection rings once, for what may have been missed.
+    """
+
+    def __init__(self, database_url: str, channel: str) -> None:
+        self._url = database_url
+        self._channel = channel
+        self._rung = asyncio.Event()
+        self._listener: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._listener = asyncio.create_task(self._listen(), name=f"listen {self._channel}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._listener is not None
+        self._listener.cancel()
+        await asyncio.gather(self._listener, return_exceptions=True)
+
+    def ring(self) -> None:
+        """Ring from inside this process, without the way through the database."""
+        self._rung.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Sleep until the bell rings, or for ``seconds`` at the most."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
+        except TimeoutError:
+            return
+        self._rung.clear()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._listen_once()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.debug("listening interrupted", channel=self._channel, error=str(error))
+            await asyncio.sleep(1)
+
+    async def _listen_once(self) -> None:
+        lost = asyncio.Event()
+        connection = await asyncpg.connect(plain_url(self._url), timeout=5)
+        try:
+            connection.add_termination_listener(lambda *_: lost.set())
+            await connection.add_listener(self._channel, lambda *_: self._rung.set())
+            self._rung.set()
+            await lost.wait()
+        finally:
+            connection.terminate()
+
+
+def plain_url(database_url: str) -> str:
+    """Turn an SQLAlchemy URL into the form that asyncpg itself takes."""
+    return _text(make_url(database_url).set(drivername="postgresql"))
+
+
+def engine_url(engine: AsyncEngine) -> str:
+    """Give the URL an engine was made with, password included: never log it."""
+    return _text(engine.url)
+
+
+def _text(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+def lock_number(name: str) -> int:
+    """Turn a name into the 64-bit number that advisory locks are kept under."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
