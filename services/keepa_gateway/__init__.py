@@ -1,0 +1,1 @@
+"""The gateway: the only part that talks to Keepa, and accounts for every call it makes."""

@@ -1,0 +1,109 @@
+"""Claims about reading Keepa's products, on the recorded real answers where they are at hand."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from services.keepa_gateway.domain.bodies import BrokenBody
+from services.keepa_gateway.domain.product import decode, statistics
+from services.keepa_gateway.domain.series import NAMES, TRIPLES, all_series, seconds, series
+
+SHARED = Path(os.environ.get("AV_SHARED", Path(__file__).parents[4] / "shared"))
+SAMPLES = sorted((SHARED / "keepa_samples").glob("*.json"))
+needs_samples = pytest.mark.skipif(not SAMPLES, reason="the recorded answers are not at hand")
+
+
+def recorded() -> Iterator[tuple[str, dict[str, object]]]:
+    for path in SAMPLES:
+        content = msgspec.json.decode(path.read_bytes())
+        if isinstance(content, list):
+            found = [item for item in content if isinstance(item, dict) and "csv" in item]
+        else:
+            found = content.get("products") or ([content] if "csv" in content else [])
+        yield from ((path.name, product) for product in found)
+
+
+@needs_samples
+def test_every_recorded_product_is_read_without_loss() -> None:
+    """34 series of 2025 and 36 of 2026, US and Japan, nulls and placeholders alike."""
+    names = []
+    for name, sent in recorded():
+        read = decode(msgspec.json.encode(sent))
+        names.append(name)
+
+        assert read.dropped == (), name
+        assert read.product.asin == sent["asin"]
+        assert_series(sent, all_series(read.product.csv))
+        assert len(read.product.offers or ()) == len(sent.get("offers") or ())
+        assert_statistics(sent)
+    assert len(names) >= 25
+
+
+def assert_series(sent: dict[str, object], read: list[object]) -> None:
+    flat = {NAMES[place]: values for place, values in enumerate(sent["csv"] or ()) if values}
+    assert [one.name for one in read] == list(flat)
+    for one in read:
+        step = 3 if NAMES.index(one.name) in TRIPLES else 2
+        values = flat[one.name]
+        assert list(one.times) == [seconds(minute) for minute in values[::step]]
+        assert list(one.values) == [max(value, -1) for value in values[1::step]]
+        if step == 3:
+            assert list(one.shippings) == [max(value, -1) for value in values[2::step]]
+
+
+def assert_statistics(sent: dict[str, object]) -> None:
+    stats = decode(msgspec.json.encode(sent)).product.stats
+    if stats is None:
+        return
+    current = {NAMES[place]: value for place, value in enumerate(sent["stats"]["current"])}
+    rows = statistics(stats)
+    assert {row.name: row.current for row in rows if row.current is not None} == {
+        name: value for name, value in current.items() if value >= 0
+    }
+
+
+@needs_samples
+def test_a_placeholder_is_no_product() -> None:
+    """Keepa sends a whole object of nulls for an ASIN it does not know, and charges for it."""
+    known = {name: decode(msgspec.json.encode(sent)).product.known for name, sent in recorded()}
+
+    assert not known["product_us_invalid_asin_response.json"]
+    assert not known["product_us_placeholder_1492056200_object.json"]
+    assert known["product_us_B07FZ8S74R_productType1_object.json"]
+
+
+def test_a_field_whose_type_changed_is_lost_alone() -> None:
+    """keepa#93: other parsers broke when Keepa changed one field."""
+    raw = b'{"asin":"B000000001","title":["x"],"monthlySold":"many","brand":"Puffin","new":{}}'
+
+    read = decode(raw)
+
+    assert read.product.brand == "Puffin"
+    assert read.product.title is None
+    assert sorted(read.dropped) == ["monthlySold", "title"]
+
+
+@pytest.mark.parametrize("raw", [b"{}", b"[]", b'{"asin":1}', b"{", b"null"])
+def test_what_has_no_asin_is_no_product(raw: bytes) -> None:
+    with pytest.raises(BrokenBody):
+        decode(raw)
+
+
+def test_keepa_minutes_become_utc_seconds() -> None:
+    """7775880 is 2025-10-13T22:00Z."""
+    assert seconds(7775880) == 1760392800
+
+
+def test_series_with_shipping_are_triples() -> None:
+    read = series(18, [7775880, 1999, 399, 7775890, -1, -1])
+
+    assert read.name == "BUY_BOX_SHIPPING"
+    assert list(read.values) == [1999, -1]
+    assert list(read.shippings) == [399, -1]
+
+
+def test_a_series_keepa_added_is_named_by_its_place() -> None:
+    assert [one.name for one in all_series([None] * 36 + [[1, 2]])] == ["SERIES_36"]
