@@ -44,6 +44,7 @@ class Nats:
         data_dir: Path | None = None,
         port: int = 0,
         *,
+        monitor_port: int = 0,
         durable: bool = True,
         log: Path | None = None,
     ) -> Self:
@@ -52,6 +53,7 @@ class Nats:
         Args:
             data_dir: Its folder, made when missing; None for one that `stop` removes.
             port: On 127.0.0.1; 0 chooses a free one.
+            monitor_port: The same, for HTTP.
             durable: False lets the disk lag behind the acknowledgements; only for tests.
             log: Where its output goes; ``nats.log`` in the folder when None.
 
@@ -61,10 +63,9 @@ class Nats:
         folder = (data_dir or process.temporary_folder("nats")).absolute()
         temporary = None if data_dir else folder
         folder.mkdir(parents=True, exist_ok=True)
+        config = _Configuration(folder, log or folder / "nats.log", durable=durable)
         try:
-            child, chosen, monitor = _start(
-                folder, port, log or folder / "nats.log", durable=durable
-            )
+            child, chosen, monitor = _start(config, port, monitor_port)
         except BaseException:
             if temporary:
                 process.remove_folder(temporary)
@@ -94,53 +95,72 @@ class Nats:
         self.stop()
 
 
-def _start(folder: Path, port: int, log: Path, *, durable: bool) -> tuple[Child, int, int]:
+class _Configuration:
+    """What does not change between tries."""
+
+    def __init__(self, folder: Path, log: Path, *, durable: bool) -> None:
+        self.log = log.absolute()
+        self._folder = folder
+        self._durable = durable
+
+    def write(self, port: int, monitor_port: int) -> Path:
+        """Write the server's configuration; JSON is a subset of its format."""
+        jetstream: dict[str, str | int] = {
+            "store_dir": str(self._folder),
+            "max_memory_store": 64 * MEGABYTE,
+            "max_file_store": 2048 * MEGABYTE,
+        }
+        if self._durable:
+            jetstream["sync_interval"] = "always"
+        config = {
+            "listen": f"{ports.HOST}:{port}",
+            "http": f"{ports.HOST}:{monitor_port}",
+            "max_payload": MEGABYTE,
+            "jetstream": jetstream,
+        }
+        path = self._folder / "nats.conf"
+        path.write_text(json.dumps(config, indent=2) + "\n")
+        return path
+
+
+def _start(config: _Configuration, port: int, monitor_port: int) -> tuple[Child, int, int]:
     """Start the server, on other ports when chosen free ones were snatched away."""
     for _ in range(PORT_TRIES):
-        chosen, monitor = port or ports.free_port(), ports.free_port()
+        chosen, monitor = port or ports.free_port(), monitor_port or ports.free_port()
         if ports.is_taken(chosen):
             raise ports.PortTaken("NATS", chosen, ADVICE)
-        child = _launch(_configure(folder, chosen, monitor, durable=durable), log, monitor)
+        child = _launch(config.write(chosen, monitor), config.log, monitor)
         if child is not None:
             return child, chosen, monitor
     raise CannotStart(f"NATS found no free port in {PORT_TRIES} tries.")
 
 
-def _configure(folder: Path, port: int, monitor_port: int, *, durable: bool) -> Path:
-    """Write the server's configuration; JSON is a subset of its format."""
-    jetstream: dict[str, str | int] = {
-        "store_dir": str(folder),
-        "max_memory_store": 64 * MEGABYTE,
-        "max_file_store": 2048 * MEGABYTE,
-    }
-    if durable:
-        jetstream["sync_interval"] = "always"
-    config = {
-        "listen": f"{ports.HOST}:{port}",
-        "http": f"{ports.HOST}:{monitor_port}",
-        "max_payload": MEGABYTE,
-        "jetstream": jetstream,
-    }
-    path = folder / "nats.conf"
-    path.write_text(json.dumps(config, indent=2) + "\n")
-    return path
-
-
 def _launch(config: Path, log: Path, monitor_port: int) -> Child | None:
     """Return a healthy server, or None when a port was snatched away meanwhile."""
+    said_before = log.stat().st_size if log.exists() else 0
     command: list[str | Path] = [_binary(), "--config", config]
-    child = process.spawn("NATS", command, env={"PATH": "/usr/bin:/bin"}, log=log.absolute())
-    give_up_at = time.monotonic() + START_SECONDS
-    while time.monotonic() < give_up_at:
-        if not child.running:
-            if "address already in use" in log.read_text(errors="replace")[-2048:]:
-                return None
-            raise CannotStart(f"NATS ended at once: {process.last_line(log)}")
-        if _is_healthy(monitor_port):
+    child = process.spawn("NATS", command, env={"PATH": "/usr/bin:/bin"}, log=log)
+    try:
+        if _became_healthy(child, monitor_port):
             return child
+    except BaseException:
+        child.stop()
+        raise
+    if child.running:
+        child.stop()
+        raise CannotStart(f"NATS was not ready after {START_SECONDS:.0f} s; see {log}.")
+    if "address already in use" in log.read_text(errors="replace")[said_before:]:
+        return None
+    raise CannotStart(f"NATS ended at once: {process.last_line(log)}")
+
+
+def _became_healthy(child: Child, monitor_port: int) -> bool:
+    give_up_at = time.monotonic() + START_SECONDS
+    while child.running and time.monotonic() < give_up_at:
+        if _is_healthy(monitor_port):
+            return True
         time.sleep(POLL_SECONDS)
-    child.stop()
-    raise CannotStart(f"NATS was not ready after {START_SECONDS:.0f} s; see {log}.")
+    return False
 
 
 def _is_healthy(monitor_port: int) -> bool:

@@ -17,6 +17,7 @@ from typing import IO
 HERE = Path(__file__).parent
 PYTHON = (sys.executable, "-I", "-S")
 GUARDIAN_EXIT_SECONDS = 8.0
+KILLED_SECONDS = 5.0
 
 
 class CannotStart(Exception):  # noqa: N818  reads as a sentence where it is raised
@@ -37,6 +38,14 @@ class Guardian:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
+        self._held: tuple[int, ...] = ()
+
+    def hold(self, descriptor: int) -> None:
+        """Have the guardian keep a file open, and so locked, until it has ended everything.
+
+        One that runs already does not get the file; its lock then ends together with us.
+        """
+        self._held = (*self._held, descriptor)
 
     def tell(self, line: str) -> None:
         """Pass on one fact; starts the guardian with the first one.
@@ -58,14 +67,14 @@ class Guardian:
         """Its process id, once there was something to guard."""
         return None if self._process is None else self._process.pid
 
-    @staticmethod
-    def _start() -> subprocess.Popen[str]:
+    def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [*PYTHON, str(HERE / "guardian.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the supervisor alone.
+            pass_fds=self._held,
             text=True,
         )
 
@@ -114,7 +123,7 @@ class Child:
         """End it now, without asking."""
         if self.running:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(KILLED_SECONDS)
             guardian.tell(f"forget {self.pid}")
 
     def stop(self, grace_seconds: float = 10.0) -> None:
