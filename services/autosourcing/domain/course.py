@@ -7,8 +7,10 @@ that has ended but the closing of its envelope.
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from services.autosourcing.domain import endings
+from services.autosourcing.domain.answers import Reading, read
 from services.autosourcing.domain.batches import batch_size, distinct
 from services.autosourcing.domain.job import (
     Announcement,
@@ -27,9 +29,10 @@ from services.autosourcing.domain.job import (
     Step,
     StepKind,
     Stopped,
+    step_id,
 )
 from services.autosourcing.domain.limits import Limits
-from services.autosourcing.domain.picks import Pick, judge, listing_order
+from services.autosourcing.domain.picks import Analysis, Outcome, Pick
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,13 @@ class Change:
     Attributes:
         announcements: What to tell, in order; none when the fact changed nothing.
         picks: Picks to save, best first.
-        analyzed: ASINs that count as analysed from now on.
+        products: What became of products, to save.
     """
 
     job: Job
     announcements: tuple[Announcement, ...] = ()
     picks: tuple[Pick, ...] = ()
-    analyzed: tuple[str, ...] = ()
+    products: tuple[Analysis, ...] = ()
 
 
 def start(job: Job, limits: Limits, now: datetime, *, envelope: str = "") -> Change:
@@ -55,6 +58,7 @@ def start(job: Job, limits: Limits, now: datetime, *, envelope: str = "") -> Cha
     """
     if job.state is not State.PENDING:
         return Change(job)
+    plan = job.plan
     running = replace(
         job,
         state=State.RUNNING,
@@ -62,58 +66,63 @@ def start(job: Job, limits: Limits, now: datetime, *, envelope: str = "") -> Cha
         deadline_at=now + limits.job_timeout,
         envelope=Envelope(name=envelope),
     )
-    if job.plan.searches:
+    if plan.searches:
         step = Step(0, StepKind.SEARCH)
-        running = replace(running, steps=(step,))
-        return Change(running, (Started(), Asked(step)))
-    plan = job.plan
-    counts = Counts(unique=plan.given, recent=plan.recent)
-    running = replace(running, backlog=plan.identifiers, counts=counts)
-    return _after(Change(running, (Started(),)), limits, now)
+        return Change(replace(running, steps=(step,)), (Started(), Asked(step)))
+    counts = Counts(plan.given, plan.distinct, plan.recent, len(plan.asins))
+    running = replace(running, backlog=plan.asins, counts=counts)
+    return _go_on(Change(running, (Started(),)), limits, now)
 
 
 def found(
-    job: Job, answer: Found, limits: Limits, now: datetime, *, recent: Collection[str] = ()
+    job: Job,
+    step: UUID,
+    answer: Found,
+    limits: Limits,
+    now: datetime,
+    *,
+    recent: Collection[str] = (),
 ) -> Change:
     """Take the answer of the search; ``recent`` are ASINs that a job analysed lately."""
-    if not _awaits(job, 0):
+    if not _awaits(job, step):
         return Change(job)
     if job.overdue(now):
         return pass_deadline(job, limits, now)
 
     asins = distinct(answer.asins)
-    skipped = set(recent) if job.plan.skip_recent else set()
+    skipped = set() if job.plan.spec.include_recent else set(recent)
     fresh = tuple(asin for asin in asins if asin not in skipped)
-    counts = Counts(unique=len(asins), recent=len(asins) - len(fresh), tokens=answer.tokens)
-    job = replace(_answered(job, 0), backlog=fresh[: job.plan.products], counts=counts)
+    planned = fresh[: job.plan.spec.products]
+    counts = Counts(
+        found=len(answer.asins),
+        distinct=len(asins),
+        recent=len(asins) - len(fresh),
+        planned=len(planned),
+        tokens=answer.tokens,
+    )
+    change = Change(replace(_answered(job), backlog=planned, counts=counts))
     if answer.stop:
-        return _end(Change(job), endings.stopped(answer.stop, limits.job_timeout), now)
-    return _after(Change(job), limits, now)
+        return _end(change, endings.stopped(answer.stop, limits.job_timeout), now)
+    return _go_on(change, limits, now)
 
 
-def scored(job: Job, number: int, answer: Scored, limits: Limits, now: datetime) -> Change:
-    """Take the answer of scoring request ``number``: keep its picks, then go on or end."""
-    if not _awaits(job, number):
+def scored(job: Job, step: UUID, answer: Scored, limits: Limits, now: datetime) -> Change:
+    """Take the answer of a scoring request: keep its picks, then go on or end."""
+    if not _awaits(job, step):
         return Change(job)
     if job.overdue(now):
         return pass_deadline(job, limits, now)
 
-    judged = (judge(job.id, finding, job.plan.minimums) for finding in answer.findings)
-    picks = tuple(sorted((pick for pick in judged if pick), key=listing_order))
-    analyzed = tuple(finding.asin for finding in answer.findings) + answer.absent
-    counts = replace(
-        job.counts,
-        analyzed=job.counts.analyzed + len(analyzed),
-        unanswered=job.counts.unanswered + len(answer.unanswered),
-        unknown=job.counts.unknown + len(answer.unknown),
-        picks=job.counts.picks + len(picks),
-        tokens=job.counts.tokens + answer.tokens,
+    reading = read(job, answer)
+    change = Change(
+        replace(_answered(job), counts=_counted(job.counts, reading, answer.tokens)),
+        tuple(PickFound(pick) for pick in reading.picks),
+        reading.picks,
+        reading.products,
     )
-    announcements = tuple(PickFound(pick) for pick in picks)
-    change = Change(replace(_answered(job, number), counts=counts), announcements, picks, analyzed)
     if answer.stop:
         return _end(change, endings.stopped(answer.stop, limits.job_timeout), now)
-    return _after(change, limits, now)
+    return _go_on(change, limits, now)
 
 
 def pass_deadline(job: Job, limits: Limits, now: datetime) -> Change:
@@ -121,11 +130,6 @@ def pass_deadline(job: Job, limits: Limits, now: datetime) -> Change:
     if not job.overdue(now):
         return Change(job)
     return _end(Change(job), endings.timed_out(limits.job_timeout), now)
-
-
-def cancel(job: Job, now: datetime) -> Change:
-    """End the job on request, unless it has ended."""
-    return give_up(job, endings.cancelled(), now)
 
 
 def give_up(job: Job, ending: Ending, now: datetime) -> Change:
@@ -147,32 +151,29 @@ def close_envelope(job: Job, *, spent: int, unsettled: int) -> Change:
     return _finish(Change(replace(job, envelope=envelope)))
 
 
-def _after(change: Change, limits: Limits, now: datetime) -> Change:
-    """Ask for the next batch, or complete when nothing is left."""
+def _go_on(change: Change, limits: Limits, now: datetime) -> Change:
+    """Ask for the next batch, or complete when nothing is left or there are picks enough."""
     job = change.job
-    if not job.backlog:
+    if not job.backlog or 0 < job.plan.spec.max_picks <= job.counts.picks:
         return _end(change, endings.completed(job.counts), now)
     number = max((step.number for step in job.steps), default=0) + 1
     size = batch_size(limits, number)
     step = Step(number, StepKind.SCORING, job.backlog[:size])
     job = replace(job, steps=(*job.steps, step), backlog=job.backlog[size:])
-    return _told(change, job, Asked(step), Progressed())
+    return _told(change, job, Progressed(), Asked(step))
 
 
 def _end(change: Change, ending: Ending, now: datetime) -> Change:
     """End the job: what is left undone is unanswered; picks stay as they are."""
     job = change.job
     assert not job.state.final
-    open_asins = sum(len(step.asins) for step in job.steps if not step.answered)
-    left = open_asins + len(job.backlog)
-    job = replace(
-        job,
-        state=ending.state,
-        ending=ending,
-        ended_at=now,
-        backlog=(),
-        counts=replace(job.counts, unanswered=job.counts.unanswered + left),
+    undone = (job.open_step.asins if job.open_step else ()) + job.backlog
+    left = tuple(
+        Analysis(asin, Outcome.UNANSWERED, "The job ended before it was looked at")
+        for asin in undone
     )
+    job = replace(job, state=ending.state, ending=ending, ended_at=now, backlog=())
+    change = replace(change, products=change.products + left)
     change = _told(change, job, Progressed())
     return change if job.envelope.open else _finish(change)
 
@@ -190,13 +191,21 @@ def _told(change: Change, job: Job, *announcements: Announcement) -> Change:
     return replace(change, job=job, announcements=change.announcements + announcements)
 
 
-def _awaits(job: Job, number: int) -> bool:
-    step = job.step(number)
-    return job.state is State.RUNNING and step is not None and not step.answered
+def _awaits(job: Job, step: UUID) -> bool:
+    awaited = job.open_step
+    running = job.state is State.RUNNING
+    return running and awaited is not None and step_id(job.id, awaited.number) == step
 
 
-def _answered(job: Job, number: int) -> Job:
-    steps = tuple(
-        replace(step, answered=True) if step.number == number else step for step in job.steps
+def _answered(job: Job) -> Job:
+    return replace(job, steps=tuple(replace(step, answered=True) for step in job.steps))
+
+
+def _counted(counts: Counts, reading: Reading, tokens: int) -> Counts:
+    return replace(
+        counts,
+        analyzed=counts.analyzed + reading.analyzed,
+        unknown=counts.unknown + reading.unknown,
+        picks=counts.picks + len(reading.picks),
+        tokens=counts.tokens + tokens,
     )
-    return replace(job, steps=steps)

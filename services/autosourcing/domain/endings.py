@@ -2,23 +2,22 @@
 
 from datetime import timedelta
 
-from services.autosourcing.domain.job import Cause, Counts, Ending, State, Stop
+from services.autosourcing.domain.job import Cause, Counts, Ending, Job, State, StepKind, Stop
 
 TOO_EXPENSIVE_SUGGESTION = "Reduce max_results or narrow filters"
 
 
 def completed(counts: Counts) -> Ending:
-    """All the work was done."""
-    if counts.unique and counts.recent == counts.unique:
-        message = f"All {counts.unique} products were analysed by a job in the last days"
-        return Ending(
-            State.COMPLETED, "ALL_RECENT", message, "Ask for recent products to be included"
-        )
-    if not counts.unique:
+    """All the work was done, or there are as many picks as were asked for."""
+    if counts.distinct and counts.recent == counts.distinct:
+        message = f"All {counts.distinct} products were analysed by a job in the last days"
+        suggestion = "Include products that were seen recently"
+        return Ending(State.COMPLETED, "ALL_RECENT", message, suggestion)
+    if not counts.distinct:
         return Ending(State.COMPLETED, "NOTHING_FOUND", "No product matches", "Widen the filters")
     message = f"{counts.picks} picks from {counts.analyzed} products analysed"
     if counts.unknown:
-        message += f"; {counts.unknown} without a known answer"
+        message += f"; the answers for {counts.unknown} were lost"
     return Ending(State.COMPLETED, "COMPLETED", message)
 
 
@@ -26,6 +25,16 @@ def timed_out(timeout: timedelta) -> Ending:
     """The time was up first."""
     message = f"Job exceeded timeout limit ({timeout.total_seconds():.0f}s)"
     return Ending(State.TIMED_OUT, "TIMEOUT", message, "reduce search scope")
+
+
+def doing(job: Job) -> str:
+    """What a job that has not ended is doing."""
+    if job.state is State.PENDING:
+        return "Waiting for tokens"
+    step = job.open_step
+    if step is None or step.kind is StepKind.SEARCH:
+        return "Searching for products"
+    return f"Analysing products: {job.counts.analyzed} of {job.counts.planned} done"
 
 
 def cancelled() -> Ending:

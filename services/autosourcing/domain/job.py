@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID, uuid5
 
-from services.autosourcing.domain.picks import Finding, Minimums, Pick
+from services.autosourcing.domain.picks import Finding, Pick
+from services.autosourcing.domain.spec import Spec
 
 
 class State(StrEnum):
@@ -94,23 +95,25 @@ class Plan:
     """What a job was asked to do; it never changes.
 
     Attributes:
-        searches: Whether candidates come from a search.
-        products: The most products to analyse.
-        identifiers: The ASINs to analyse, distinct and cut; empty when it searches first.
-        given: Distinct ASINs that the caller gave.
-        recent: Those of them left out because a job analysed them lately.
+        spec: What was asked, every absent value filled in.
+        asins: The given products to analyse, distinct and cut; empty when it searches.
         estimated_tokens: The most that the first pass can cost; the envelope's size.
-        skip_recent: Whether products that any job analysed lately are left out.
+        given: Products given, duplicates included.
+        distinct: The same without duplicates.
+        recent: Those of them left out because a job analysed them lately.
     """
 
-    products: int
+    spec: Spec
     estimated_tokens: int
-    searches: bool
-    identifiers: tuple[str, ...] = ()
+    asins: tuple[str, ...] = ()
     given: int = 0
+    distinct: int = 0
     recent: int = 0
-    skip_recent: bool = True
-    minimums: Minimums = field(default_factory=Minimums)
+
+    @property
+    def searches(self) -> bool:
+        """Whether the candidates come from a search."""
+        return not self.spec.items
 
 
 @dataclass(frozen=True)
@@ -153,32 +156,60 @@ class Counts:
     """How far a job is, in products.
 
     Attributes:
-        unique: Distinct products found or given.
+        found: Products found or given, duplicates included.
+        distinct: The same without duplicates.
         recent: Those left out because a job analysed them lately.
+        planned: Those that are to be analysed.
         analyzed: Those that were scored, or that Keepa does not know.
-        unanswered: Those asked for that were not looked at.
-        unknown: Those whose call's outcome is unknown.
+        unknown: Those whose paid answer was lost.
         picks: Those that became picks.
         tokens: What the answers so far cost; budget has the last word at the end.
     """
 
-    unique: int = 0
+    found: int = 0
+    distinct: int = 0
     recent: int = 0
+    planned: int = 0
     analyzed: int = 0
-    unanswered: int = 0
     unknown: int = 0
     picks: int = 0
     tokens: int = 0
 
 
 @dataclass(frozen=True)
+class Queue:
+    """How a pending job asks for its envelope.
+
+    Attributes:
+        until: When it gives up waiting; None when it does not wait.
+        expected_start_at: When budget expects to have the tokens; None when not known.
+        attempt: Counts envelopes asked for: a new one is needed when the last one ended
+            before the job could start.
+    """
+
+    until: datetime | None = None
+    expected_start_at: datetime | None = None
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
 class Job:
-    """One run of AutoSourcing; every change makes a new value (see ``course``)."""
+    """One run of AutoSourcing; every change makes a new value (see ``course``).
+
+    Attributes:
+        sequence: The newest change, counted from 1.
+        backlog: ASINs that discovery has not been asked about yet, in order.
+        steps: What discovery was asked, by number; at most one is not answered.
+        finished: Whether the end, with what it cost, has been told.
+    """
 
     id: UUID
     plan: Plan
     state: State
     created_at: datetime
+    caller: str = ""
+    sequence: int = 0
+    queue: Queue = field(default_factory=Queue)
     started_at: datetime | None = None
     deadline_at: datetime | None = None
     ended_at: datetime | None = None
@@ -189,9 +220,10 @@ class Job:
     counts: Counts = field(default_factory=Counts)
     finished: bool = False
 
-    def step(self, number: int) -> Step | None:
-        """The step of that number, or None when it was never asked."""
-        return next((step for step in self.steps if step.number == number), None)
+    @property
+    def open_step(self) -> Step | None:
+        """The step that discovery works on; there is at most one."""
+        return next((step for step in self.steps if not step.answered), None)
 
     def overdue(self, now: datetime) -> bool:
         """Whether the job runs and its time is up."""

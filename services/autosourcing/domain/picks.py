@@ -5,6 +5,8 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID, uuid5
 
+from services.autosourcing.domain.spec import Thresholds
+
 
 class Recommendation(StrEnum):
     """What scoring says about a product, from best to worst."""
@@ -84,12 +86,25 @@ class Finding:
     document: bytes = b""
 
 
-@dataclass(frozen=True)
-class Minimums:
-    """What a profile asks of a product whose buying price is known, in percent."""
+class Outcome(StrEnum):
+    """What became of one product of a job."""
 
-    roi_percent: Decimal = Decimal(0)
-    velocity: Decimal = Decimal(0)
+    PICKED = "PICKED"
+    PASSED_OVER = "PASSED_OVER"
+    NOT_FOUND = "NOT_FOUND"
+    UNKNOWN = "UNKNOWN"
+    UNANSWERED = "UNANSWERED"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One product of a job and what became of it; ``reason`` is for people."""
+
+    asin: str
+    outcome: Outcome
+    reason: str
+    title: str = ""
+    recommendation: Recommendation | None = None
 
 
 @dataclass(frozen=True)
@@ -125,18 +140,20 @@ _RATINGS = (
 )
 
 
-def judge(job_id: UUID, finding: Finding, minimums: Minimums) -> Pick | None:
-    """The pick that a product makes, or None when it is not worth one.
+def judge(job_id: UUID, finding: Finding, thresholds: Thresholds) -> Pick | str:
+    """The pick that a product makes, or the sentence why it makes none.
 
-    A known buying price must also reach the profile's minimums. With an assumed one the
-    ROI is hypothetical and decides nothing: what counts is the price not to exceed.
+    A product whose buying price is known must also reach the thresholds. With an assumed
+    one the ROI is hypothetical and decides nothing: what counts is the price not to exceed.
     """
     if finding.recommendation is Recommendation.SKIP:
-        return None
+        return finding.summary or "Not recommended"
     if not finding.buy_price_known:
-        return _target(job_id, finding) if finding.max_buy_cents > 0 else None
-    if finding.roi_percent < minimums.roi_percent or finding.velocity < minimums.velocity:
-        return None
+        if finding.max_buy_cents <= 0:
+            return "No price would leave a profit"
+        return _target(job_id, finding)
+    if shortfall := _shortfall(finding, thresholds):
+        return shortfall
     return Pick(
         id=pick_id(job_id, finding.asin),
         job_id=job_id,
@@ -198,6 +215,20 @@ def listing_order(pick: Pick) -> tuple[int, Decimal, int, str]:
         -pick.finding.profit_cents,
         pick.finding.asin,
     )
+
+
+def _shortfall(finding: Finding, thresholds: Thresholds) -> str:
+    """The first number that is below its threshold, as a sentence; empty when none is."""
+    pairs = (
+        ("ROI", finding.roi_percent, thresholds.roi_percent),
+        ("Velocity", finding.velocity, thresholds.velocity),
+        ("Stability", finding.stability, thresholds.stability),
+        ("Confidence", finding.confidence, thresholds.confidence),
+    )
+    for name, actual, least in pairs:
+        if actual < least:
+            return f"{name} {actual:.2f} is below the {least:.2f} asked for"
+    return ""
 
 
 def _target(job_id: UUID, finding: Finding) -> Pick:

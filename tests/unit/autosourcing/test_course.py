@@ -25,13 +25,16 @@ from services.autosourcing.domain.job import (
     State,
     Stop,
     Stopped,
+    step_id,
 )
 from services.autosourcing.domain.limits import Limits
-from services.autosourcing.domain.picks import Finding, Recommendation
+from services.autosourcing.domain.picks import Finding, Outcome, Recommendation
+from services.autosourcing.domain.spec import Item, Spec
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 LIMITS = Limits()
 JOB_ID = UUID("6f0c8f6e-4c1f-4a58-9d0e-0f2d0a3b9a10")
+SEARCH = step_id(JOB_ID, 0)
 ASINS = tuple(f"B{number:09d}" for number in range(12))
 
 
@@ -56,13 +59,9 @@ def finding(asin: str) -> Finding:
 
 
 def pending(*, products: int = 12, identifiers: tuple[str, ...] = ()) -> Job:
-    plan = Plan(
-        products=products,
-        estimated_tokens=21,
-        searches=not identifiers,
-        identifiers=identifiers,
-        given=len(identifiers),
-    )
+    spec = Spec(products=products, items=tuple(Item(asin) for asin in identifiers))
+    given = len(identifiers)
+    plan = Plan(spec, estimated_tokens=21, asins=identifiers, given=given, distinct=given)
     return Job(JOB_ID, plan, State.PENDING, NOW)
 
 
@@ -93,15 +92,16 @@ def test_a_product_found_twice_is_analysed_once() -> None:
     """A4: ["ASIN1", "ASIN2", "ASIN1", "ASIN3"] analyses three."""
     one, two, three = ASINS[:3]
 
-    change = course.found(running(), Found((one, two, one, three)), LIMITS, NOW)
+    change = course.found(running(), SEARCH, Found((one, two, one, three)), LIMITS, NOW)
 
     assert asked(change) == (one, two, three)
-    assert change.job.counts.unique == 3
+    assert change.job.counts.distinct == 3
+    assert change.job.counts.found == 4
 
 
 def test_products_that_a_job_analysed_lately_are_left_out() -> None:
     """A4: a week's answer is not paid for again."""
-    change = course.found(running(), Found(ASINS[:4]), LIMITS, NOW, recent=ASINS[:2])
+    change = course.found(running(), SEARCH, Found(ASINS[:4]), LIMITS, NOW, recent=ASINS[:2])
 
     assert asked(change) == ASINS[2:4]
     assert change.job.counts.recent == 2
@@ -109,17 +109,17 @@ def test_products_that_a_job_analysed_lately_are_left_out() -> None:
 
 def test_products_analysed_lately_are_included_when_asked() -> None:
     job = running()
-    job = replace(job, plan=replace(job.plan, skip_recent=False))
+    job = replace(job, plan=replace(job.plan, spec=replace(job.plan.spec, include_recent=True)))
 
-    change = course.found(job, Found(ASINS[:4]), LIMITS, NOW, recent=ASINS[:2])
+    change = course.found(job, SEARCH, Found(ASINS[:4]), LIMITS, NOW, recent=ASINS[:2])
 
     assert asked(change) == ASINS[:4]
 
 
 def test_the_first_batch_is_small_and_the_next_one_larger() -> None:
     """A7: picks appear before the job ends."""
-    first = course.found(running(), Found(ASINS), LIMITS, NOW)
-    second = course.scored(first.job, 1, Scored((finding(ASINS[0]),)), LIMITS, NOW)
+    first = course.found(running(), SEARCH, Found(ASINS), LIMITS, NOW)
+    second = course.scored(first.job, step_id(JOB_ID, 1), Scored((finding(ASINS[0]),)), LIMITS, NOW)
 
     assert asked(first) == ASINS[:5]
     assert asked(second) == ASINS[5:12]
@@ -127,7 +127,7 @@ def test_the_first_batch_is_small_and_the_next_one_larger() -> None:
 
 
 def test_a_search_without_products_completes() -> None:
-    change = course.found(running(), Found(), LIMITS, NOW)
+    change = course.found(running(), SEARCH, Found(), LIMITS, NOW)
 
     assert change.job.state is State.COMPLETED
     assert change.job.ending is not None
@@ -135,7 +135,7 @@ def test_a_search_without_products_completes() -> None:
 
 
 def test_a_job_over_products_all_seen_lately_says_so() -> None:
-    change = course.found(running(), Found(ASINS[:2]), LIMITS, NOW, recent=ASINS)
+    change = course.found(running(), SEARCH, Found(ASINS[:2]), LIMITS, NOW, recent=ASINS)
 
     assert change.job.ending is not None
     assert change.job.ending.reason == "ALL_RECENT"
@@ -154,9 +154,11 @@ def test_a_job_over_products_all_seen_lately_says_so() -> None:
 )
 def test_a_stop_ends_the_job_and_keeps_what_it_has(cause: Cause, state: State) -> None:
     """INC-4, A6: after a 429 nothing more is asked, and the picks so far stay."""
-    job = course.found(running(), Found(ASINS), LIMITS, NOW).job
+    job = course.found(running(), SEARCH, Found(ASINS), LIMITS, NOW).job
 
-    change = course.scored(job, 1, Scored((finding(ASINS[0]),), stop=Stop(cause)), LIMITS, NOW)
+    change = course.scored(
+        job, step_id(JOB_ID, 1), Scored((finding(ASINS[0]),), stop=Stop(cause)), LIMITS, NOW
+    )
 
     assert change.job.state is state
     assert [pick.finding.asin for pick in change.picks] == [ASINS[0]]
@@ -165,9 +167,9 @@ def test_a_stop_ends_the_job_and_keeps_what_it_has(cause: Cause, state: State) -
 
 def test_an_unknown_product_does_not_stop_the_job() -> None:
     """A call whose outcome is unknown is reported, and the job goes on without it."""
-    job = course.found(running(), Found(ASINS), LIMITS, NOW).job
+    job = course.found(running(), SEARCH, Found(ASINS), LIMITS, NOW).job
 
-    change = course.scored(job, 1, Scored(unknown=ASINS[:5]), LIMITS, NOW)
+    change = course.scored(job, step_id(JOB_ID, 1), Scored(unknown=ASINS[:5]), LIMITS, NOW)
 
     assert change.job.state is State.RUNNING
     assert change.job.counts.unknown == 5
@@ -193,9 +195,11 @@ def test_the_deadline_does_not_fire_early() -> None:
 
 def test_an_answer_after_the_deadline_changes_no_picks() -> None:
     """The sweeper may be late; the deadline is not."""
-    job = course.found(running(), Found(ASINS), LIMITS, NOW).job
+    job = course.found(running(), SEARCH, Found(ASINS), LIMITS, NOW).job
 
-    change = course.scored(job, 1, Scored((finding(ASINS[0]),)), LIMITS, NOW + LIMITS.job_timeout)
+    change = course.scored(
+        job, step_id(JOB_ID, 1), Scored((finding(ASINS[0]),)), LIMITS, NOW + LIMITS.job_timeout
+    )
 
     assert change.job.state is State.TIMED_OUT
     assert change.picks == ()
@@ -203,7 +207,7 @@ def test_an_answer_after_the_deadline_changes_no_picks() -> None:
 
 def test_the_end_is_told_only_after_the_tokens_are_back() -> None:
     """JobFinished carries what the job cost, so it waits for budget's word."""
-    ended = course.cancel(running(), NOW)
+    ended = course.give_up(running(), endings.cancelled(), NOW)
     closed = course.close_envelope(ended.job, spent=11, unsettled=0)
     again = course.close_envelope(closed.job, spent=11, unsettled=0)
 
@@ -213,7 +217,9 @@ def test_the_end_is_told_only_after_the_tokens_are_back() -> None:
 
 
 def test_a_later_settlement_corrects_the_cost_without_a_second_end() -> None:
-    job = course.close_envelope(course.cancel(running(), NOW).job, spent=0, unsettled=11).job
+    job = course.close_envelope(
+        course.give_up(running(), endings.cancelled(), NOW).job, spent=0, unsettled=11
+    ).job
 
     change = course.close_envelope(job, spent=11, unsettled=0)
 
@@ -222,10 +228,40 @@ def test_a_later_settlement_corrects_the_cost_without_a_second_end() -> None:
 
 
 def test_a_free_job_finishes_without_an_envelope() -> None:
-    change = course.found(running(envelope=""), Found(), LIMITS, NOW)
+    change = course.found(running(envelope=""), SEARCH, Found(), LIMITS, NOW)
 
     assert change.job.finished
     assert isinstance(change.announcements[-1], Finished)
+
+
+def test_a_job_with_as_many_picks_as_asked_for_spends_no_more() -> None:
+    """A profile's limit of picks also ends the spending."""
+    job = running()
+    job = replace(job, plan=replace(job.plan, spec=replace(job.plan.spec, max_picks=2)))
+    job = course.found(job, SEARCH, Found(ASINS), LIMITS, NOW).job
+    answer = Scored(tuple(finding(asin) for asin in ASINS[:5]))
+
+    change = course.scored(job, step_id(JOB_ID, 1), answer, LIMITS, NOW)
+
+    assert change.job.state is State.COMPLETED
+    assert len(change.picks) == 2
+
+
+def test_every_product_of_a_job_is_told_what_became_of_it() -> None:
+    """A10: nothing that was found disappears without a word."""
+    job = course.found(running(), SEARCH, Found(ASINS), LIMITS, NOW).job
+    one, two, three, four, five = ASINS[:5]
+    answer = Scored((finding(one),), unknown=(two,), absent=(three,), stop=Stop(Cause.TOKENS))
+
+    change = course.scored(job, step_id(JOB_ID, 1), answer, LIMITS, NOW)
+
+    outcomes = {product.asin: product.outcome for product in change.products}
+    assert list(outcomes) == list(ASINS)
+    assert outcomes[one] is Outcome.PICKED
+    assert outcomes[two] is Outcome.UNKNOWN
+    assert outcomes[three] is Outcome.NOT_FOUND
+    assert {outcomes[four], outcomes[five], *list(outcomes.values())[5:]} == {Outcome.UNANSWERED}
+    assert change.job.counts.analyzed == 2
 
 
 Fact = Callable[[Job], Change]
@@ -246,19 +282,23 @@ def facts() -> st.SearchStrategy[Fact]:
     )
     return st.one_of(
         st.builds(
-            lambda asins, stop, at: lambda job: course.found(job, Found(asins, stop), LIMITS, at),
+            lambda asins, stop, at: (
+                lambda job: course.found(job, SEARCH, Found(asins, stop), LIMITS, at)
+            ),
             subsets,
             stops,
             instants,
         ),
         st.builds(
-            lambda number, answer, at: lambda job: course.scored(job, number, answer, LIMITS, at),
+            lambda number, answer, at: (
+                lambda job: course.scored(job, step_id(JOB_ID, number), answer, LIMITS, at)
+            ),
             st.integers(0, 5),
             answers,
             instants,
         ),
         st.builds(lambda at: lambda job: course.pass_deadline(job, LIMITS, at), instants),
-        st.builds(lambda at: lambda job: course.cancel(job, at), instants),
+        st.builds(lambda at: lambda job: course.give_up(job, endings.cancelled(), at), instants),
         st.builds(
             lambda at: lambda job: course.start(job, LIMITS, at, envelope="reservations/2"),
             instants,

@@ -18,7 +18,8 @@ from services.autosourcing.domain.exports import (
     csv_lines,
     json_lines,
 )
-from services.autosourcing.domain.picks import Action, Finding, Minimums, Recommendation, judge
+from services.autosourcing.domain.picks import Action, Finding, Pick, Recommendation, judge
+from services.autosourcing.domain.spec import Thresholds
 
 FINDING = Finding(
     asin="0470820942",
@@ -40,8 +41,8 @@ FINDING = Finding(
 
 
 def line(*, title: str = FINDING.title, notes: str = "") -> Line:
-    pick = judge(uuid4(), replace(FINDING, title=title), Minimums())
-    assert pick is not None
+    pick = judge(uuid4(), replace(FINDING, title=title), Thresholds())
+    assert isinstance(pick, Pick)
     return Line(pick, Action.TO_BUY, notes)
 
 

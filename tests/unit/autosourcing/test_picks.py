@@ -9,7 +9,6 @@ import pytest
 from services.autosourcing.domain.picks import (
     Finding,
     Kind,
-    Minimums,
     Pick,
     Rating,
     Recommendation,
@@ -19,6 +18,7 @@ from services.autosourcing.domain.picks import (
     rating,
     tier,
 )
+from services.autosourcing.domain.spec import Thresholds
 
 JOB_ID = uuid4()
 GOOD = Finding(
@@ -38,32 +38,48 @@ GOOD = Finding(
     sales_rank=42_000,
     buy_basis="OFFER",
 )
-PROFILE = Minimums(roi_percent=Decimal(40), velocity=Decimal(70))
+PROFILE = Thresholds(
+    roi_percent=Decimal(40),
+    velocity=Decimal(70),
+    stability=Decimal(80),
+    confidence=Decimal(75),
+)
 
 
 def pick(**changes: object) -> Pick:
     made = judge(JOB_ID, replace(GOOD, **changes), PROFILE)  # type: ignore[arg-type]
-    assert made is not None
+    assert isinstance(made, Pick)
     return made
 
 
 def test_a_skip_is_never_a_pick() -> None:
     """A11: the gates of scoring decide first."""
-    assert judge(JOB_ID, replace(GOOD, recommendation=Recommendation.SKIP), PROFILE) is None
+    skipped = replace(GOOD, recommendation=Recommendation.SKIP, summary="Amazon sells it")
+
+    assert judge(JOB_ID, skipped, PROFILE) == "Amazon sells it"
 
 
 @pytest.mark.parametrize(
-    "weak", [{"roi_percent": Decimal("39.99")}, {"velocity": Decimal("69.99")}]
+    ("weak", "why"),
+    [
+        ({"roi_percent": Decimal("39.99")}, "ROI 39.99 is below the 40.00 asked for"),
+        ({"velocity": Decimal("69.99")}, "Velocity 69.99 is below the 70.00 asked for"),
+        ({"stability": Decimal(79)}, "Stability 79.00 is below the 80.00 asked for"),
+        ({"confidence": Decimal(74)}, "Confidence 74.00 is below the 75.00 asked for"),
+    ],
 )
-def test_a_priced_product_must_reach_the_profile(weak: dict[str, Decimal]) -> None:
+def test_a_priced_product_must_reach_the_profile(weak: dict[str, Decimal], why: str) -> None:
     """A11."""
-    assert judge(JOB_ID, replace(GOOD, **weak), PROFILE) is None  # type: ignore[arg-type]
+    assert judge(JOB_ID, replace(GOOD, **weak), PROFILE) == why  # type: ignore[arg-type]
 
 
 def test_the_profile_itself_is_enough() -> None:
-    edge = replace(GOOD, roi_percent=Decimal(40), velocity=Decimal(70))
-
-    assert judge(JOB_ID, edge, PROFILE) is not None
+    pick(
+        roi_percent=Decimal(40),
+        velocity=Decimal(70),
+        stability=Decimal(80),
+        confidence=Decimal(75),
+    )
 
 
 def test_an_assumed_price_makes_a_target_pick() -> None:
@@ -82,7 +98,9 @@ def test_an_assumed_price_makes_a_target_pick() -> None:
 
 
 def test_a_target_without_a_price_to_name_is_no_pick() -> None:
-    assert judge(JOB_ID, replace(GOOD, buy_price_known=False, max_buy_cents=0), PROFILE) is None
+    priceless = replace(GOOD, buy_price_known=False, max_buy_cents=0)
+
+    assert judge(JOB_ID, priceless, PROFILE) == "No price would leave a profit"
 
 
 def test_targets_are_listed_after_the_priced() -> None:
