@@ -1,0 +1,57 @@
+# The verbs of this project. `make` alone lists them.
+# Needs only Python 3.11 or newer, make and git; everything else is installed from requirements.lock.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+CATALOG ?=
+DATA ?=
+
+LOCAL_OPTIONS := $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(DATA),--data "$(DATA)")
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint types check gen lock
+
+help: ## List the verbs.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(INSTALLED) ## Install everything, pinned by hash, into .venv.
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed; name it with make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Installing into $(VENV) (once; about a minute)..."
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(INSTALLED) ## Run one AutoSourcing job end to end and stop. CATALOG=dir serves recorded answers.
+	@$(BIN)/python -m deploy.local demo $(LOCAL_OPTIONS)
+
+up: $(INSTALLED) ## Start the whole stack and keep it up. DATA=dir keeps its data.
+	@$(BIN)/python -m deploy.local up $(LOCAL_OPTIONS)
+
+test: $(INSTALLED) ## Run every test but the long chaos, soak and bench runs.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+lint: $(INSTALLED) ## Check style, imports between services, and the contracts.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python tools/generate.py --image build/image.binpb
+	@$(BIN)/buf lint build/image.binpb --config protos/buf.yaml
+	@$(BIN)/buf format --diff --exit-code protos
+
+types: $(INSTALLED) ## Check types, strictly.
+	@$(BIN)/mypy
+
+check: lint types test ## Everything that must hold before a change lands.
+
+gen: $(INSTALLED) ## Generate protos/gen from the contracts.
+	@$(BIN)/python tools/generate.py
+
+lock: ## Renew requirements.lock from pyproject.toml; needs uv.
+	@uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --python-version 3.11 --universal --upgrade -q -o requirements.lock

@@ -1,0 +1,79 @@
+"""Calls that outlive the restart of a service: repeated with the same content, within a limit.
+
+Safe because every changing call carries a `request_id` that the repetition keeps, so a service
+that had done the work before it died answers with what it did.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+import grpc.aio
+from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
+
+from services.chassis.errors import Kind, Refusal
+from services.chassis.rpc.status import refusal_from
+from services.cli.stack import Stack
+
+PATIENCE_SECONDS = 5.0
+"""How long a service may be away before a command gives up."""
+
+LONG_PATIENCE_SECONDS = 30.0
+"""The same while a job is followed: long enough for a service to be started again."""
+
+PAUSE_SECONDS = 0.3
+"""How long to wait between two tries."""
+
+WATCHING_SECONDS = 60.0
+"""How long one stream is read at most before it is resumed, so that a dead one is noticed."""
+
+Answer = TypeVar("Answer")
+
+
+async def patiently(
+    call: Callable[[], Awaitable[Answer]], *, seconds: float = PATIENCE_SECONDS
+) -> Answer:
+    """Make a call, and make it again while its service cannot be reached.
+
+    Raises:
+        Refusal: The service refused, or stayed away for ``seconds``.
+    """
+    clock = asyncio.get_running_loop().time
+    give_up = clock() + seconds
+    while True:
+        try:
+            return await call()
+        except grpc.aio.AioRpcError as error:
+            refusal = refusal_from(error)
+            if not _passing(refusal) or clock() > give_up:
+                raise refusal from None
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def watch_job(stack: Stack, name: str) -> AsyncIterator[autosourcing.WatchJobResponse]:
+    """Follow a job to its end, through restarts of the service, without a gap.
+
+    Raises:
+        Refusal: The service refused, or stayed away for 30 s.
+    """
+    clock = asyncio.get_running_loop().time
+    seen, give_up = 0, clock() + LONG_PATIENCE_SECONDS
+    while True:
+        request = autosourcing.WatchJobRequest(name=name, after_sequence=seen)
+        try:
+            stream = stack.autosourcing.WatchJob(request, timeout=WATCHING_SECONDS)
+            async for change in stream:
+                seen, give_up = max(seen, change.sequence), clock() + LONG_PATIENCE_SECONDS
+                yield change
+                if change.job.HasField("end_time"):
+                    return
+        except grpc.aio.AioRpcError as error:
+            refusal = refusal_from(error)
+            if not _passing(refusal) or clock() > give_up:
+                raise refusal from None
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _passing(refusal: Refusal) -> bool:
+    """Tell whether the failure is of the way there, not an answer to the question."""
+    return refusal.kind in (Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED)

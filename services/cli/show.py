@@ -1,0 +1,250 @@
+"""Turns answers of the services into what a person reads in a terminal."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Protocol
+
+from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
+from arbitragevault.budget.v1 import budget_pb2 as budget
+from arbitragevault.discovery.v1 import discovery_pb2 as discovery
+from google.protobuf.duration_pb2 import Duration
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from services.chassis.errors import Refusal
+from services.cli.audit import Audit
+from services.cli.doctor import Check
+
+COLORS = {
+    "STRONG_BUY": "bold green",
+    "BUY": "green",
+    "CONSIDER": "yellow",
+    "SKIP": "dim",
+    "COMPLETED": "green",
+    "RUNNING": "cyan",
+    "PENDING": "cyan",
+    "FAILED": "red",
+}
+
+
+class ContractEnum(Protocol):
+    """An enum of a contract."""
+
+    def Name(self, number: Any) -> str:
+        """Name a value."""
+
+    def values(self) -> Sequence[Any]:
+        """List the values known to this version."""
+
+
+def word(enum: ContractEnum, value: int, prefix: str) -> str:
+    """Name an enum value without its prefix; a value from a newer contract shows its number."""
+    return enum.Name(value).removeprefix(prefix) if value in enum.values() else str(value)
+
+
+def money(cents: int) -> str:
+    """Write an amount of dollars."""
+    return f"{'-' if cents < 0 else ''}${abs(cents) / 100:,.2f}"
+
+
+def span(duration: Duration | timedelta) -> str:
+    """Write a duration as a person says it, rounded up to the second."""
+    exact = duration if isinstance(duration, timedelta) else duration.ToTimedelta()
+    seconds = -(-exact // timedelta(seconds=1))
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def recommendation(value: int) -> Text:
+    """Write a recommendation in its colour."""
+    name = word(discovery.Recommendation, value, "RECOMMENDATION_")
+    return Text(name.replace("_", " "), style=COLORS.get(name, ""))
+
+
+def refusal(refused: Refusal) -> str:
+    """Write why something was refused, and when to try again."""
+    lines = [refused.message]
+    lines += [f"  {violation.field}: {violation.description}" for violation in refused.violations]
+    if suggestion := refused.facts.get("suggestion"):
+        lines.append(f"  {suggestion}")
+    if refused.retry_after is not None:
+        lines.append(f"  Try again in {span(refused.retry_after)}.")
+    return "\n".join(lines)
+
+
+def account(shown: budget.Account) -> Table:
+    """Show the state of an account."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    if shown.state == budget.BALANCE_STATE_NEVER_OBSERVED:
+        table.add_row("balance", "unknown: Keepa has not been asked yet")
+        return table
+    table.add_row("balance", f"{shown.balance_token_count} of {shown.capacity_token_count} tokens")
+    table.add_row("available", f"{shown.available_token_count}")
+    table.add_row("held for open calls", f"{shown.held_token_count}")
+    if shown.unsettled_token_count:
+        table.add_row("outcome unknown", f"{shown.unsettled_token_count}")
+    table.add_row("refill", f"{shown.refill_rate} a minute")
+    table.add_row("spent so far", f"{shown.spent_token_count}")
+    if shown.state == budget.BALANCE_STATE_STALE:
+        table.add_row("state", Text("stale: nothing is granted until Keepa is asked", "yellow"))
+    if shown.warning:
+        table.add_row("warning", Text(shown.warning, style="yellow"))
+    return table
+
+
+def estimate(shown: autosourcing.EstimateJobResponse) -> Table:
+    """Show what a job would cost."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column()
+    table.add_row(
+        "costs at most",
+        f"{shown.estimated_token_count} tokens (a job may cost {shown.max_token_count})",
+    )
+    known = str(shown.balance_token_count) if shown.balance_known else "unknown"
+    table.add_row("balance", f"{known} tokens; {shown.required_token_count} needed to start")
+    if shown.cached_count:
+        table.add_row("already stored", f"{shown.cached_count} products, free")
+    verdict = Text("yes", "green") if shown.safe_to_proceed else Text("not now", "yellow")
+    table.add_row("may start", verdict)
+    for label, text in (("warning", shown.warning), ("suggestion", shown.suggestion)):
+        if text:
+            table.add_row(label, Text(text, style="yellow"))
+    if not shown.safe_to_proceed and shown.HasField("start_time"):
+        table.add_row("could start in", span(shown.wait_duration))
+    return table
+
+
+def job_line(job: autosourcing.Job) -> Text:
+    """Show the progress of a job in one line."""
+    state = word(autosourcing.JobState, job.state, "JOB_STATE_")
+    line = Text(f"{state:<14}", style=COLORS.get(state, "yellow"))
+    line.append(f"{job.analyzed_count}/{job.planned_count} analysed  ", style="default")
+    line.append(f"{job.pick_count} picks  {job.token_count} tokens  ", style="default")
+    return line.append(job.message, style="dim")
+
+
+def jobs(shown: Sequence[autosourcing.Job]) -> Table:
+    """Show jobs, one a line."""
+    table = Table("job", "state", "analysed", "picks", "tokens", "took", "message", box=None)
+    for job in shown:
+        state = word(autosourcing.JobState, job.state, "JOB_STATE_")
+        table.add_row(
+            job.name,
+            Text(state, style=COLORS.get(state, "yellow")),
+            str(job.analyzed_count),
+            str(job.pick_count),
+            str(job.token_count),
+            span(job.duration),
+            job.message,
+        )
+    return table
+
+
+def picks(shown: Sequence[autosourcing.Pick]) -> Table:
+    """Show picks with why, cost, ROI, velocity and tokens."""
+    table = Table(title="Picks", title_justify="left", title_style="bold", expand=True)
+    table.add_column("product", ratio=3, overflow="ellipsis", no_wrap=True)
+    table.add_column("advice")
+    for name in ("buy", "sell", "profit", "ROI", "velocity", "tokens"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("why", ratio=4)
+    for pick in shown:
+        score = pick.score
+        target = pick.kind == autosourcing.PICK_KIND_TARGET
+        table.add_row(
+            f"{score.asin} {score.title}",
+            recommendation(score.recommendation),
+            f"≤ {money(score.max_buy_cents)}" if target else money(score.buy_cents),
+            money(score.sell_cents),
+            "" if target else money(score.profit_cents),
+            "" if target else f"{score.roi_percent:.0f} %",
+            f"{score.velocity_score:.0f}",
+            str(score.token_count),
+            pick.reason,
+        )
+    return table
+
+
+def passed_over(shown: Sequence[autosourcing.AnalyzedProduct]) -> Table | None:
+    """Show the products that are no picks, each with its reason; None when there are none."""
+    rest = [p for p in shown if p.outcome != autosourcing.PRODUCT_OUTCOME_PICKED]
+    if not rest:
+        return None
+    table = Table(title="Not picked", title_justify="left", title_style="bold", expand=True)
+    table.add_column("product", ratio=3, overflow="ellipsis", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("why", ratio=4)
+    for product in rest:
+        outcome = word(autosourcing.ProductOutcome, product.outcome, "PRODUCT_OUTCOME_")
+        told = outcome.replace("_", " ").lower()
+        table.add_row(f"{product.asin} {product.title}", told, product.reason)
+    return table
+
+
+def ledger(entries: Sequence[budget.LedgerEntry]) -> Table:
+    """Show ledger entries, one a line."""
+    table = Table("#", "time", "entry", "tokens", "available", "for", "note", box=None)
+    for entry in entries:
+        table.add_row(
+            str(entry.sequence),
+            entry.create_time.ToDatetime().strftime("%H:%M:%S"),
+            word(budget.LedgerEntryKind, entry.kind, "LEDGER_ENTRY_KIND_"),
+            str(entry.token_count),
+            str(entry.available_token_count),
+            " ".join(filter(None, (entry.action, entry.endpoint))),
+            entry.note,
+        )
+    return table
+
+
+def scores(shown: Sequence[discovery.ProductScore]) -> Table:
+    """Show scored products, one a line."""
+    table = Table("product", "advice", "buy", "sell", "ROI", "velocity", "why", box=None)
+    for score in shown:
+        assumed = score.buy_basis == discovery.BUY_BASIS_ASSUMED
+        table.add_row(
+            f"{score.asin} {score.title[:40]}",
+            recommendation(score.recommendation),
+            f"≤ {money(score.max_buy_cents)}" if assumed else money(score.buy_cents),
+            money(score.sell_cents),
+            "" if assumed else f"{score.roi_percent:.0f} %",
+            f"{score.velocity_score:.0f}",
+            score.summary,
+        )
+    return table
+
+
+def audit(shown: Audit) -> RenderableType:
+    """Show the ledger beside the sandbox's truth."""
+    table = Table("", "ledger", "sandbox", box=None)
+    table.add_row("tokens spent", str(shown.booked), str(shown.charged))
+    table.add_row("balance", str(shown.after.projected), str(shown.after.balance))
+    table.add_row("outcome unknown", str(shown.after.unsettled), "")
+    table.add_row("lowest balance ever", "", str(shown.after.lowest))
+    verdict = (
+        Text("Every token is accounted for.", style="bold green")
+        if shown.balanced
+        else Text("The ledger and the sandbox differ.", style="bold red")
+    )
+    return Panel(Group(table, verdict), title="Ledger against truth", title_align="left")
+
+
+def search(info: discovery.SearchInfo, total: int) -> str:
+    """Say how an answer came about."""
+    source = f"stored {span(info.age_duration)} ago" if info.cache_hit else "asked now"
+    told = f"{total} match; {source}; {info.token_count} tokens"
+    return f"{told}; stopped early: {info.stop_message}" if info.stop_reason else told
+
+
+def checks(shown: Sequence[Check]) -> Table:
+    """Show how each service is."""
+    table = Table("service", "address", "state", box=None)
+    for check in shown:
+        style = "green" if check.healthy else "red"
+        table.add_row(check.service, check.target, Text(check.told, style=style))
+    return table
