@@ -45,10 +45,11 @@ def main() -> int:
         fresh = Path(scratch) / "gen"
         fresh.mkdir()
         _generate(rules, fresh)
+        differences = _differences(fresh, GENERATED)
         if arguments.check:
-            return _report(_differences(fresh, GENERATED))
-        shutil.rmtree(GENERATED, ignore_errors=True)
-        shutil.copytree(fresh, GENERATED)
+            return _report(differences)
+        for name in differences:
+            _replace(GENERATED / name, fresh / name)
         return 0
 
 
@@ -77,7 +78,9 @@ def _generate(rules: Path, target: Path) -> None:
     python = [f"--python_out={target}"]
     typed = [f"--mypy_out=quiet:{target}"]
     _protoc(rules, *python, *typed, "buf/validate/validate.proto")
-    services = [f"--grpc_python_out={target}", f"--mypy_grpc_out=quiet:{target}"]
+    # Concrete: an RPC that a service does not answer yet inherits UNIMPLEMENTED.
+    stubs = f"--mypy_grpc_out=quiet,generate_concrete_servicer_stubs:{target}"
+    services = [f"--grpc_python_out={target}", stubs]
     _protoc(rules, *python, *typed, *services, *_contracts())
     for folder in sorted(path for path in target.rglob("*") if path.is_dir()):
         (folder / "__init__.py").touch()
@@ -106,6 +109,17 @@ def _differences(fresh: Path, committed: Path) -> list[str]:
     }
     _, differ, missing = filecmp.cmpfiles(fresh, committed, sorted(names), shallow=False)
     return sorted({*differ, *missing})
+
+
+def _replace(committed: Path, fresh: Path) -> None:
+    """Put one file in its place at once, so that whoever imports it meanwhile finds it whole."""
+    if not fresh.exists():
+        committed.unlink()
+        return
+    committed.parent.mkdir(parents=True, exist_ok=True)
+    waiting = committed.with_name(f"{committed.name}.new")
+    shutil.copyfile(fresh, waiting)
+    waiting.replace(committed)
 
 
 def _report(differences: list[str]) -> int:

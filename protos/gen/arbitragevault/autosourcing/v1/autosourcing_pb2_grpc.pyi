@@ -132,7 +132,7 @@ class AutoSourcingServiceAsyncStub(AutoSourcingServiceStub):
     GetJobStats: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.GetJobStatsRequest, _autosourcing_pb2.GetJobStatsResponse]  # type: ignore[assignment]
     """Reads what jobs found and spent."""
 
-class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
+class AutoSourcingServiceServicer:
     """Runs jobs that find and score products by themselves and always leave something
     useful: durable, within their limits to the token and the second, with live progress.
 
@@ -140,7 +140,6 @@ class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
     return the first answer, with other content they fail with `REQUEST_ID_REUSED`.
     """
 
-    @_abc_1.abstractmethod
     def EstimateJob(
         self,
         request: _autosourcing_pb2.EstimateJobRequest,
@@ -150,7 +149,6 @@ class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
         nothing.
         """
 
-    @_abc_1.abstractmethod
     def CreateJob(
         self,
         request: _autosourcing_pb2.CreateJobRequest,
@@ -164,7 +162,6 @@ class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
         `PROFILE_NOT_FOUND`.
         """
 
-    @_abc_1.abstractmethod
     def GetJob(
         self,
         request: _autosourcing_pb2.GetJobRequest,
@@ -172,7 +169,6 @@ class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_autosourcing_pb2.GetJobResponse, _abc.Awaitable[_autosourcing_pb2.GetJobResponse]]:
         """Reads one job. Fails with `JOB_NOT_FOUND`."""
 
-    @_abc_1.abstractmethod
     def ListJobs(
         self,
         request: _autosourcing_pb2.ListJobsRequest,
@@ -180,7 +176,6 @@ class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_autosourcing_pb2.ListJobsResponse, _abc.Awaitable[_autosourcing_pb2.ListJobsResponse]]:
         """Lists jobs, newest first."""
 
-    @_abc_1.abstractmethod
     def WatchJob(
         self,
         request: _autosourcing_pb2.WatchJobRequest,
@@ -193,7 +188,6 @@ class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
         is ended with `SLOW_READER` and may resume.
         """
 
-    @_abc_1.abstractmethod
     def CancelJob(
         self,
         request: _autosourcing_pb2.CancelJobRequest,
@@ -203,7 +197,6 @@ class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
         ended in another way.
         """
 
-    @_abc_1.abstractmethod
     def ListPicks(
         self,
         request: _autosourcing_pb2.ListPicksRequest,
@@ -211,7 +204,6 @@ class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_autosourcing_pb2.ListPicksResponse, _abc.Awaitable[_autosourcing_pb2.ListPicksResponse]]:
         """Lists picks: priced ones first, best first; then TARGET picks."""
 
-    @_abc_1.abstractmethod
     def UpdatePick(
         self,
         request: _autosourcing_pb2.UpdatePickRequest,
@@ -221,7 +213,6 @@ class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
         `ETAG_MISMATCH`.
         """
 
-    @_abc_1.abstractmethod
     def ExportPicks(
         self,
         request: _autosourcing_pb2.ExportPicksRequest,
@@ -229,7 +220,6 @@ class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_autosourcing_pb2.ExportPicksResponse], _abc.AsyncIterator[_autosourcing_pb2.ExportPicksResponse]]:
         """Streams picks as a file, in pieces of at most 64 KiB."""
 
-    @_abc_1.abstractmethod
     def GetProfile(
         self,
         request: _autosourcing_pb2.GetProfileRequest,
@@ -237,7 +227,6 @@ class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_autosourcing_pb2.GetProfileResponse, _abc.Awaitable[_autosourcing_pb2.GetProfileResponse]]:
         """Reads one profile. Fails with `PROFILE_NOT_FOUND`."""
 
-    @_abc_1.abstractmethod
     def ListProfiles(
         self,
         request: _autosourcing_pb2.ListProfilesRequest,
@@ -245,7 +234,6 @@ class AutoSourcingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_autosourcing_pb2.ListProfilesResponse, _abc.Awaitable[_autosourcing_pb2.ListProfilesResponse]]:
         """Lists profiles by name."""
 
-    @_abc_1.abstractmethod
     def GetJobStats(
         self,
         request: _autosourcing_pb2.GetJobStatsRequest,

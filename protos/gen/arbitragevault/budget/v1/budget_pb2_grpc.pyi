@@ -184,7 +184,7 @@ class BudgetServiceAsyncStub(BudgetServiceStub):
     VerifyLedger: _aio.UnaryUnaryMultiCallable[_budget_pb2.VerifyLedgerRequest, _budget_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
     """Replays the ledger of an account from zero and compares it with the stored state."""
 
-class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
+class BudgetServiceServicer:
     """Rations the Keepa tokens of each account between the callers that spend them.
 
     Every amount is in whole Keepa tokens. Every call that changes something carries a
@@ -193,7 +193,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
     reservations fail with `ACCOUNT_NOT_FOUND` and `RESERVATION_NOT_FOUND`.
     """
 
-    @_abc_1.abstractmethod
     def ReserveTokens(
         self,
         request: _budget_pb2.ReserveTokensRequest,
@@ -208,7 +207,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
         with `UNAVAILABLE`: `BALANCE_UNKNOWN`. A failure does not bind the `request_id`.
         """
 
-    @_abc_1.abstractmethod
     def CommitReservation(
         self,
         request: _budget_pb2.CommitReservationRequest,
@@ -221,7 +219,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
         different one fails with `COMMIT_CONFLICT`, both values in metadata.
         """
 
-    @_abc_1.abstractmethod
     def ReleaseReservation(
         self,
         request: _budget_pb2.ReleaseReservationRequest,
@@ -233,7 +230,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
         `RESERVATION_ENDED` (metadata `state`) when it ended in another way.
         """
 
-    @_abc_1.abstractmethod
     def ExtendReservation(
         self,
         request: _budget_pb2.ExtendReservationRequest,
@@ -244,7 +240,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
         Fails with `RESERVATION_ENDED` (metadata `state`) when it is not.
         """
 
-    @_abc_1.abstractmethod
     def BatchReserveTokens(
         self,
         request: _budget_pb2.BatchReserveTokensRequest,
@@ -256,7 +251,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
         `ReserveTokens` would have given.
         """
 
-    @_abc_1.abstractmethod
     def GetReservation(
         self,
         request: _budget_pb2.GetReservationRequest,
@@ -264,7 +258,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_budget_pb2.GetReservationResponse, _abc.Awaitable[_budget_pb2.GetReservationResponse]]:
         """Reads one reservation."""
 
-    @_abc_1.abstractmethod
     def ListReservations(
         self,
         request: _budget_pb2.ListReservationsRequest,
@@ -272,7 +265,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_budget_pb2.ListReservationsResponse, _abc.Awaitable[_budget_pb2.ListReservationsResponse]]:
         """Lists reservations, newest first."""
 
-    @_abc_1.abstractmethod
     def ReportBalance(
         self,
         request: _budget_pb2.ReportBalanceRequest,
@@ -284,7 +276,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
         wins; an older one changes nothing and is answered with the present account.
         """
 
-    @_abc_1.abstractmethod
     def GetAccount(
         self,
         request: _budget_pb2.GetAccountRequest,
@@ -292,7 +283,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_budget_pb2.GetAccountResponse, _abc.Awaitable[_budget_pb2.GetAccountResponse]]:
         """Reads the state of one account as of now."""
 
-    @_abc_1.abstractmethod
     def ListAccounts(
         self,
         request: _budget_pb2.ListAccountsRequest,
@@ -300,7 +290,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_budget_pb2.ListAccountsResponse, _abc.Awaitable[_budget_pb2.ListAccountsResponse]]:
         """Lists accounts by name."""
 
-    @_abc_1.abstractmethod
     def WatchAccount(
         self,
         request: _budget_pb2.WatchAccountRequest,
@@ -312,7 +301,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
         is ended with `RESOURCE_EXHAUSTED`, reason `SLOW_READER`, and may resume.
         """
 
-    @_abc_1.abstractmethod
     def CheckAction(
         self,
         request: _budget_pb2.CheckActionRequest,
@@ -323,7 +311,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
         Fails with `ACTION_NOT_FOUND`, and with `BALANCE_UNKNOWN` when nothing may be said.
         """
 
-    @_abc_1.abstractmethod
     def ListActions(
         self,
         request: _budget_pb2.ListActionsRequest,
@@ -331,7 +318,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_budget_pb2.ListActionsResponse, _abc.Awaitable[_budget_pb2.ListActionsResponse]]:
         """Lists the registry of business actions with their published prices."""
 
-    @_abc_1.abstractmethod
     def ListLedgerEntries(
         self,
         request: _budget_pb2.ListLedgerEntriesRequest,
@@ -339,7 +325,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_budget_pb2.ListLedgerEntriesResponse, _abc.Awaitable[_budget_pb2.ListLedgerEntriesResponse]]:
         """Lists the ledger of an account in the order of its sequence."""
 
-    @_abc_1.abstractmethod
     def GetUsage(
         self,
         request: _budget_pb2.GetUsageRequest,
@@ -347,7 +332,6 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_budget_pb2.GetUsageResponse, _abc.Awaitable[_budget_pb2.GetUsageResponse]]:
         """Sums what was spent, by caller, action, endpoint, job or day."""
 
-    @_abc_1.abstractmethod
     def VerifyLedger(
         self,
         request: _budget_pb2.VerifyLedgerRequest,

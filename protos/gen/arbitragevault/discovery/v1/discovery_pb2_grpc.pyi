@@ -112,7 +112,7 @@ class DiscoveryServiceAsyncStub(DiscoveryServiceStub):
     GetCacheHealth: _aio.UnaryUnaryMultiCallable[_discovery_pb2.GetCacheHealthRequest, _discovery_pb2.GetCacheHealthResponse]  # type: ignore[assignment]
     """Reads how well the caches serve."""
 
-class DiscoveryServiceServicer(metaclass=_abc_1.ABCMeta):
+class DiscoveryServiceServicer:
     """Finds products worth reselling, scores them with all their costs, explains every
     score and remembers every answer.
 
@@ -123,7 +123,6 @@ class DiscoveryServiceServicer(metaclass=_abc_1.ABCMeta):
     half-way answers with what it found and a `stop_reason`.
     """
 
-    @_abc_1.abstractmethod
     def DiscoverProducts(
         self,
         request: _discovery_pb2.DiscoverProductsRequest,
@@ -134,7 +133,6 @@ class DiscoveryServiceServicer(metaclass=_abc_1.ABCMeta):
         Costs 10 tokens and 1 per started 100 ASINs; 0 from the cache.
         """
 
-    @_abc_1.abstractmethod
     def ScoreProducts(
         self,
         request: _discovery_pb2.ScoreProductsRequest,
@@ -145,7 +143,6 @@ class DiscoveryServiceServicer(metaclass=_abc_1.ABCMeta):
         Costs 1 token per product that is not stored.
         """
 
-    @_abc_1.abstractmethod
     def DiscoverScoredProducts(
         self,
         request: _discovery_pb2.DiscoverScoredProductsRequest,
@@ -156,7 +153,6 @@ class DiscoveryServiceServicer(metaclass=_abc_1.ABCMeta):
         Holds an envelope at budget for the whole search.
         """
 
-    @_abc_1.abstractmethod
     def EstimateDiscovery(
         self,
         request: _discovery_pb2.EstimateDiscoveryRequest,
@@ -164,7 +160,6 @@ class DiscoveryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_discovery_pb2.EstimateDiscoveryResponse, _abc.Awaitable[_discovery_pb2.EstimateDiscoveryResponse]]:
         """Says what a search would cost, with what is already stored subtracted. Spends nothing."""
 
-    @_abc_1.abstractmethod
     def ExplainScore(
         self,
         request: _discovery_pb2.ExplainScoreRequest,
@@ -175,7 +170,6 @@ class DiscoveryServiceServicer(metaclass=_abc_1.ABCMeta):
         Fails with `SCORE_NOT_FOUND`.
         """
 
-    @_abc_1.abstractmethod
     def ListScores(
         self,
         request: _discovery_pb2.ListScoresRequest,
@@ -183,7 +177,6 @@ class DiscoveryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_discovery_pb2.ListScoresResponse, _abc.Awaitable[_discovery_pb2.ListScoresResponse]]:
         """Lists stored scores, best first."""
 
-    @_abc_1.abstractmethod
     def ListSearches(
         self,
         request: _discovery_pb2.ListSearchesRequest,
@@ -191,7 +184,6 @@ class DiscoveryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_discovery_pb2.ListSearchesResponse, _abc.Awaitable[_discovery_pb2.ListSearchesResponse]]:
         """Lists former searches, newest first."""
 
-    @_abc_1.abstractmethod
     def GetCacheHealth(
         self,
         request: _discovery_pb2.GetCacheHealthRequest,

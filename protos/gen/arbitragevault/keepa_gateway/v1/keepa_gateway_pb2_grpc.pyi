@@ -120,7 +120,7 @@ class KeepaGatewayServiceAsyncStub(KeepaGatewayServiceStub):
     `KEEPA_KEY_REJECTED`, `KEEPA_UNAVAILABLE`, `KEEPA_RATE_LIMITED`.
     """
 
-class KeepaGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
+class KeepaGatewayServiceServicer:
     """The only way out to Keepa: reserves before every call, settles after it, and never
     asks twice for what is already known.
 
@@ -134,7 +134,6 @@ class KeepaGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     wherever waiting helps.
     """
 
-    @_abc_1.abstractmethod
     def GetProducts(
         self,
         request: _keepa_gateway_pb2.GetProductsRequest,
@@ -147,7 +146,6 @@ class KeepaGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         not be fetched is answered with its status and reason.
         """
 
-    @_abc_1.abstractmethod
     def FindProducts(
         self,
         request: _keepa_gateway_pb2.FindProductsRequest,
@@ -155,7 +153,6 @@ class KeepaGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_keepa_gateway_pb2.FindProductsResponse, _abc.Awaitable[_keepa_gateway_pb2.FindProductsResponse]]:
         """Finds ASINs with the Product Finder. Costs 10 tokens and 1 per started 100 ASINs."""
 
-    @_abc_1.abstractmethod
     def ListBestSellers(
         self,
         request: _keepa_gateway_pb2.ListBestSellersRequest,
@@ -165,7 +162,6 @@ class KeepaGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         message. Costs 50 tokens, 0 when Keepa has no list.
         """
 
-    @_abc_1.abstractmethod
     def GetTokenStatus(
         self,
         request: _keepa_gateway_pb2.GetTokenStatusRequest,
@@ -175,7 +171,6 @@ class KeepaGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         Spends nothing and asks Keepa nothing.
         """
 
-    @_abc_1.abstractmethod
     def EstimateCost(
         self,
         request: _keepa_gateway_pb2.EstimateCostRequest,
@@ -185,7 +180,6 @@ class KeepaGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         stored subtracted. Spends nothing.
         """
 
-    @_abc_1.abstractmethod
     def GetEgressStatus(
         self,
         request: _keepa_gateway_pb2.GetEgressStatusRequest,
@@ -193,7 +187,6 @@ class KeepaGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_keepa_gateway_pb2.GetEgressStatusResponse, _abc.Awaitable[_keepa_gateway_pb2.GetEgressStatusResponse]]:
         """Reads whether calls may leave now, and what holds them back if not."""
 
-    @_abc_1.abstractmethod
     def CheckConnection(
         self,
         request: _keepa_gateway_pb2.CheckConnectionRequest,
