@@ -1,0 +1,117 @@
+"""What a person reads in the terminal."""
+
+from datetime import timedelta
+
+import pytest
+from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
+from arbitragevault.budget.v1 import budget_pb2 as budget
+from arbitragevault.discovery.v1 import discovery_pb2 as discovery
+from rich.console import Console, RenderableType
+
+from services.chassis.errors import FieldViolation, Kind, Refusal
+from services.cli import show
+
+
+def text(shown: RenderableType) -> str:
+    """Render as a wide terminal would."""
+    console = Console(width=200, no_color=True)
+    with console.capture() as captured:
+        console.print(shown)
+    return captured.get()
+
+
+@pytest.mark.parametrize(
+    ("duration", "said"),
+    [
+        (timedelta(0), "0 s"),
+        (timedelta(milliseconds=1), "1 s"),
+        (timedelta(seconds=59), "59 s"),
+        (timedelta(seconds=60.2), "1 min 1 s"),
+        (timedelta(hours=1), "60 min 0 s"),
+    ],
+)
+def test_a_wait_is_rounded_up_so_that_waiting_as_told_is_enough(
+    duration: timedelta, said: str
+) -> None:
+    """T8: a person who comes back a moment early is refused again."""
+    assert show.span(duration) == said
+
+
+def test_a_refusal_names_fields_suggestion_and_wait() -> None:
+    """A3: every refusal helps."""
+    refused = Refusal(
+        Kind.RESOURCE_EXHAUSTED,
+        "INSUFFICIENT_TOKENS",
+        "This needs 60 tokens, and 12 are available.",
+        facts={"balance": 12, "required": 60, "deficit": 48, "suggestion": "Ask for less."},
+        retry_after=timedelta(seconds=90),
+        violations=[FieldViolation("spec.max_products", "must be at most 1000")],
+    )
+
+    said = show.refusal(refused)
+
+    assert "needs 60 tokens" in said
+    assert "spec.max_products: must be at most 1000" in said
+    assert "Ask for less." in said
+    assert "Try again in 1 min 30 s." in said
+
+
+def test_a_target_pick_shows_the_most_to_pay_and_no_invented_roi() -> None:
+    """A11: with no known price the return is hypothetical and decides nothing."""
+    score = discovery.ProductScore(
+        asin="0470820942",
+        title="A Book",
+        recommendation=discovery.RECOMMENDATION_CONSIDER,
+        sell_cents=2500,
+        buy_cents=1000,
+        max_buy_cents=824,
+        roi_percent=8.89,
+        velocity_score=66.41,
+        token_count=1,
+    )
+    pick = autosourcing.Pick(
+        score=score, kind=autosourcing.PICK_KIND_TARGET, reason="Buy at or below $8.24."
+    )
+
+    said = text(show.picks([pick]))
+
+    assert "≤ $8.24" in said
+    assert "%" not in said
+    assert "$10.00" not in said
+
+
+def test_every_product_without_a_pick_shows_its_reason() -> None:
+    """A job that finds nothing must still say why, product by product."""
+    products = [
+        autosourcing.AnalyzedProduct(
+            asin="0470820942",
+            title="A Slow Book",
+            outcome=autosourcing.PRODUCT_OUTCOME_PASSED_OVER,
+            reason="No rank drop in 90 days.",
+        ),
+        autosourcing.AnalyzedProduct(
+            asin="1589803426", outcome=autosourcing.PRODUCT_OUTCOME_PICKED, reason="Good."
+        ),
+    ]
+
+    table = show.passed_over(products)
+
+    assert table is not None
+    said = text(table)
+    assert "No rank drop in 90 days." in said
+    assert "1589803426" not in said
+
+
+def test_an_unobserved_balance_is_called_unknown_and_never_a_number() -> None:
+    """T5: never optimistic."""
+    account = budget.Account(state=budget.BALANCE_STATE_NEVER_OBSERVED)
+
+    said = text(show.account(account))
+
+    assert "unknown" in said
+    assert "0" not in said
+
+
+def test_a_value_of_a_newer_contract_shows_its_number() -> None:
+    """Readers accept enum values that they do not know."""
+    assert show.word(budget.LedgerEntryKind, 999, "LEDGER_ENTRY_KIND_") == "999"
