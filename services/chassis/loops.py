@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from nats.errors import Error as NatsError
+
 from services.chassis import sql, telemetry
 
 _SHORTEST_PAUSE_SECONDS = 0.2
@@ -50,8 +52,8 @@ async def supervise(loop: Loop) -> None:
 
 
 def _report(loop: Loop, error: Exception) -> None:
-    """A database that is away is no bug: one line, without the trace."""
-    if sql.unavailable(error) or isinstance(error, OSError):
+    """A database or a broker that is away is no bug: one line, without the trace."""
+    if sql.unavailable(error) or isinstance(error, OSError | TimeoutError | NatsError):
         _log.warning("loop interrupted", loop=loop.name, error=str(error).splitlines()[:1])
     else:
         _log.error("loop failed", loop=loop.name, exc_info=error)

@@ -82,6 +82,16 @@ def required_revision(service: str) -> str | None:
     return found.group(1) if found else None
 
 
+async def applied_revision(connection: asyncpg.Connection, service: str) -> str | None:
+    """Read the revision that the database has; ``None`` when the service was never migrated."""
+    query = f"select version_num from {service}.alembic_version"  # noqa: S608 - our own name
+    try:
+        found: str | None = await connection.fetchval(query)
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        return None
+    return found
+
+
 class _NotYetError(Exception):
     """An obstacle that may go away, and how long to hope for it."""
 
@@ -122,11 +132,7 @@ async def _check_tables(connection: asyncpg.Connection, service: str) -> None:
     needed = required_revision(service)
     if needed is None:
         return
-    try:
-        query = f"select version_num from {service}.alembic_version"  # noqa: S608 - our own name
-        applied = await connection.fetchval(query)
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-        applied = None
+    applied = await applied_revision(connection, service)
     if applied is None or applied < needed:
         raise _NotYetError(
             f"needs schema revision {needed}, but the database has {applied or 'none'}: "

@@ -1,0 +1,179 @@
+"""The broker: connections that never give up, streams that never forget, and a durability check."""
+
+import asyncio
+import json
+import time
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
+
+import nats
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import BadRequestError, NotFoundError
+
+from services.chassis import telemetry
+from services.chassis.events.names import stream_name, stream_subjects
+from services.chassis.ready import StartError
+
+DUPLICATE_WINDOW_SECONDS = 600.0
+MAX_AGE_SECONDS = 30 * 24 * 3600.0
+
+_DRAIN_SECONDS = 5.0
+_log = telemetry.get_logger(__name__)
+
+
+async def connect(nats_url: str, name: str, *, patience_seconds: float = 30.0) -> Client:
+    """Connect, waiting for a broker that is still starting; later losses are healed for ever.
+
+    Args:
+        nats_url: One URL, or several joined by commas.
+        name: The service's; also the prefix of its inboxes, which its permissions name.
+        patience_seconds: How long to wait for the first connection.
+
+    Raises:
+        StartError: The broker did not answer in time.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            return await _connect_once(nats_url, name)
+        except (OSError, TimeoutError, NatsError) as error:
+            if time.monotonic() - began >= patience_seconds:
+                where = ", ".join(
+                    urlsplit(url).netloc.rpartition("@")[2] for url in _urls(nats_url)
+                )
+                raise StartError(
+                    f"{name} cannot reach NATS at {where} ({type(error).__name__}): "
+                    "start it, or correct NATS_URL."
+                ) from None
+        await asyncio.sleep(0.3)
+
+
+@asynccontextmanager
+async def connection(
+    nats_url: str, name: str, *, patience_seconds: float = 30.0
+) -> AsyncIterator[Client]:
+    """Connect for the length of a block, and drain at its end.
+
+    Raises:
+        StartError: The broker did not answer in time.
+    """
+    client = await connect(nats_url, name, patience_seconds=patience_seconds)
+    try:
+        yield client
+    finally:
+        await drain(client)
+
+
+async def drain(client: Client) -> None:
+    """Send what is buffered and close, in bounded time even when the broker is away."""
+    with suppress(TimeoutError, NatsError, OSError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            if client.is_connected:
+                await client.drain()
+    with suppress(TimeoutError, NatsError, OSError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            await client.close()
+
+
+async def ensure_stream(js: JetStreamContext, service: str) -> None:
+    """Make the stream of a publisher, or bring it to what it should be.
+
+    It refuses new events when it is full, instead of forgetting old ones, and lets nobody
+    delete any.
+    """
+    config = StreamConfig(
+        name=stream_name(service),
+        subjects=[stream_subjects(service)],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_age=MAX_AGE_SECONDS,
+        duplicate_window=DUPLICATE_WINDOW_SECONDS,
+        deny_delete=True,
+        deny_purge=True,
+    )
+    try:
+        await js.add_stream(config)
+    except BadRequestError:
+        found = await js.stream_info(stream_name(service))
+        config.num_replicas = found.config.num_replicas  # An operator's choice stays.
+        config.max_bytes = found.config.max_bytes
+        await js.update_stream(config)
+
+
+async def await_stream(js: JetStreamContext, service: str) -> None:
+    """Wait until a publisher has made its stream; it may start later than its readers."""
+    told = False
+    while True:
+        try:
+            await js.stream_info(stream_name(service))
+        except (NotFoundError, TimeoutError, NatsError) as error:
+            if not told:
+                _log.info("stream awaited", stream=stream_name(service), error=str(error))
+            told = True
+        else:
+            return
+        await asyncio.sleep(0.5)
+
+
+async def check_sync_always(monitor_url: str) -> None:
+    """Refuse a broker that acknowledges events before they are on its disk.
+
+    Raises:
+        StartError: ``sync_interval`` is not ``always``, or the monitoring port does not answer.
+    """
+    try:
+        config = await asyncio.to_thread(_jetstream_config, monitor_url)
+    except (OSError, ValueError) as error:
+        raise StartError(
+            f"NATS_MONITOR_URL does not answer ({type(error).__name__}): correct it, "
+            "or leave it empty to start without the durability check."
+        ) from error
+    if not config.get("sync_always"):
+        raise StartError(
+            "NATS may lose acknowledged events: set `sync_interval: always` in its jetstream block."
+        )
+
+
+def _jetstream_config(monitor_url: str) -> dict[str, object]:
+    url = f"{monitor_url.rstrip('/')}/varz"
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the operator's address
+        found = json.load(answer)
+    config: dict[str, object] = found.get("jetstream", {}).get("config") or {}
+    return config
+
+
+def _urls(nats_url: str) -> list[str]:
+    return [url.strip() for url in nats_url.split(",")]
+
+
+async def _connect_once(nats_url: str, name: str) -> Client:
+    async def lost() -> None:
+        _log.warning("broker lost", name=name)
+
+    async def found() -> None:
+        _log.info("broker found again", name=name)
+
+    async def failed(error: Exception) -> None:
+        _log.debug("broker error", name=name, error=str(error))
+
+    async with asyncio.timeout(5):
+        return await nats.connect(
+            _urls(nats_url),
+            name=name,
+            inbox_prefix=f"_INBOX_{name}",
+            error_cb=failed,
+            disconnected_cb=lost,
+            reconnected_cb=found,
+            connect_timeout=2,
+            reconnect_time_wait=0.25,
+            max_reconnect_attempts=-1,
+            ping_interval=5,
+            max_outstanding_pings=2,
+            drain_timeout=2,
+        )

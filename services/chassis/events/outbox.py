@@ -1,0 +1,122 @@
+"""The outbox: an event is stored in the transaction that makes it true, and published later."""
+
+import uuid
+from collections.abc import Sequence
+from uuid import UUID
+
+from google.protobuf.message import Message
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.chassis.events.names import subject
+from services.chassis.events.publisher import Outgoing
+from services.chassis.rpc.call import current_call
+
+
+def outbox_table(metadata: MetaData) -> Table:
+    """Describe the outbox of the service whose schema ``metadata`` names.
+
+    Sent rows stay for 30 days: from them a stream that was lost can be filled again.
+    """
+    return Table(
+        "outbox",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("event_id", Uuid, nullable=False, unique=True),
+        Column("message_name", Text, nullable=False),
+        Column("payload", LargeBinary, nullable=False),
+        Column("traceparent", Text, nullable=False, server_default=""),
+        Column(
+            "occurred_at",
+            DateTime(timezone=True),
+            nullable=False,
+            server_default=func.clock_timestamp(),
+        ),
+        Column("sent_at", DateTime(timezone=True)),
+        Index("outbox_unsent", "id", postgresql_where=text("sent_at is null")),
+        Index("outbox_sent", "sent_at", postgresql_where=text("sent_at is not null")),
+    )
+
+
+def channel(table: Table) -> str:
+    """Name the channel on which new rows of an outbox are announced."""
+    return f"{table.schema}_{table.name}"
+
+
+async def put(
+    connection: AsyncConnection, table: Table, event: Message, *, event_id: UUID | None = None
+) -> None:
+    """Store an event in the running transaction, and wake the relay when it commits.
+
+    Args:
+        connection: Inside the transaction that makes the event true.
+        table: The service's own outbox.
+        event: What became true.
+        event_id: The event's id when it follows from something else, as uuid5: an id that was
+            put before is not put again. A new one when ``None``.
+    """
+    row = {
+        "event_id": event_id or uuid.uuid4(),
+        "message_name": subject(event),
+        "payload": event.SerializeToString(deterministic=True),
+        "traceparent": current_call().traceparent,
+    }
+    await connection.execute(
+        postgresql.insert(table)
+        .values(row)
+        .on_conflict_do_nothing(index_elements=[table.c.event_id])
+        .returning(func.pg_notify(channel(table), ""))
+    )
+
+
+class OutboxSource:
+    """The outbox as a relay reads it."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self.channel = channel(table)
+
+    async def pending(self, connection: AsyncConnection, limit: int) -> Sequence[Outgoing]:
+        """Read the oldest unsent rows; never by "id > last", which loses rows that commit late."""
+        columns = self._table.c
+        query = (
+            select(
+                columns.event_id,
+                columns.message_name,
+                columns.payload,
+                columns.occurred_at,
+                columns.traceparent,
+            )
+            .where(columns.sent_at.is_(None))
+            .order_by(columns.id)
+            .limit(limit)
+        )
+        return [Outgoing(*row) for row in await connection.execute(query)]
+
+    async def mark_sent(self, connection: AsyncConnection, batch: Sequence[Outgoing]) -> None:
+        """Remember that the broker has a batch."""
+        sent = self._table.c.event_id.in_([event.event_id for event in batch])
+        await connection.execute(
+            update(self._table).where(sent).values(sent_at=func.clock_timestamp())
+        )
+
+    async def purge(self, connection: AsyncConnection) -> None:
+        """Forget rows that were sent more than 30 days ago."""
+        old = self._table.c.sent_at < func.now() - text("interval '30 days'")
+        await connection.execute(self._table.delete().where(old))
