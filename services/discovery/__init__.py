@@ -1,0 +1,1 @@
+"""DiscoveryService: finds candidate products, scores them to the cent and remembers both."""

@@ -1,0 +1,1 @@
+"""What discovery knows without any machinery: products, searches, scores."""

@@ -1,0 +1,1 @@
+"""The scoring model: product facts in, an explained score to the cent out."""

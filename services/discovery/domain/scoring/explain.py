@@ -1,0 +1,116 @@
+"""The calculation in words: every line in the order in which a person redoes it by hand."""
+
+from collections.abc import Iterator
+
+from services.discovery.domain.scoring.buying import BuyPrice
+from services.discovery.domain.scoring.card import card_for
+from services.discovery.domain.scoring.demand import Demand
+from services.discovery.domain.scoring.money import dollars, hundredths
+from services.discovery.domain.scoring.profit import Cost
+from services.discovery.domain.scoring.score import Calculation, Score
+from services.discovery.domain.scoring.selling import SellPrice
+
+
+def steps(score: Score) -> tuple[str, ...]:
+    """Write down the whole calculation of a score."""
+    figures, sums = score.inputs.figures, score.calculation
+    lines: list[str] = []
+    if figures.sell is not None:
+        lines.extend(_sell(figures.sell))
+    if score.demand is not None:
+        lines.extend(_demand(score.demand, figures.competitors))
+    if sums is not None and figures.buy is not None:
+        lines.extend(_fees(score, sums))
+        lines.extend(_cost(score, sums.cost, figures.buy))
+        lines.extend(_result(score, sums))
+    lines.append(f"Confidence {score.confidence:.1f} of 100, from {figures.evidence:.1f} evidence.")
+    lines.append(f"{score.recommendation}: {score.reasons[0].message}")
+    return tuple(lines)
+
+
+def _sell(sell: SellPrice) -> Iterator[str]:
+    bounds = [f"usual {dollars(sell.usual_cents)}"]
+    if sell.current_cents is not None:
+        bounds.append(f"current {dollars(sell.current_cents)}")
+    if sell.ceiling_cents is not None:
+        bounds.append(f"ceiling {dollars(sell.ceiling_cents)}")
+    yield (
+        f"Sell price {dollars(sell.cents)} = least of {', '.join(bounds)} "
+        f"({sell.series.name}, {100 * sell.coverage:.0f} % of the window covered)."
+    )
+    for name, price in zip(("In season", "Off season"), sell.season_cents, strict=True):
+        if price is not None:
+            yield f"{name} the usual price is {dollars(price)}."
+
+
+def _demand(demand: Demand, competitors: int) -> Iterator[str]:
+    yield f"Sales {demand.monthly_sales:.2f} a month ({demand.source})."
+    yield (
+        f"Our share 1 / ({competitors} + 1) = {demand.share:.4f}, so about "
+        f"{demand.days_to_sell:.1f} days to sell one."
+    )
+    yield (
+        f"Velocity {demand.velocity:.2f} from demand {demand.score:.2f} and "
+        f"trend {demand.trend:+.3f}."
+    )
+
+
+def _fees(score: Score, sums: Calculation) -> Iterator[str]:
+    """Write each line of the sale with the numbers that it is made of."""
+    inputs, sale = score.inputs, sums.sale
+    day, terms, parcel = inputs.as_of.date(), inputs.terms, inputs.figures.parcel
+    card, _ = card_for(day)
+    own = inputs.figures.referral_percent
+    yield f"Referral {dollars(sale.referral)} = {own or card.referral_percent} % of the price."
+    yield f"Closing {dollars(sale.closing)}."
+    if sums.shipment is not None:
+        yield (
+            f"Fulfilment {dollars(sale.fulfilment)}: card {dollars(sale.fulfilment_card)} "
+            f"({sums.shipment.tier.name}, {sums.shipment.bill_ounces:.2f} oz){_larger(score)}, "
+            f"x {card.fuel_factor(day)} fuel."
+        )
+        yield f"Placement {dollars(sale.placement)}."
+        yield (
+            f"Storage {dollars(sale.storage)} = {parcel.cubic_feet:.4f} cubic feet x "
+            f"{dollars(int(card.storage_rate(day, sums.months)))} for {sums.months} month(s)."
+        )
+    else:
+        yield f"Postage {dollars(sale.postage)}."
+    yield f"Returns {dollars(sale.returns)} = {card.returns_percent} % of the price."
+    yield f"Buffer {dollars(sale.buffer)} = {terms.strategy.buffer_percent} % of the price."
+    yield f"Net {dollars(sale.net)} = price less all lines above."
+
+
+def _larger(score: Score) -> str:
+    """Say that the fee Keepa states differs, and that the larger of both is charged."""
+    own = score.inputs.figures.pick_and_pack_cents
+    if score.calculation is None or not score.calculation.sale.mismatch or own is None:
+        return ""
+    return f", Keepa states {dollars(own)}, the larger counts"
+
+
+def _cost(score: Score, cost: Cost, buy: BuyPrice) -> Iterator[str]:
+    terms = score.inputs.terms
+    yield f"Buy {dollars(cost.buy)} ({buy.basis})."
+    yield f"Source shipping {dollars(cost.source_shipping)}."
+    yield f"Sales tax {dollars(cost.sales_tax)} = {terms.sales_tax_percent} % of the buying price."
+    yield f"Prep {dollars(cost.prep)}."
+    yield (
+        f"Inbound {dollars(cost.inbound)} = {score.inputs.figures.parcel.ounces} oz "
+        f"at {terms.inbound_cents_per_pound} cents a pound."
+    )
+    yield f"Cash {dollars(cost.cash)} = the sum of these."
+
+
+def _result(score: Score, sums: Calculation) -> Iterator[str]:
+    outcome = sums.outcome
+    yield f"Profit {dollars(outcome.profit)} = net less cash."
+    if outcome.roi_percent is not None:
+        word = "Hypothetical ROI" if score.assumed else "ROI"
+        yield f"{word} {hundredths(outcome.roi_percent)} % = profit / cash."
+    yield (
+        f"Buy at or below {dollars(sums.max_buy_cents)} for a "
+        f"{score.inputs.terms.target_percent} % ROI."
+    )
+    if sums.break_even_cents is not None:
+        yield f"Break-even at a sell price of {dollars(sums.break_even_cents)}."
