@@ -1,0 +1,1 @@
+"""A stand-in for api.keepa.com: the same answers, the same token rules, faults on request."""

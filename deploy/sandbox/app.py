@@ -1,0 +1,74 @@
+"""The routes: Keepa's own, and the stand-in's controls under /_sandbox."""
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from deploy.sandbox.account import Account
+from deploy.sandbox.answering import Endpoint, Keepa
+from deploy.sandbox.catalogue import Catalogue
+from deploy.sandbox.catalogue.taxonomy import BOOKS, CATEGORIES
+from deploy.sandbox.control import control_routes
+from deploy.sandbox.endpoints.bestsellers import BestSellers
+from deploy.sandbox.endpoints.product import Product
+from deploy.sandbox.endpoints.query import Query
+from deploy.sandbox.endpoints.token import Token
+from deploy.sandbox.faults import Faults
+from deploy.sandbox.wire import Severable
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A stand-in ready to be served, with what a test may want to look at."""
+
+    app: ASGIApp
+    account: Account
+    faults: Faults
+
+
+def build(
+    account: Account,
+    catalogue: Catalogue,
+    *,
+    rng: random.Random,
+    key: str | None = None,
+    latency: float = 0.0,
+) -> Sandbox:
+    """Wire the stand-in together.
+
+    ``key`` is the only one that is accepted, or None for any; a ``latency`` of 1.0 answers as
+    slowly as Keepa was measured to, 0 at once.
+    """
+    faults = Faults()
+    keepa = Keepa(account, faults, key=key, latency=latency)
+    endpoints: dict[str, Endpoint] = {
+        "/token": Token(),
+        "/product": Product(catalogue, rng),
+        "/query": Query(catalogue),
+        "/bestsellers": BestSellers(catalogue, frozenset(CATEGORIES), BOOKS),
+    }
+    routes = [_route(keepa, path, endpoint) for path, endpoint in endpoints.items()]
+    lost = Route("/{path:path}", keepa.lost, methods=["GET", "POST"])
+    app = Starlette(routes=[*control_routes(account, faults), *_flat(routes), lost])
+    return Sandbox(Severable(app), account, faults)
+
+
+def _route(keepa: Keepa, path: str, endpoint: Endpoint) -> list[Route]:
+    """Return the routes of one endpoint: the trailing slash makes no difference."""
+
+    async def handle(request: Request) -> Response:
+        return await keepa.serve(request, endpoint)
+
+    return [Route(form, handle, methods=["GET", "POST"]) for form in (path, path + "/")]
+
+
+def _flat(groups: list[list[Route]]) -> list[Route]:
+    return [route for group in groups for route in group]

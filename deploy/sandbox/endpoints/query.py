@@ -1,0 +1,57 @@
+"""GET or POST /query: the Product Finder; 10 tokens and 1 for every started 100 ASINs."""
+
+import asyncio
+import json
+from typing import Any
+
+from deploy.sandbox.answering import Answer
+from deploy.sandbox.catalogue import Catalogue, Item
+from deploy.sandbox.envelope import Refused
+from deploy.sandbox.finder import Selection, parse_selection
+from deploy.sandbox.params import INVALID, Params
+
+BASE_TOKENS = 10
+ASINS_PER_TOKEN = 100
+SLICE = 4
+
+
+class Query:
+    """Finds the products that a selection asks for."""
+
+    gated = True
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    async def answer(self, params: Params, _now_ms: int) -> Answer:
+        """Return one page of ``asinList`` and how many there are in all."""
+        params.domain()
+        if params.flag("stats"):
+            raise Refused(INVALID, details="stats")
+        selection = parse_selection(_json(params.text("selection")))
+        matches = await self._matches(selection)
+        found = [item.asin for item in selection.sorted(matches)]
+        first = selection.page * selection.per_page
+        page = found[first : first + selection.per_page]
+        tokens = BASE_TOKENS + -(-len(page) // ASINS_PER_TOKEN)
+        return Answer({"asinList": page, "totalResults": len(found)}, tokens, 750)
+
+    async def _matches(self, selection: Selection) -> list[Item]:
+        matches: list[Item] = []
+        for number, asin in enumerate(self._catalogue.asins()):
+            item = self._catalogue.find(asin)
+            if item and selection.accepts(item):
+                matches.append(item)
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+        return matches
+
+
+def _json(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "")
+    except ValueError as error:
+        raise Refused("The queryJSON is missing or invalid.") from error
+    if not isinstance(value, dict):
+        raise Refused("The queryJSON is missing or invalid.")
+    return value
