@@ -155,7 +155,8 @@ class Cluster:
         while lock.exists():
             with suppress(OSError, ValueError):
                 pid = int(lock.read_text().splitlines()[0])
-                if Path(f"/proc/{pid}/comm").read_text().strip() == "postgres":
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                if name == "postgres" and process.lives(pid):
                     if time.monotonic() < give_up_at:
                         time.sleep(5 * POLL_SECONDS)
                         continue

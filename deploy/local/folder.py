@@ -6,7 +6,6 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from deploy.local import process
@@ -85,8 +84,12 @@ class DataFolder:
         """Write the addresses and process ids of now, for people and their scripts."""
         _write(self.path / "stack.json", json.dumps(stack, indent=2) + "\n", 0o644)
 
-    def close(self) -> None:
-        """Take away what is only true of a running stack, and the lock."""
+    def close(self, *, keep_logs: bool = False) -> None:
+        """Take away what is only true of a running stack, and the lock.
+
+        Args:
+            keep_logs: Leave the logs of a temporary folder: a message has just named one.
+        """
         shutil.rmtree(self._secrets, ignore_errors=True)
         process.guardian.tell(f"keep {self._secrets}")
         (self.path / "stack.json").unlink(missing_ok=True)
@@ -95,7 +98,16 @@ class DataFolder:
             os.close(self._lock)
             self._lock = None
         if self.temporary:
+            self._remove(keep_logs=keep_logs)
+
+    def _remove(self, *, keep_logs: bool) -> None:
+        if not keep_logs:
             process.remove_folder(self.path)
+            return
+        for entry in self.path.iterdir():
+            if entry != self.logs:
+                shutil.rmtree(entry, ignore_errors=True)
+        process.guardian.tell(f"keep {self.path}")
 
 
 def _locked(folder: Path) -> int:
@@ -107,7 +119,7 @@ def _locked(folder: Path) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(lock, 32, 0).decode().strip()
-            if _lives(holder) or time.monotonic() > give_up_at:
+            if not holder.isdigit() or process.lives(int(holder)) or time.monotonic() > give_up_at:
                 os.close(lock)
                 raise CannotStart(
                     f"The data folder {folder} is in use by process {holder}. "
@@ -118,20 +130,6 @@ def _locked(folder: Path) -> int:
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         return lock
-
-
-def _lives(pid: str) -> bool:
-    if not pid.isdigit():
-        return True
-    with suppress(OSError):  # A killed process that nobody has waited for yet is dead all the same.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _write(path: Path, text: str, mode: int) -> None:

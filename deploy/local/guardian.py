@@ -7,6 +7,7 @@ On Linux the kernel has usually done the first half already (see launch.py); els
 """
 
 import os
+import select
 import shutil
 import signal
 import sys
@@ -28,13 +29,20 @@ class Watched:
             with suppress(OSError):
                 self._handle = os.pidfd_open(pid)
 
-    def send(self, number: int) -> bool:
-        """Signal the process; false when it has ended."""
-        try:
+    def send(self, number: int) -> None:
+        """Signal the process; nothing happens when it has ended."""
+        with suppress(ProcessLookupError, PermissionError):
             if sys.platform == "linux" and self._handle is not None:
                 signal.pidfd_send_signal(self._handle, number)
             else:
                 os.kill(self._pid, number)
+
+    def lives(self) -> bool:
+        """Say whether it runs; one that has ended but was not waited for does not."""
+        if self._handle is not None:
+            return not select.select([self._handle], [], [], 0)[0]
+        try:
+            os.kill(self._pid, 0)
         except (ProcessLookupError, PermissionError):
             return False
         return True
@@ -65,11 +73,13 @@ def read_until_orphaned() -> tuple[dict[str, Watched], set[str]]:
 
 def end(watched: list[Watched]) -> None:
     """Ask each to stop, wait a bounded time, then insist."""
-    left = [process for process in watched if process.send(process.farewell)]
+    for process in watched:
+        process.send(process.farewell)
     give_up_at = time.monotonic() + GRACE_SECONDS
+    left = [process for process in watched if process.lives()]
     while left and time.monotonic() < give_up_at:
         time.sleep(POLL_SECONDS)
-        left = [process for process in left if process.send(0)]
+        left = [process for process in left if process.lives()]
     for process in left:
         process.send(signal.SIGKILL)
 

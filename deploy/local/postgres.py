@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from deploy.local import ports, process
-from deploy.local.cluster import Cluster
+from deploy.local.cluster import ADVICE, Cluster
 from deploy.local.process import Child
 
 
@@ -46,6 +46,8 @@ class Postgres:
         Raises:
             CannotStart: With the reason and what to do, in one sentence.
         """
+        if port and ports.is_taken(port):  # Before the files are made: that takes a while.
+            raise ports.PortTaken("PostgreSQL", port, ADVICE)
         folder = data_dir or process.temporary_folder("postgres")
         try:
             cluster = Cluster(folder, log or folder / "postgres.log", durable=durable)

@@ -229,3 +229,16 @@ def last_line(log: Path) -> str:
         lines = log.read_text(errors="replace")[-4096:].strip().splitlines()
         return lines[-1] if lines else ""
     return ""
+
+
+def lives(pid: int) -> bool:
+    """Say whether a process runs; one that has ended but was not waited for does not."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

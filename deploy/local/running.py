@@ -6,13 +6,13 @@ import time
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
-from deploy.local import health, ports, process, stack
+from deploy.local import cluster, health, nats, ports, process, stack
 from deploy.local.credentials import service_database_urls
 from deploy.local.folder import DataFolder
 from deploy.local.narrator import Narrator
-from deploy.local.nats import Nats
 from deploy.local.parts import CHECKOUT, Engine, Program
 from deploy.local.postgres import Postgres
 from deploy.local.process import CannotStart
@@ -52,8 +52,13 @@ class Running:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop(keep_logs=isinstance(error, CannotStart))
 
     @property
     def sandbox_url(self) -> str | None:
@@ -92,11 +97,11 @@ class Running:
         if self._supervisor.tend():
             self._describe()
 
-    def stop(self) -> None:
-        """Stop all parts and let go of the folder. Safe to call twice."""
+    def stop(self, *, keep_logs: bool = False) -> None:
+        """Stop all parts and let go of the folder."""
         self.stopping = True
         self._supervisor.stop()
-        self._folder.close()
+        self._folder.close(keep_logs=keep_logs)
 
     def kill(self) -> None:
         """End all parts now, without asking."""
@@ -104,10 +109,17 @@ class Running:
 
     def _refuse_taken_ports(self) -> None:
         """Look at the ports before anything starts, so that a refusal takes no time."""
-        sandbox = ("sandbox",) if self._choices.keepa.is_sandbox else ()
-        for name in (*stack.SERVICES, *sandbox):
-            if ports.is_taken(self.ports.of(name)):
-                raise ports.PortTaken(name, self.ports.of(name), ADVICE)
+        choices = self._choices
+        embedded = [
+            ("postgres", cluster.ADVICE, choices.database_url is None),
+            ("nats", nats.ADVICE, choices.nats_url is None),
+            ("sandbox", ADVICE, choices.keepa.is_sandbox),
+            *((service, ADVICE, True) for service in stack.SERVICES),
+        ]
+        for name, advice, is_ours in embedded:
+            port = self.ports.of(name)
+            if is_ours and port and ports.is_taken(port):
+                raise ports.PortTaken(stack.TITLES.get(name, name), port, advice)
 
     def _database(self) -> str:
         """Return the migrator's address."""
@@ -135,8 +147,8 @@ class Running:
             ports.free_port(),
         )
 
-        def start(port: int) -> Nats:
-            return Nats.start(folder, port, monitor_port=monitor_port, log=log)
+        def start(port: int) -> nats.Nats:
+            return nats.Nats.start(folder, port, monitor_port=monitor_port, log=log)
 
         engine = Engine("NATS", start, self.ports.nats)
         self._supervisor.bring_up([engine])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 SERVICES = ("budget", "keepa_gateway", "discovery", "autosourcing")
+TITLES = {"postgres": "PostgreSQL", "nats": "NATS"}  # The others go by their own names.
 DEFAULT_TICK_SECONDS = 60.2
 HIGHEST_PORT = 65535
 
