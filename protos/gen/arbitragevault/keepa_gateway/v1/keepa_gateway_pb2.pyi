@@ -287,6 +287,142 @@ CIRCUIT_STATE_HALF_OPEN: CircuitState.ValueType  # 3
 """Free trial calls decide."""
 Global___CircuitState: _TypeAlias = CircuitState  # noqa: Y015
 
+class _DealInterval:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DealIntervalEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DealInterval.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEAL_INTERVAL_UNSPECIFIED: _DealInterval.ValueType  # 0
+    """Taken as DEAL_INTERVAL_DAY."""
+    DEAL_INTERVAL_DAY: _DealInterval.ValueType  # 1
+    """The last 24 hours. Keepa's 0."""
+    DEAL_INTERVAL_WEEK: _DealInterval.ValueType  # 2
+    """The last 7 days. Keepa's 1."""
+    DEAL_INTERVAL_MONTH: _DealInterval.ValueType  # 3
+    """The last 31 days. Keepa's 2."""
+    DEAL_INTERVAL_QUARTER: _DealInterval.ValueType  # 4
+    """The last 90 days. Keepa's 3."""
+
+class DealInterval(_DealInterval, metaclass=_DealIntervalEnumTypeWrapper):
+    """The stretch over which a deal is measured. Values may be added."""
+
+DEAL_INTERVAL_UNSPECIFIED: DealInterval.ValueType  # 0
+"""Taken as DEAL_INTERVAL_DAY."""
+DEAL_INTERVAL_DAY: DealInterval.ValueType  # 1
+"""The last 24 hours. Keepa's 0."""
+DEAL_INTERVAL_WEEK: DealInterval.ValueType  # 2
+"""The last 7 days. Keepa's 1."""
+DEAL_INTERVAL_MONTH: DealInterval.ValueType  # 3
+"""The last 31 days. Keepa's 2."""
+DEAL_INTERVAL_QUARTER: DealInterval.ValueType  # 4
+"""The last 90 days. Keepa's 3."""
+Global___DealInterval: _TypeAlias = DealInterval  # noqa: Y015
+
+class _DealAmazonOffer:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DealAmazonOfferEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DealAmazonOffer.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEAL_AMAZON_OFFER_UNSPECIFIED: _DealAmazonOffer.ValueType  # 0
+    """Taken as DEAL_AMAZON_OFFER_ANY."""
+    DEAL_AMAZON_OFFER_ANY: _DealAmazonOffer.ValueType  # 1
+    """Whatever Amazon offers."""
+    DEAL_AMAZON_OFFER_PRESENT: _DealAmazonOffer.ValueType  # 2
+    """Only products that Amazon sells."""
+    DEAL_AMAZON_OFFER_ABSENT: _DealAmazonOffer.ValueType  # 3
+    """Only products that Amazon does not sell."""
+
+class DealAmazonOffer(_DealAmazonOffer, metaclass=_DealAmazonOfferEnumTypeWrapper):
+    """What Amazon itself may offer of a deal's product. Values may be added."""
+
+DEAL_AMAZON_OFFER_UNSPECIFIED: DealAmazonOffer.ValueType  # 0
+"""Taken as DEAL_AMAZON_OFFER_ANY."""
+DEAL_AMAZON_OFFER_ANY: DealAmazonOffer.ValueType  # 1
+"""Whatever Amazon offers."""
+DEAL_AMAZON_OFFER_PRESENT: DealAmazonOffer.ValueType  # 2
+"""Only products that Amazon sells."""
+DEAL_AMAZON_OFFER_ABSENT: DealAmazonOffer.ValueType  # 3
+"""Only products that Amazon does not sell."""
+Global___DealAmazonOffer: _TypeAlias = DealAmazonOffer  # noqa: Y015
+
+class _DealOrder:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DealOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DealOrder.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEAL_ORDER_UNSPECIFIED: _DealOrder.ValueType  # 0
+    """Taken as DEAL_ORDER_NEWEST."""
+    DEAL_ORDER_NEWEST: _DealOrder.ValueType  # 1
+    """Newest first. Keepa's 1."""
+    DEAL_ORDER_CHANGE: _DealOrder.ValueType  # 2
+    """Greatest change first. Keepa's 2."""
+    DEAL_ORDER_SALES_RANK: _DealOrder.ValueType  # 3
+    """Best sales rank first. Keepa's 3."""
+    DEAL_ORDER_CHANGE_PERCENT: _DealOrder.ValueType  # 4
+    """Greatest change in percent first. Keepa's 4."""
+
+class DealOrder(_DealOrder, metaclass=_DealOrderEnumTypeWrapper):
+    """The order of deals. Values may be added."""
+
+DEAL_ORDER_UNSPECIFIED: DealOrder.ValueType  # 0
+"""Taken as DEAL_ORDER_NEWEST."""
+DEAL_ORDER_NEWEST: DealOrder.ValueType  # 1
+"""Newest first. Keepa's 1."""
+DEAL_ORDER_CHANGE: DealOrder.ValueType  # 2
+"""Greatest change first. Keepa's 2."""
+DEAL_ORDER_SALES_RANK: DealOrder.ValueType  # 3
+"""Best sales rank first. Keepa's 3."""
+DEAL_ORDER_CHANGE_PERCENT: DealOrder.ValueType  # 4
+"""Greatest change in percent first. Keepa's 4."""
+Global___DealOrder: _TypeAlias = DealOrder  # noqa: Y015
+
+class _LightningDealState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LightningDealStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LightningDealState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LIGHTNING_DEAL_STATE_UNSPECIFIED: _LightningDealState.ValueType  # 0
+    """Not known; as a filter: every state."""
+    LIGHTNING_DEAL_STATE_AVAILABLE: _LightningDealState.ValueType  # 1
+    """It can be bought."""
+    LIGHTNING_DEAL_STATE_UPCOMING: _LightningDealState.ValueType  # 2
+    """It has not started."""
+    LIGHTNING_DEAL_STATE_WAITLIST: _LightningDealState.ValueType  # 3
+    """All units are claimed; one may wait for them."""
+    LIGHTNING_DEAL_STATE_SOLD_OUT: _LightningDealState.ValueType  # 4
+    """It is sold out."""
+    LIGHTNING_DEAL_STATE_WAITLIST_FULL: _LightningDealState.ValueType  # 5
+    """The waiting list is full."""
+    LIGHTNING_DEAL_STATE_EXPIRED: _LightningDealState.ValueType  # 6
+    """It has ended."""
+    LIGHTNING_DEAL_STATE_SUPPRESSED: _LightningDealState.ValueType  # 7
+    """Amazon took it back."""
+
+class LightningDealState(_LightningDealState, metaclass=_LightningDealStateEnumTypeWrapper):
+    """Where a lightning deal stands. Values may be added."""
+
+LIGHTNING_DEAL_STATE_UNSPECIFIED: LightningDealState.ValueType  # 0
+"""Not known; as a filter: every state."""
+LIGHTNING_DEAL_STATE_AVAILABLE: LightningDealState.ValueType  # 1
+"""It can be bought."""
+LIGHTNING_DEAL_STATE_UPCOMING: LightningDealState.ValueType  # 2
+"""It has not started."""
+LIGHTNING_DEAL_STATE_WAITLIST: LightningDealState.ValueType  # 3
+"""All units are claimed; one may wait for them."""
+LIGHTNING_DEAL_STATE_SOLD_OUT: LightningDealState.ValueType  # 4
+"""It is sold out."""
+LIGHTNING_DEAL_STATE_WAITLIST_FULL: LightningDealState.ValueType  # 5
+"""The waiting list is full."""
+LIGHTNING_DEAL_STATE_EXPIRED: LightningDealState.ValueType  # 6
+"""It has ended."""
+LIGHTNING_DEAL_STATE_SUPPRESSED: LightningDealState.ValueType  # 7
+"""Amazon took it back."""
+Global___LightningDealState: _TypeAlias = LightningDealState  # noqa: Y015
+
 @_typing.final
 class Spending(_message.Message):
     """On whose account and for what a call spends."""
@@ -350,6 +486,8 @@ class ProductOptions(_message.Message):
     CODE_LIMIT_FIELD_NUMBER: _builtins.int
     ONLY_LIVE_OFFERS_FIELD_NUMBER: _builtins.int
     HISTORICAL_VARIATIONS_FIELD_NUMBER: _builtins.int
+    VIDEOS_FIELD_NUMBER: _builtins.int
+    APLUS_FIELD_NUMBER: _builtins.int
     stats_days: _builtins.int
     """Days that the statistics cover. 0: none. [0, 3650]. Free."""
     history: _builtins.bool
@@ -376,6 +514,10 @@ class ProductOptions(_message.Message):
     """Whether only live offers are fetched. Free."""
     historical_variations: _builtins.bool
     """Whether former variations are fetched. 1 token more for a parent ASIN."""
+    videos: _builtins.bool
+    """Whether videos are fetched. Free; they are in the raw JSON only."""
+    aplus: _builtins.bool
+    """Whether A+ content is fetched. Free; it is in the raw JSON only."""
     def __init__(
         self,
         *,
@@ -390,16 +532,1043 @@ class ProductOptions(_message.Message):
         code_limit: _builtins.int = ...,
         only_live_offers: _builtins.bool = ...,
         historical_variations: _builtins.bool = ...,
+        videos: _builtins.bool = ...,
+        aplus: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_update_hours", b"_update_hours", "update_hours", b"update_hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_update_hours", b"_update_hours", "buy_box", b"buy_box", "code_limit", b"code_limit", "historical_variations", b"historical_variations", "history", b"history", "history_days", b"history_days", "offer_count", b"offer_count", "only_live_offers", b"only_live_offers", "rating", b"rating", "stats_days", b"stats_days", "stock", b"stock", "update_hours", b"update_hours"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_update_hours", b"_update_hours", "aplus", b"aplus", "buy_box", b"buy_box", "code_limit", b"code_limit", "historical_variations", b"historical_variations", "history", b"history", "history_days", b"history_days", "offer_count", b"offer_count", "only_live_offers", b"only_live_offers", "rating", b"rating", "stats_days", b"stats_days", "stock", b"stock", "update_hours", b"update_hours", "videos", b"videos"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__update_hours: _TypeAlias = _typing.Literal["update_hours"]  # noqa: Y015
     _WhichOneofArgType__update_hours: _TypeAlias = _typing.Literal["_update_hours", b"_update_hours"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__update_hours) -> _WhichOneofReturnType__update_hours | None: ...
 
 Global___ProductOptions: _TypeAlias = ProductOptions  # noqa: Y015
+
+@_typing.final
+class ValueRange(_message.Message):
+    """A range of whole numbers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FIELD_NUMBER: _builtins.int
+    minimum: _builtins.int
+    """Least value, inclusive; absent: open."""
+    maximum: _builtins.int
+    """Greatest value, inclusive, at least the least; absent: open."""
+    def __init__(
+        self,
+        *,
+        minimum: _builtins.int | None = ...,
+        maximum: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "maximum", b"maximum", "minimum", b"minimum"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "maximum", b"maximum", "minimum", b"minimum"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__maximum: _TypeAlias = _typing.Literal["maximum"]  # noqa: Y015
+    _WhichOneofArgType__maximum: _TypeAlias = _typing.Literal["_maximum", b"_maximum"]  # noqa: Y015
+    _WhichOneofReturnType__minimum: _TypeAlias = _typing.Literal["minimum"]  # noqa: Y015
+    _WhichOneofArgType__minimum: _TypeAlias = _typing.Literal["_minimum", b"_minimum"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum) -> _WhichOneofReturnType__maximum | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__minimum) -> _WhichOneofReturnType__minimum | None: ...
+
+Global___ValueRange: _TypeAlias = ValueRange  # noqa: Y015
+
+@_typing.final
+class DealSelection(_message.Message):
+    """Which deals are listed. Absent filters do not restrict. Money is in the smallest unit
+    of the marketplace's currency.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRICE_TYPE_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    CATEGORY_IDS_FIELD_NUMBER: _builtins.int
+    EXCLUDED_CATEGORY_IDS_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    CHANGE_RANGE_FIELD_NUMBER: _builtins.int
+    CHANGE_PERCENT_RANGE_FIELD_NUMBER: _builtins.int
+    LAST_CHANGE_RANGE_FIELD_NUMBER: _builtins.int
+    CURRENT_RANGE_FIELD_NUMBER: _builtins.int
+    SALES_RANK_RANGE_FIELD_NUMBER: _builtins.int
+    LOWEST_EVER_FIELD_NUMBER: _builtins.int
+    LOWEST_90D_FIELD_NUMBER: _builtins.int
+    LOWEST_OFFER_FIELD_NUMBER: _builtins.int
+    BACK_IN_STOCK_FIELD_NUMBER: _builtins.int
+    OUT_OF_STOCK_FIELD_NUMBER: _builtins.int
+    HAS_REVIEWS_FIELD_NUMBER: _builtins.int
+    MINIMUM_RATING_TENTHS_FIELD_NUMBER: _builtins.int
+    AMAZON_OFFER_FIELD_NUMBER: _builtins.int
+    PRIME_EXCLUSIVE_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_CONDITIONS_FIELD_NUMBER: _builtins.int
+    SINGLE_VARIATION_FIELD_NUMBER: _builtins.int
+    AUTHORS_FIELD_NUMBER: _builtins.int
+    BINDINGS_FIELD_NUMBER: _builtins.int
+    BRANDS_FIELD_NUMBER: _builtins.int
+    INCLUDE_ADULT_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    REVERSED_FIELD_NUMBER: _builtins.int
+    EXTRA_FIELD_NUMBER: _builtins.int
+    price_type: _builtins.str
+    """Keepa's name of the series whose change makes the deal, exactly one, such as
+    `AMAZON`, `NEW`, `USED`, `SALES` or `BUY_BOX_SHIPPING`. Required.
+    """
+    interval: Global___DealInterval.ValueType
+    """The stretch over which changes are measured. Default: DEAL_INTERVAL_DAY."""
+    title: _builtins.str
+    """Words that the title must hold. At most 300 characters."""
+    lowest_ever: _builtins.bool
+    """Whether the value must be the lowest ever."""
+    lowest_90d: _builtins.bool
+    """Whether the value must be the lowest of 90 days."""
+    lowest_offer: _builtins.bool
+    """Whether the value must be the lowest of all new offers."""
+    back_in_stock: _builtins.bool
+    """Whether the series must have come back into stock."""
+    out_of_stock: _builtins.bool
+    """Whether the series must have gone out of stock."""
+    has_reviews: _builtins.bool
+    """Whether the product must have reviews."""
+    minimum_rating_tenths: _builtins.int
+    """The least rating in tenths of a star. [0, 50]; 0: any."""
+    amazon_offer: Global___DealAmazonOffer.ValueType
+    """What Amazon itself may offer. Default: DEAL_AMAZON_OFFER_ANY."""
+    prime_exclusive: _builtins.bool
+    """Whether only Prime exclusive deals are listed."""
+    single_variation: _builtins.bool
+    """Whether one variation stands for all of a product."""
+    include_adult: _builtins.bool
+    """Whether products for adults are listed too."""
+    order: Global___DealOrder.ValueType
+    """Order of the deals. Default: DEAL_ORDER_NEWEST."""
+    reversed: _builtins.bool
+    """Whether the order is turned round."""
+    @_builtins.property
+    def category_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Categories of which one must match: leaf categories that hold the product directly,
+        or roots. At most 50.
+        """
+
+    @_builtins.property
+    def excluded_category_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Categories that exclude. At most 50."""
+
+    @_builtins.property
+    def change_range(self) -> Global___ValueRange:
+        """Change over the interval, in the unit of the series; a fall is positive."""
+
+    @_builtins.property
+    def change_percent_range(self) -> Global___ValueRange:
+        """Change over the interval in percent. At least 10, for sales ranks at least 80."""
+
+    @_builtins.property
+    def last_change_range(self) -> Global___ValueRange:
+        """Change since the value before, in the unit of the series."""
+
+    @_builtins.property
+    def current_range(self) -> Global___ValueRange:
+        """Current value of the series."""
+
+    @_builtins.property
+    def sales_rank_range(self) -> Global___ValueRange:
+        """Current sales rank."""
+
+    @_builtins.property
+    def warehouse_conditions(self) -> _containers.RepeatedScalarFieldContainer[Global___OfferCondition.ValueType]:
+        """Conditions of warehouse deals of which one must match; for `price_type` WAREHOUSE."""
+
+    @_builtins.property
+    def authors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Authors of which one must match. At most 50."""
+
+    @_builtins.property
+    def bindings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Bindings of which one must match. At most 50."""
+
+    @_builtins.property
+    def brands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Brands of which one must match. At most 50."""
+
+    @_builtins.property
+    def extra(self) -> _struct_pb2.Struct:
+        """Any further selection field of Keepa by its own name, for what is not typed here. A
+        name that is typed here is refused.
+        """
+
+    def __init__(
+        self,
+        *,
+        price_type: _builtins.str = ...,
+        interval: Global___DealInterval.ValueType = ...,
+        category_ids: _abc.Iterable[_builtins.int] | None = ...,
+        excluded_category_ids: _abc.Iterable[_builtins.int] | None = ...,
+        title: _builtins.str = ...,
+        change_range: Global___ValueRange | None = ...,
+        change_percent_range: Global___ValueRange | None = ...,
+        last_change_range: Global___ValueRange | None = ...,
+        current_range: Global___ValueRange | None = ...,
+        sales_rank_range: Global___ValueRange | None = ...,
+        lowest_ever: _builtins.bool = ...,
+        lowest_90d: _builtins.bool = ...,
+        lowest_offer: _builtins.bool = ...,
+        back_in_stock: _builtins.bool = ...,
+        out_of_stock: _builtins.bool = ...,
+        has_reviews: _builtins.bool = ...,
+        minimum_rating_tenths: _builtins.int = ...,
+        amazon_offer: Global___DealAmazonOffer.ValueType = ...,
+        prime_exclusive: _builtins.bool = ...,
+        warehouse_conditions: _abc.Iterable[Global___OfferCondition.ValueType] | None = ...,
+        single_variation: _builtins.bool = ...,
+        authors: _abc.Iterable[_builtins.str] | None = ...,
+        bindings: _abc.Iterable[_builtins.str] | None = ...,
+        brands: _abc.Iterable[_builtins.str] | None = ...,
+        include_adult: _builtins.bool = ...,
+        order: Global___DealOrder.ValueType = ...,
+        reversed: _builtins.bool = ...,
+        extra: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change_percent_range", b"change_percent_range", "change_range", b"change_range", "current_range", b"current_range", "extra", b"extra", "last_change_range", b"last_change_range", "sales_rank_range", b"sales_rank_range"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amazon_offer", b"amazon_offer", "authors", b"authors", "back_in_stock", b"back_in_stock", "bindings", b"bindings", "brands", b"brands", "category_ids", b"category_ids", "change_percent_range", b"change_percent_range", "change_range", b"change_range", "current_range", b"current_range", "excluded_category_ids", b"excluded_category_ids", "extra", b"extra", "has_reviews", b"has_reviews", "include_adult", b"include_adult", "interval", b"interval", "last_change_range", b"last_change_range", "lowest_90d", b"lowest_90d", "lowest_ever", b"lowest_ever", "lowest_offer", b"lowest_offer", "minimum_rating_tenths", b"minimum_rating_tenths", "order", b"order", "out_of_stock", b"out_of_stock", "price_type", b"price_type", "prime_exclusive", b"prime_exclusive", "reversed", b"reversed", "sales_rank_range", b"sales_rank_range", "single_variation", b"single_variation", "title", b"title", "warehouse_conditions", b"warehouse_conditions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DealSelection: _TypeAlias = DealSelection  # noqa: Y015
+
+@_typing.final
+class Deal(_message.Message):
+    """A product whose price or rank changed lately. Money is in the smallest unit of the
+    marketplace's currency. Values that Keepa has not are absent, never -1.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASIN_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    ROOT_CATEGORY_ID_FIELD_NUMBER: _builtins.int
+    CATEGORY_IDS_FIELD_NUMBER: _builtins.int
+    IMAGE_URL_FIELD_NUMBER: _builtins.int
+    SERIES_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    LIGHTNING_START_TIME_FIELD_NUMBER: _builtins.int
+    LIGHTNING_END_TIME_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_CONDITION_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_COMMENT_FIELD_NUMBER: _builtins.int
+    SALES_RANK_DROP_COUNT_30D_FIELD_NUMBER: _builtins.int
+    SALES_RANK_DROP_COUNT_90D_FIELD_NUMBER: _builtins.int
+    SALES_RANK_DROP_COUNT_180D_FIELD_NUMBER: _builtins.int
+    SALES_RANK_DROP_COUNT_365D_FIELD_NUMBER: _builtins.int
+    BACK_IN_STOCK_SERIES_FIELD_NUMBER: _builtins.int
+    asin: _builtins.str
+    """The ASIN."""
+    title: _builtins.str
+    """Title as listed."""
+    root_category_id: _builtins.int
+    """Root category id; 0 unknown."""
+    image_url: _builtins.str
+    """URL of the main image; empty when none."""
+    warehouse_condition: Global___OfferCondition.ValueType
+    """Condition of the warehouse deal; unspecified when it is none."""
+    warehouse_comment: _builtins.str
+    """What Amazon says of the copy of the warehouse deal; empty when nothing."""
+    sales_rank_drop_count_30d: _builtins.int
+    """Rank drops, an estimate of sales, over 30 days."""
+    sales_rank_drop_count_90d: _builtins.int
+    """Rank drops over 90 days."""
+    sales_rank_drop_count_180d: _builtins.int
+    """Rank drops over 180 days."""
+    sales_rank_drop_count_365d: _builtins.int
+    """Rank drops over 365 days."""
+    @_builtins.property
+    def category_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Ids of the leaf categories."""
+
+    @_builtins.property
+    def series(self) -> _containers.RepeatedCompositeFieldContainer[Global___DealSeries]:
+        """One entry for each series that holds a value or changed."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When the deal was first seen."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa last updated it."""
+
+    @_builtins.property
+    def lightning_start_time(self) -> _timestamp_pb2.Timestamp:
+        """When its lightning deal starts; absent when it has none."""
+
+    @_builtins.property
+    def lightning_end_time(self) -> _timestamp_pb2.Timestamp:
+        """When its lightning deal ends; absent when it has none."""
+
+    @_builtins.property
+    def back_in_stock_series(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the series that came back into stock."""
+
+    def __init__(
+        self,
+        *,
+        asin: _builtins.str = ...,
+        title: _builtins.str = ...,
+        root_category_id: _builtins.int = ...,
+        category_ids: _abc.Iterable[_builtins.int] | None = ...,
+        image_url: _builtins.str = ...,
+        series: _abc.Iterable[Global___DealSeries] | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        lightning_start_time: _timestamp_pb2.Timestamp | None = ...,
+        lightning_end_time: _timestamp_pb2.Timestamp | None = ...,
+        warehouse_condition: Global___OfferCondition.ValueType = ...,
+        warehouse_comment: _builtins.str = ...,
+        sales_rank_drop_count_30d: _builtins.int | None = ...,
+        sales_rank_drop_count_90d: _builtins.int | None = ...,
+        sales_rank_drop_count_180d: _builtins.int | None = ...,
+        sales_rank_drop_count_365d: _builtins.int | None = ...,
+        back_in_stock_series: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sales_rank_drop_count_180d", b"_sales_rank_drop_count_180d", "_sales_rank_drop_count_30d", b"_sales_rank_drop_count_30d", "_sales_rank_drop_count_365d", b"_sales_rank_drop_count_365d", "_sales_rank_drop_count_90d", b"_sales_rank_drop_count_90d", "create_time", b"create_time", "lightning_end_time", b"lightning_end_time", "lightning_start_time", b"lightning_start_time", "sales_rank_drop_count_180d", b"sales_rank_drop_count_180d", "sales_rank_drop_count_30d", b"sales_rank_drop_count_30d", "sales_rank_drop_count_365d", b"sales_rank_drop_count_365d", "sales_rank_drop_count_90d", b"sales_rank_drop_count_90d", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sales_rank_drop_count_180d", b"_sales_rank_drop_count_180d", "_sales_rank_drop_count_30d", b"_sales_rank_drop_count_30d", "_sales_rank_drop_count_365d", b"_sales_rank_drop_count_365d", "_sales_rank_drop_count_90d", b"_sales_rank_drop_count_90d", "asin", b"asin", "back_in_stock_series", b"back_in_stock_series", "category_ids", b"category_ids", "create_time", b"create_time", "image_url", b"image_url", "lightning_end_time", b"lightning_end_time", "lightning_start_time", b"lightning_start_time", "root_category_id", b"root_category_id", "sales_rank_drop_count_180d", b"sales_rank_drop_count_180d", "sales_rank_drop_count_30d", b"sales_rank_drop_count_30d", "sales_rank_drop_count_365d", b"sales_rank_drop_count_365d", "sales_rank_drop_count_90d", b"sales_rank_drop_count_90d", "series", b"series", "title", b"title", "update_time", b"update_time", "warehouse_comment", b"warehouse_comment", "warehouse_condition", b"warehouse_condition"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__sales_rank_drop_count_180d: _TypeAlias = _typing.Literal["sales_rank_drop_count_180d"]  # noqa: Y015
+    _WhichOneofArgType__sales_rank_drop_count_180d: _TypeAlias = _typing.Literal["_sales_rank_drop_count_180d", b"_sales_rank_drop_count_180d"]  # noqa: Y015
+    _WhichOneofReturnType__sales_rank_drop_count_30d: _TypeAlias = _typing.Literal["sales_rank_drop_count_30d"]  # noqa: Y015
+    _WhichOneofArgType__sales_rank_drop_count_30d: _TypeAlias = _typing.Literal["_sales_rank_drop_count_30d", b"_sales_rank_drop_count_30d"]  # noqa: Y015
+    _WhichOneofReturnType__sales_rank_drop_count_365d: _TypeAlias = _typing.Literal["sales_rank_drop_count_365d"]  # noqa: Y015
+    _WhichOneofArgType__sales_rank_drop_count_365d: _TypeAlias = _typing.Literal["_sales_rank_drop_count_365d", b"_sales_rank_drop_count_365d"]  # noqa: Y015
+    _WhichOneofReturnType__sales_rank_drop_count_90d: _TypeAlias = _typing.Literal["sales_rank_drop_count_90d"]  # noqa: Y015
+    _WhichOneofArgType__sales_rank_drop_count_90d: _TypeAlias = _typing.Literal["_sales_rank_drop_count_90d", b"_sales_rank_drop_count_90d"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sales_rank_drop_count_180d) -> _WhichOneofReturnType__sales_rank_drop_count_180d | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sales_rank_drop_count_30d) -> _WhichOneofReturnType__sales_rank_drop_count_30d | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sales_rank_drop_count_365d) -> _WhichOneofReturnType__sales_rank_drop_count_365d | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sales_rank_drop_count_90d) -> _WhichOneofReturnType__sales_rank_drop_count_90d | None: ...
+
+Global___Deal: _TypeAlias = Deal  # noqa: Y015
+
+@_typing.final
+class DealSeries(_message.Message):
+    """One value of a deal and how it changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CURRENT_FIELD_NUMBER: _builtins.int
+    CURRENT_START_TIME_FIELD_NUMBER: _builtins.int
+    LAST_CHANGE_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the series, as in `Series.name`."""
+    current: _builtins.int
+    """Value now."""
+    last_change: _builtins.int
+    """Change since the value before; a fall is positive."""
+    @_builtins.property
+    def current_start_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when it holds; absent unknown."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___DealChange]:
+        """Changes over each stretch that Keepa reckons, shortest first."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        current: _builtins.int | None = ...,
+        current_start_time: _timestamp_pb2.Timestamp | None = ...,
+        last_change: _builtins.int | None = ...,
+        changes: _abc.Iterable[Global___DealChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_current", b"_current", "_last_change", b"_last_change", "current", b"current", "current_start_time", b"current_start_time", "last_change", b"last_change"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_current", b"_current", "_last_change", b"_last_change", "changes", b"changes", "current", b"current", "current_start_time", b"current_start_time", "last_change", b"last_change", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__current: _TypeAlias = _typing.Literal["current"]  # noqa: Y015
+    _WhichOneofArgType__current: _TypeAlias = _typing.Literal["_current", b"_current"]  # noqa: Y015
+    _WhichOneofReturnType__last_change: _TypeAlias = _typing.Literal["last_change"]  # noqa: Y015
+    _WhichOneofArgType__last_change: _TypeAlias = _typing.Literal["_last_change", b"_last_change"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__current) -> _WhichOneofReturnType__current | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_change) -> _WhichOneofReturnType__last_change | None: ...
+
+Global___DealSeries: _TypeAlias = DealSeries  # noqa: Y015
+
+@_typing.final
+class DealChange(_message.Message):
+    """How a value changed over a stretch of time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    AVERAGE_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    CHANGE_PERCENT_FIELD_NUMBER: _builtins.int
+    interval: Global___DealInterval.ValueType
+    """The stretch."""
+    average: _builtins.int
+    """Time-weighted average over it."""
+    change: _builtins.int
+    """Current value less than that average by so much; a rise is negative."""
+    change_percent: _builtins.int
+    """The same in percent of the average."""
+    def __init__(
+        self,
+        *,
+        interval: Global___DealInterval.ValueType = ...,
+        average: _builtins.int | None = ...,
+        change: _builtins.int | None = ...,
+        change_percent: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_average", b"_average", "_change", b"_change", "_change_percent", b"_change_percent", "average", b"average", "change", b"change", "change_percent", b"change_percent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average", b"_average", "_change", b"_change", "_change_percent", b"_change_percent", "average", b"average", "change", b"change", "change_percent", b"change_percent", "interval", b"interval"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__average: _TypeAlias = _typing.Literal["average"]  # noqa: Y015
+    _WhichOneofArgType__average: _TypeAlias = _typing.Literal["_average", b"_average"]  # noqa: Y015
+    _WhichOneofReturnType__change: _TypeAlias = _typing.Literal["change"]  # noqa: Y015
+    _WhichOneofArgType__change: _TypeAlias = _typing.Literal["_change", b"_change"]  # noqa: Y015
+    _WhichOneofReturnType__change_percent: _TypeAlias = _typing.Literal["change_percent"]  # noqa: Y015
+    _WhichOneofArgType__change_percent: _TypeAlias = _typing.Literal["_change_percent", b"_change_percent"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__average) -> _WhichOneofReturnType__average | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__change) -> _WhichOneofReturnType__change | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__change_percent) -> _WhichOneofReturnType__change_percent | None: ...
+
+Global___DealChange: _TypeAlias = DealChange  # noqa: Y015
+
+@_typing.final
+class DealCategory(_message.Message):
+    """How many deals fall into a category."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    DEAL_COUNT_FIELD_NUMBER: _builtins.int
+    deal_count: _builtins.int
+    """How many deals of the whole selection."""
+    @_builtins.property
+    def category(self) -> Global___Category:
+        """The category; Keepa's marker for unknown ones is 9223372036854775807."""
+
+    def __init__(
+        self,
+        *,
+        category: Global___Category | None = ...,
+        deal_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["category", b"category"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "deal_count", b"deal_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DealCategory: _TypeAlias = DealCategory  # noqa: Y015
+
+@_typing.final
+class CategoryDetail(_message.Message):
+    """A category with what Keepa knows of it. Money is in the smallest unit of the
+    marketplace's currency. Values that Keepa has not are absent, never -1.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    CONTEXT_FREE_NAME_FIELD_NUMBER: _builtins.int
+    DISPLAY_GROUP_FIELD_NUMBER: _builtins.int
+    CHILD_IDS_FIELD_NUMBER: _builtins.int
+    PARENT_ID_FIELD_NUMBER: _builtins.int
+    BEST_RANK_FIELD_NUMBER: _builtins.int
+    WORST_RANK_FIELD_NUMBER: _builtins.int
+    PRODUCT_COUNT_FIELD_NUMBER: _builtins.int
+    BROWSE_NODE_FIELD_NUMBER: _builtins.int
+    MEAN_BUY_BOX_CENTS_FIELD_NUMBER: _builtins.int
+    MEAN_BUY_BOX_90D_CENTS_FIELD_NUMBER: _builtins.int
+    MEAN_BUY_BOX_365D_CENTS_FIELD_NUMBER: _builtins.int
+    BUY_BOX_DEVIATION_CENTS_FIELD_NUMBER: _builtins.int
+    MEAN_REVIEW_COUNT_FIELD_NUMBER: _builtins.int
+    MEAN_RATING_TENTHS_FIELD_NUMBER: _builtins.int
+    FULFILLED_BY_AMAZON_PERCENT_FIELD_NUMBER: _builtins.int
+    SOLD_BY_AMAZON_PERCENT_FIELD_NUMBER: _builtins.int
+    COUPON_PERCENT_FIELD_NUMBER: _builtins.int
+    MEAN_NEW_OFFER_COUNT_FIELD_NUMBER: _builtins.int
+    MEAN_USED_OFFER_COUNT_FIELD_NUMBER: _builtins.int
+    SELLER_COUNT_FIELD_NUMBER: _builtins.int
+    BRAND_COUNT_FIELD_NUMBER: _builtins.int
+    TOP_BRANDS_FIELD_NUMBER: _builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Keepa's id, equal to Amazon's browse node."""
+    domain: Global___Domain.ValueType
+    """The Amazon marketplace."""
+    name: _builtins.str
+    """Its name."""
+    context_free_name: _builtins.str
+    """Its name where it stands without its parents."""
+    display_group: _builtins.str
+    """Amazon's display group, such as `book_display_on_website`; empty unknown."""
+    parent_id: _builtins.int
+    """Id of its parent; 0 for a root."""
+    best_rank: _builtins.int
+    """Best sales rank in it."""
+    worst_rank: _builtins.int
+    """Worst sales rank in it."""
+    product_count: _builtins.int
+    """Products in it, estimated."""
+    browse_node: _builtins.bool
+    """Whether it can be browsed, and so have best sellers."""
+    mean_buy_box_cents: _builtins.int
+    """Mean buy box price now."""
+    mean_buy_box_90d_cents: _builtins.int
+    """Mean buy box price over 90 days."""
+    mean_buy_box_365d_cents: _builtins.int
+    """Mean buy box price over 365 days."""
+    buy_box_deviation_cents: _builtins.int
+    """Standard deviation of the buy box price over 30 days."""
+    mean_review_count: _builtins.float
+    """Mean number of reviews."""
+    mean_rating_tenths: _builtins.float
+    """Mean rating in tenths of a star. [0, 50]."""
+    fulfilled_by_amazon_percent: _builtins.float
+    """Share of products shipped by Amazon, in percent. [0, 100]."""
+    sold_by_amazon_percent: _builtins.float
+    """Share of products sold by Amazon, in percent. [0, 100]."""
+    coupon_percent: _builtins.float
+    """Share of products with a coupon, in percent. [0, 100]."""
+    mean_new_offer_count: _builtins.float
+    """Mean number of new offers."""
+    mean_used_offer_count: _builtins.float
+    """Mean number of used offers."""
+    seller_count: _builtins.int
+    """Sellers in it."""
+    brand_count: _builtins.int
+    """Brands in it."""
+    currency_code: _builtins.str
+    """ISO 4217 code of every amount in this message."""
+    @_builtins.property
+    def child_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Ids of its children; empty for a leaf."""
+
+    @_builtins.property
+    def top_brands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of its strongest brands."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        domain: Global___Domain.ValueType = ...,
+        name: _builtins.str = ...,
+        context_free_name: _builtins.str = ...,
+        display_group: _builtins.str = ...,
+        child_ids: _abc.Iterable[_builtins.int] | None = ...,
+        parent_id: _builtins.int = ...,
+        best_rank: _builtins.int | None = ...,
+        worst_rank: _builtins.int | None = ...,
+        product_count: _builtins.int | None = ...,
+        browse_node: _builtins.bool = ...,
+        mean_buy_box_cents: _builtins.int | None = ...,
+        mean_buy_box_90d_cents: _builtins.int | None = ...,
+        mean_buy_box_365d_cents: _builtins.int | None = ...,
+        buy_box_deviation_cents: _builtins.int | None = ...,
+        mean_review_count: _builtins.float | None = ...,
+        mean_rating_tenths: _builtins.float | None = ...,
+        fulfilled_by_amazon_percent: _builtins.float | None = ...,
+        sold_by_amazon_percent: _builtins.float | None = ...,
+        coupon_percent: _builtins.float | None = ...,
+        mean_new_offer_count: _builtins.float | None = ...,
+        mean_used_offer_count: _builtins.float | None = ...,
+        seller_count: _builtins.int | None = ...,
+        brand_count: _builtins.int | None = ...,
+        top_brands: _abc.Iterable[_builtins.str] | None = ...,
+        currency_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_best_rank", b"_best_rank", "_brand_count", b"_brand_count", "_buy_box_deviation_cents", b"_buy_box_deviation_cents", "_coupon_percent", b"_coupon_percent", "_fulfilled_by_amazon_percent", b"_fulfilled_by_amazon_percent", "_mean_buy_box_365d_cents", b"_mean_buy_box_365d_cents", "_mean_buy_box_90d_cents", b"_mean_buy_box_90d_cents", "_mean_buy_box_cents", b"_mean_buy_box_cents", "_mean_new_offer_count", b"_mean_new_offer_count", "_mean_rating_tenths", b"_mean_rating_tenths", "_mean_review_count", b"_mean_review_count", "_mean_used_offer_count", b"_mean_used_offer_count", "_product_count", b"_product_count", "_seller_count", b"_seller_count", "_sold_by_amazon_percent", b"_sold_by_amazon_percent", "_worst_rank", b"_worst_rank", "best_rank", b"best_rank", "brand_count", b"brand_count", "buy_box_deviation_cents", b"buy_box_deviation_cents", "coupon_percent", b"coupon_percent", "fulfilled_by_amazon_percent", b"fulfilled_by_amazon_percent", "mean_buy_box_365d_cents", b"mean_buy_box_365d_cents", "mean_buy_box_90d_cents", b"mean_buy_box_90d_cents", "mean_buy_box_cents", b"mean_buy_box_cents", "mean_new_offer_count", b"mean_new_offer_count", "mean_rating_tenths", b"mean_rating_tenths", "mean_review_count", b"mean_review_count", "mean_used_offer_count", b"mean_used_offer_count", "product_count", b"product_count", "seller_count", b"seller_count", "sold_by_amazon_percent", b"sold_by_amazon_percent", "worst_rank", b"worst_rank"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_best_rank", b"_best_rank", "_brand_count", b"_brand_count", "_buy_box_deviation_cents", b"_buy_box_deviation_cents", "_coupon_percent", b"_coupon_percent", "_fulfilled_by_amazon_percent", b"_fulfilled_by_amazon_percent", "_mean_buy_box_365d_cents", b"_mean_buy_box_365d_cents", "_mean_buy_box_90d_cents", b"_mean_buy_box_90d_cents", "_mean_buy_box_cents", b"_mean_buy_box_cents", "_mean_new_offer_count", b"_mean_new_offer_count", "_mean_rating_tenths", b"_mean_rating_tenths", "_mean_review_count", b"_mean_review_count", "_mean_used_offer_count", b"_mean_used_offer_count", "_product_count", b"_product_count", "_seller_count", b"_seller_count", "_sold_by_amazon_percent", b"_sold_by_amazon_percent", "_worst_rank", b"_worst_rank", "best_rank", b"best_rank", "brand_count", b"brand_count", "browse_node", b"browse_node", "buy_box_deviation_cents", b"buy_box_deviation_cents", "child_ids", b"child_ids", "context_free_name", b"context_free_name", "coupon_percent", b"coupon_percent", "currency_code", b"currency_code", "display_group", b"display_group", "domain", b"domain", "fulfilled_by_amazon_percent", b"fulfilled_by_amazon_percent", "id", b"id", "mean_buy_box_365d_cents", b"mean_buy_box_365d_cents", "mean_buy_box_90d_cents", b"mean_buy_box_90d_cents", "mean_buy_box_cents", b"mean_buy_box_cents", "mean_new_offer_count", b"mean_new_offer_count", "mean_rating_tenths", b"mean_rating_tenths", "mean_review_count", b"mean_review_count", "mean_used_offer_count", b"mean_used_offer_count", "name", b"name", "parent_id", b"parent_id", "product_count", b"product_count", "seller_count", b"seller_count", "sold_by_amazon_percent", b"sold_by_amazon_percent", "top_brands", b"top_brands", "worst_rank", b"worst_rank"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__best_rank: _TypeAlias = _typing.Literal["best_rank"]  # noqa: Y015
+    _WhichOneofArgType__best_rank: _TypeAlias = _typing.Literal["_best_rank", b"_best_rank"]  # noqa: Y015
+    _WhichOneofReturnType__brand_count: _TypeAlias = _typing.Literal["brand_count"]  # noqa: Y015
+    _WhichOneofArgType__brand_count: _TypeAlias = _typing.Literal["_brand_count", b"_brand_count"]  # noqa: Y015
+    _WhichOneofReturnType__buy_box_deviation_cents: _TypeAlias = _typing.Literal["buy_box_deviation_cents"]  # noqa: Y015
+    _WhichOneofArgType__buy_box_deviation_cents: _TypeAlias = _typing.Literal["_buy_box_deviation_cents", b"_buy_box_deviation_cents"]  # noqa: Y015
+    _WhichOneofReturnType__coupon_percent: _TypeAlias = _typing.Literal["coupon_percent"]  # noqa: Y015
+    _WhichOneofArgType__coupon_percent: _TypeAlias = _typing.Literal["_coupon_percent", b"_coupon_percent"]  # noqa: Y015
+    _WhichOneofReturnType__fulfilled_by_amazon_percent: _TypeAlias = _typing.Literal["fulfilled_by_amazon_percent"]  # noqa: Y015
+    _WhichOneofArgType__fulfilled_by_amazon_percent: _TypeAlias = _typing.Literal["_fulfilled_by_amazon_percent", b"_fulfilled_by_amazon_percent"]  # noqa: Y015
+    _WhichOneofReturnType__mean_buy_box_365d_cents: _TypeAlias = _typing.Literal["mean_buy_box_365d_cents"]  # noqa: Y015
+    _WhichOneofArgType__mean_buy_box_365d_cents: _TypeAlias = _typing.Literal["_mean_buy_box_365d_cents", b"_mean_buy_box_365d_cents"]  # noqa: Y015
+    _WhichOneofReturnType__mean_buy_box_90d_cents: _TypeAlias = _typing.Literal["mean_buy_box_90d_cents"]  # noqa: Y015
+    _WhichOneofArgType__mean_buy_box_90d_cents: _TypeAlias = _typing.Literal["_mean_buy_box_90d_cents", b"_mean_buy_box_90d_cents"]  # noqa: Y015
+    _WhichOneofReturnType__mean_buy_box_cents: _TypeAlias = _typing.Literal["mean_buy_box_cents"]  # noqa: Y015
+    _WhichOneofArgType__mean_buy_box_cents: _TypeAlias = _typing.Literal["_mean_buy_box_cents", b"_mean_buy_box_cents"]  # noqa: Y015
+    _WhichOneofReturnType__mean_new_offer_count: _TypeAlias = _typing.Literal["mean_new_offer_count"]  # noqa: Y015
+    _WhichOneofArgType__mean_new_offer_count: _TypeAlias = _typing.Literal["_mean_new_offer_count", b"_mean_new_offer_count"]  # noqa: Y015
+    _WhichOneofReturnType__mean_rating_tenths: _TypeAlias = _typing.Literal["mean_rating_tenths"]  # noqa: Y015
+    _WhichOneofArgType__mean_rating_tenths: _TypeAlias = _typing.Literal["_mean_rating_tenths", b"_mean_rating_tenths"]  # noqa: Y015
+    _WhichOneofReturnType__mean_review_count: _TypeAlias = _typing.Literal["mean_review_count"]  # noqa: Y015
+    _WhichOneofArgType__mean_review_count: _TypeAlias = _typing.Literal["_mean_review_count", b"_mean_review_count"]  # noqa: Y015
+    _WhichOneofReturnType__mean_used_offer_count: _TypeAlias = _typing.Literal["mean_used_offer_count"]  # noqa: Y015
+    _WhichOneofArgType__mean_used_offer_count: _TypeAlias = _typing.Literal["_mean_used_offer_count", b"_mean_used_offer_count"]  # noqa: Y015
+    _WhichOneofReturnType__product_count: _TypeAlias = _typing.Literal["product_count"]  # noqa: Y015
+    _WhichOneofArgType__product_count: _TypeAlias = _typing.Literal["_product_count", b"_product_count"]  # noqa: Y015
+    _WhichOneofReturnType__seller_count: _TypeAlias = _typing.Literal["seller_count"]  # noqa: Y015
+    _WhichOneofArgType__seller_count: _TypeAlias = _typing.Literal["_seller_count", b"_seller_count"]  # noqa: Y015
+    _WhichOneofReturnType__sold_by_amazon_percent: _TypeAlias = _typing.Literal["sold_by_amazon_percent"]  # noqa: Y015
+    _WhichOneofArgType__sold_by_amazon_percent: _TypeAlias = _typing.Literal["_sold_by_amazon_percent", b"_sold_by_amazon_percent"]  # noqa: Y015
+    _WhichOneofReturnType__worst_rank: _TypeAlias = _typing.Literal["worst_rank"]  # noqa: Y015
+    _WhichOneofArgType__worst_rank: _TypeAlias = _typing.Literal["_worst_rank", b"_worst_rank"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__best_rank) -> _WhichOneofReturnType__best_rank | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__brand_count) -> _WhichOneofReturnType__brand_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__buy_box_deviation_cents) -> _WhichOneofReturnType__buy_box_deviation_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__coupon_percent) -> _WhichOneofReturnType__coupon_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fulfilled_by_amazon_percent) -> _WhichOneofReturnType__fulfilled_by_amazon_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_buy_box_365d_cents) -> _WhichOneofReturnType__mean_buy_box_365d_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_buy_box_90d_cents) -> _WhichOneofReturnType__mean_buy_box_90d_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_buy_box_cents) -> _WhichOneofReturnType__mean_buy_box_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_new_offer_count) -> _WhichOneofReturnType__mean_new_offer_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_rating_tenths) -> _WhichOneofReturnType__mean_rating_tenths | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_review_count) -> _WhichOneofReturnType__mean_review_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_used_offer_count) -> _WhichOneofReturnType__mean_used_offer_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__product_count) -> _WhichOneofReturnType__product_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seller_count) -> _WhichOneofReturnType__seller_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sold_by_amazon_percent) -> _WhichOneofReturnType__sold_by_amazon_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__worst_rank) -> _WhichOneofReturnType__worst_rank | None: ...
+
+Global___CategoryDetail: _TypeAlias = CategoryDetail  # noqa: Y015
+
+@_typing.final
+class Seller(_message.Message):
+    """A seller of a marketplace."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    TRACKING_START_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    RATING_PERCENT_FIELD_NUMBER: _builtins.int
+    RATING_COUNT_FIELD_NUMBER: _builtins.int
+    RATING_COUNT_30D_FIELD_NUMBER: _builtins.int
+    SERIES_FIELD_NUMBER: _builtins.int
+    FULFILLED_BY_AMAZON_FIELD_NUMBER: _builtins.int
+    SHIPS_FROM_CHINA_FIELD_NUMBER: _builtins.int
+    SCAM_FIELD_NUMBER: _builtins.int
+    STOREFRONT_COUNT_FIELD_NUMBER: _builtins.int
+    STOREFRONT_ASINS_FIELD_NUMBER: _builtins.int
+    STOREFRONT_SEEN_TIMES_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    BRANDS_FIELD_NUMBER: _builtins.int
+    COMPETITORS_FIELD_NUMBER: _builtins.int
+    MEAN_BUY_BOX_COMPETITOR_COUNT_FIELD_NUMBER: _builtins.int
+    BUY_BOX_NEW_PERCENT_FIELD_NUMBER: _builtins.int
+    BUY_BOX_USED_PERCENT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Amazon's id of the seller."""
+    domain: Global___Domain.ValueType
+    """The Amazon marketplace."""
+    display_name: _builtins.str
+    """The name shown to buyers."""
+    rating_percent: _builtins.int
+    """Share of positive ratings now, in percent. [0, 100]."""
+    rating_count: _builtins.int
+    """Ratings in all."""
+    rating_count_30d: _builtins.int
+    """Ratings of the last 30 days."""
+    fulfilled_by_amazon: _builtins.bool
+    """Whether it has offers shipped by Amazon."""
+    ships_from_china: _builtins.bool
+    """Whether it ships from China."""
+    scam: _builtins.bool
+    """Whether Keepa takes it for a scammer."""
+    storefront_count: _builtins.int
+    """Products on its storefront, as last counted; absent unknown."""
+    mean_buy_box_competitor_count: _builtins.float
+    """Sellers that it shares the buy box with on average."""
+    buy_box_new_percent: _builtins.float
+    """How often it holds the buy box of what it sells new, in percent. [0, 100]."""
+    buy_box_used_percent: _builtins.float
+    """How often it holds the buy box of what it sells used, in percent. [0, 100]."""
+    @_builtins.property
+    def tracking_start_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa began to track it."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa last refreshed it."""
+
+    @_builtins.property
+    def series(self) -> _containers.RepeatedCompositeFieldContainer[Global___Series]:
+        """Share and count of ratings over time, as series named `RATING` and `RATING_COUNT`."""
+
+    @_builtins.property
+    def storefront_asins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ASINs on its storefront, newest first; only when asked for. At most 100,000."""
+
+    @_builtins.property
+    def storefront_seen_times(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """When each of `storefront_asins` was last seen, in Unix seconds, in the same order."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedCompositeFieldContainer[Global___SellerCategory]:
+        """Categories it sells most in."""
+
+    @_builtins.property
+    def brands(self) -> _containers.RepeatedCompositeFieldContainer[Global___SellerBrand]:
+        """Brands it sells most of."""
+
+    @_builtins.property
+    def competitors(self) -> _containers.RepeatedCompositeFieldContainer[Global___SellerCompetitor]:
+        """Sellers that it shares most products with."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        domain: Global___Domain.ValueType = ...,
+        display_name: _builtins.str = ...,
+        tracking_start_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        rating_percent: _builtins.int | None = ...,
+        rating_count: _builtins.int | None = ...,
+        rating_count_30d: _builtins.int | None = ...,
+        series: _abc.Iterable[Global___Series] | None = ...,
+        fulfilled_by_amazon: _builtins.bool = ...,
+        ships_from_china: _builtins.bool = ...,
+        scam: _builtins.bool = ...,
+        storefront_count: _builtins.int | None = ...,
+        storefront_asins: _abc.Iterable[_builtins.str] | None = ...,
+        storefront_seen_times: _abc.Iterable[_builtins.int] | None = ...,
+        categories: _abc.Iterable[Global___SellerCategory] | None = ...,
+        brands: _abc.Iterable[Global___SellerBrand] | None = ...,
+        competitors: _abc.Iterable[Global___SellerCompetitor] | None = ...,
+        mean_buy_box_competitor_count: _builtins.float | None = ...,
+        buy_box_new_percent: _builtins.float | None = ...,
+        buy_box_used_percent: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_buy_box_new_percent", b"_buy_box_new_percent", "_buy_box_used_percent", b"_buy_box_used_percent", "_mean_buy_box_competitor_count", b"_mean_buy_box_competitor_count", "_rating_count", b"_rating_count", "_rating_count_30d", b"_rating_count_30d", "_rating_percent", b"_rating_percent", "_storefront_count", b"_storefront_count", "buy_box_new_percent", b"buy_box_new_percent", "buy_box_used_percent", b"buy_box_used_percent", "mean_buy_box_competitor_count", b"mean_buy_box_competitor_count", "rating_count", b"rating_count", "rating_count_30d", b"rating_count_30d", "rating_percent", b"rating_percent", "storefront_count", b"storefront_count", "tracking_start_time", b"tracking_start_time", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_buy_box_new_percent", b"_buy_box_new_percent", "_buy_box_used_percent", b"_buy_box_used_percent", "_mean_buy_box_competitor_count", b"_mean_buy_box_competitor_count", "_rating_count", b"_rating_count", "_rating_count_30d", b"_rating_count_30d", "_rating_percent", b"_rating_percent", "_storefront_count", b"_storefront_count", "brands", b"brands", "buy_box_new_percent", b"buy_box_new_percent", "buy_box_used_percent", b"buy_box_used_percent", "categories", b"categories", "competitors", b"competitors", "display_name", b"display_name", "domain", b"domain", "fulfilled_by_amazon", b"fulfilled_by_amazon", "id", b"id", "mean_buy_box_competitor_count", b"mean_buy_box_competitor_count", "rating_count", b"rating_count", "rating_count_30d", b"rating_count_30d", "rating_percent", b"rating_percent", "scam", b"scam", "series", b"series", "ships_from_china", b"ships_from_china", "storefront_asins", b"storefront_asins", "storefront_count", b"storefront_count", "storefront_seen_times", b"storefront_seen_times", "tracking_start_time", b"tracking_start_time", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__buy_box_new_percent: _TypeAlias = _typing.Literal["buy_box_new_percent"]  # noqa: Y015
+    _WhichOneofArgType__buy_box_new_percent: _TypeAlias = _typing.Literal["_buy_box_new_percent", b"_buy_box_new_percent"]  # noqa: Y015
+    _WhichOneofReturnType__buy_box_used_percent: _TypeAlias = _typing.Literal["buy_box_used_percent"]  # noqa: Y015
+    _WhichOneofArgType__buy_box_used_percent: _TypeAlias = _typing.Literal["_buy_box_used_percent", b"_buy_box_used_percent"]  # noqa: Y015
+    _WhichOneofReturnType__mean_buy_box_competitor_count: _TypeAlias = _typing.Literal["mean_buy_box_competitor_count"]  # noqa: Y015
+    _WhichOneofArgType__mean_buy_box_competitor_count: _TypeAlias = _typing.Literal["_mean_buy_box_competitor_count", b"_mean_buy_box_competitor_count"]  # noqa: Y015
+    _WhichOneofReturnType__rating_count: _TypeAlias = _typing.Literal["rating_count"]  # noqa: Y015
+    _WhichOneofArgType__rating_count: _TypeAlias = _typing.Literal["_rating_count", b"_rating_count"]  # noqa: Y015
+    _WhichOneofReturnType__rating_count_30d: _TypeAlias = _typing.Literal["rating_count_30d"]  # noqa: Y015
+    _WhichOneofArgType__rating_count_30d: _TypeAlias = _typing.Literal["_rating_count_30d", b"_rating_count_30d"]  # noqa: Y015
+    _WhichOneofReturnType__rating_percent: _TypeAlias = _typing.Literal["rating_percent"]  # noqa: Y015
+    _WhichOneofArgType__rating_percent: _TypeAlias = _typing.Literal["_rating_percent", b"_rating_percent"]  # noqa: Y015
+    _WhichOneofReturnType__storefront_count: _TypeAlias = _typing.Literal["storefront_count"]  # noqa: Y015
+    _WhichOneofArgType__storefront_count: _TypeAlias = _typing.Literal["_storefront_count", b"_storefront_count"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__buy_box_new_percent) -> _WhichOneofReturnType__buy_box_new_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__buy_box_used_percent) -> _WhichOneofReturnType__buy_box_used_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_buy_box_competitor_count) -> _WhichOneofReturnType__mean_buy_box_competitor_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rating_count) -> _WhichOneofReturnType__rating_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rating_count_30d) -> _WhichOneofReturnType__rating_count_30d | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rating_percent) -> _WhichOneofReturnType__rating_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__storefront_count) -> _WhichOneofReturnType__storefront_count | None: ...
+
+Global___Seller: _TypeAlias = Seller  # noqa: Y015
+
+@_typing.final
+class SellerCategory(_message.Message):
+    """What a seller sells in one category."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATEGORY_ID_FIELD_NUMBER: _builtins.int
+    PRODUCT_COUNT_FIELD_NUMBER: _builtins.int
+    MEAN_SALES_RANK_30D_FIELD_NUMBER: _builtins.int
+    AMAZON_OFFER_COUNT_FIELD_NUMBER: _builtins.int
+    category_id: _builtins.int
+    """The category's id."""
+    product_count: _builtins.int
+    """Its products there."""
+    mean_sales_rank_30d: _builtins.int
+    """Mean sales rank of these over 30 days; absent unknown."""
+    amazon_offer_count: _builtins.int
+    """Of these, products that Amazon sells too."""
+    def __init__(
+        self,
+        *,
+        category_id: _builtins.int = ...,
+        product_count: _builtins.int = ...,
+        mean_sales_rank_30d: _builtins.int | None = ...,
+        amazon_offer_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mean_sales_rank_30d", b"_mean_sales_rank_30d", "mean_sales_rank_30d", b"mean_sales_rank_30d"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mean_sales_rank_30d", b"_mean_sales_rank_30d", "amazon_offer_count", b"amazon_offer_count", "category_id", b"category_id", "mean_sales_rank_30d", b"mean_sales_rank_30d", "product_count", b"product_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__mean_sales_rank_30d: _TypeAlias = _typing.Literal["mean_sales_rank_30d"]  # noqa: Y015
+    _WhichOneofArgType__mean_sales_rank_30d: _TypeAlias = _typing.Literal["_mean_sales_rank_30d", b"_mean_sales_rank_30d"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_sales_rank_30d) -> _WhichOneofReturnType__mean_sales_rank_30d | None: ...
+
+Global___SellerCategory: _TypeAlias = SellerCategory  # noqa: Y015
+
+@_typing.final
+class SellerBrand(_message.Message):
+    """What a seller sells of one brand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRAND_FIELD_NUMBER: _builtins.int
+    PRODUCT_COUNT_FIELD_NUMBER: _builtins.int
+    MEAN_SALES_RANK_30D_FIELD_NUMBER: _builtins.int
+    AMAZON_OFFER_COUNT_FIELD_NUMBER: _builtins.int
+    brand: _builtins.str
+    """The brand, as Keepa writes it."""
+    product_count: _builtins.int
+    """Its products of the brand."""
+    mean_sales_rank_30d: _builtins.int
+    """Mean sales rank of these over 30 days; absent unknown."""
+    amazon_offer_count: _builtins.int
+    """Of these, products that Amazon sells too."""
+    def __init__(
+        self,
+        *,
+        brand: _builtins.str = ...,
+        product_count: _builtins.int = ...,
+        mean_sales_rank_30d: _builtins.int | None = ...,
+        amazon_offer_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mean_sales_rank_30d", b"_mean_sales_rank_30d", "mean_sales_rank_30d", b"mean_sales_rank_30d"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mean_sales_rank_30d", b"_mean_sales_rank_30d", "amazon_offer_count", b"amazon_offer_count", "brand", b"brand", "mean_sales_rank_30d", b"mean_sales_rank_30d", "product_count", b"product_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__mean_sales_rank_30d: _TypeAlias = _typing.Literal["mean_sales_rank_30d"]  # noqa: Y015
+    _WhichOneofArgType__mean_sales_rank_30d: _TypeAlias = _typing.Literal["_mean_sales_rank_30d", b"_mean_sales_rank_30d"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_sales_rank_30d) -> _WhichOneofReturnType__mean_sales_rank_30d | None: ...
+
+Global___SellerBrand: _TypeAlias = SellerBrand  # noqa: Y015
+
+@_typing.final
+class SellerCompetitor(_message.Message):
+    """Another seller of the same products."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELLER_ID_FIELD_NUMBER: _builtins.int
+    SHARED_PERCENT_FIELD_NUMBER: _builtins.int
+    seller_id: _builtins.str
+    """Amazon's id of the other seller."""
+    shared_percent: _builtins.float
+    """Share of the products that both sell, in percent. [0, 100]."""
+    def __init__(
+        self,
+        *,
+        seller_id: _builtins.str = ...,
+        shared_percent: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seller_id", b"seller_id", "shared_percent", b"shared_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SellerCompetitor: _TypeAlias = SellerCompetitor  # noqa: Y015
+
+@_typing.final
+class SellerSelection(_message.Message):
+    """What the Seller Finder searches for, by Keepa's own names of its fields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RANGES_FIELD_NUMBER: _builtins.int
+    EXTRA_FIELD_NUMBER: _builtins.int
+    SORTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ranges(self) -> _containers.RepeatedCompositeFieldContainer[Global___SelectionRange]:
+        """Ranges of values, such as of `currentRatingCount`. At most 50."""
+
+    @_builtins.property
+    def extra(self) -> _struct_pb2.Struct:
+        """Any further selection field of Keepa by its own name."""
+
+    @_builtins.property
+    def sorts(self) -> _containers.RepeatedCompositeFieldContainer[Global___SelectionSort]:
+        """Order of the result; at most 3. Default: Keepa's own."""
+
+    def __init__(
+        self,
+        *,
+        ranges: _abc.Iterable[Global___SelectionRange] | None = ...,
+        extra: _struct_pb2.Struct | None = ...,
+        sorts: _abc.Iterable[Global___SelectionSort] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["extra", b"extra"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["extra", b"extra", "ranges", b"ranges", "sorts", b"sorts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SellerSelection: _TypeAlias = SellerSelection  # noqa: Y015
+
+@_typing.final
+class LightningDeal(_message.Message):
+    """A lightning deal. Money is in the smallest unit of the marketplace's currency."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ASIN_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    SELLER_ID_FIELD_NUMBER: _builtins.int
+    DEAL_CENTS_FIELD_NUMBER: _builtins.int
+    CURRENT_CENTS_FIELD_NUMBER: _builtins.int
+    IMAGE_URL_FIELD_NUMBER: _builtins.int
+    RATING_TENTHS_FIELD_NUMBER: _builtins.int
+    REVIEW_COUNT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    CLAIMED_PERCENT_FIELD_NUMBER: _builtins.int
+    OFF_PERCENT_FIELD_NUMBER: _builtins.int
+    VARIATION_ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Amazon's id of the deal."""
+    asin: _builtins.str
+    """The ASIN."""
+    domain: Global___Domain.ValueType
+    """The Amazon marketplace."""
+    title: _builtins.str
+    """Title as listed."""
+    seller_id: _builtins.str
+    """The seller's id; empty unknown."""
+    deal_cents: _builtins.int
+    """Price in the deal; absent until it is known."""
+    current_cents: _builtins.int
+    """Price outside the deal; absent unknown."""
+    image_url: _builtins.str
+    """URL of the main image; empty when none."""
+    rating_tenths: _builtins.int
+    """Rating in tenths of a star. [0, 50]; absent unknown."""
+    review_count: _builtins.int
+    """Reviews; absent unknown."""
+    state: Global___LightningDealState.ValueType
+    """Where the deal stands."""
+    claimed_percent: _builtins.int
+    """Share of the units that is claimed, in percent. [0, 100]; absent unknown."""
+    off_percent: _builtins.int
+    """Reduction in percent. [0, 100]; absent unknown."""
+    currency_code: _builtins.str
+    """ISO 4217 code of every amount in this message."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When it starts."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ends."""
+
+    @_builtins.property
+    def variation_attributes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What sets the variation apart, such as `Color: Blue`; empty when there is one only."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa last refreshed it."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        asin: _builtins.str = ...,
+        domain: Global___Domain.ValueType = ...,
+        title: _builtins.str = ...,
+        seller_id: _builtins.str = ...,
+        deal_cents: _builtins.int | None = ...,
+        current_cents: _builtins.int | None = ...,
+        image_url: _builtins.str = ...,
+        rating_tenths: _builtins.int | None = ...,
+        review_count: _builtins.int | None = ...,
+        state: Global___LightningDealState.ValueType = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        claimed_percent: _builtins.int | None = ...,
+        off_percent: _builtins.int | None = ...,
+        variation_attributes: _abc.Iterable[_builtins.str] | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        currency_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_claimed_percent", b"_claimed_percent", "_current_cents", b"_current_cents", "_deal_cents", b"_deal_cents", "_off_percent", b"_off_percent", "_rating_tenths", b"_rating_tenths", "_review_count", b"_review_count", "claimed_percent", b"claimed_percent", "current_cents", b"current_cents", "deal_cents", b"deal_cents", "end_time", b"end_time", "off_percent", b"off_percent", "rating_tenths", b"rating_tenths", "review_count", b"review_count", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_claimed_percent", b"_claimed_percent", "_current_cents", b"_current_cents", "_deal_cents", b"_deal_cents", "_off_percent", b"_off_percent", "_rating_tenths", b"_rating_tenths", "_review_count", b"_review_count", "asin", b"asin", "claimed_percent", b"claimed_percent", "currency_code", b"currency_code", "current_cents", b"current_cents", "deal_cents", b"deal_cents", "domain", b"domain", "end_time", b"end_time", "id", b"id", "image_url", b"image_url", "off_percent", b"off_percent", "rating_tenths", b"rating_tenths", "review_count", b"review_count", "seller_id", b"seller_id", "start_time", b"start_time", "state", b"state", "title", b"title", "update_time", b"update_time", "variation_attributes", b"variation_attributes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__claimed_percent: _TypeAlias = _typing.Literal["claimed_percent"]  # noqa: Y015
+    _WhichOneofArgType__claimed_percent: _TypeAlias = _typing.Literal["_claimed_percent", b"_claimed_percent"]  # noqa: Y015
+    _WhichOneofReturnType__current_cents: _TypeAlias = _typing.Literal["current_cents"]  # noqa: Y015
+    _WhichOneofArgType__current_cents: _TypeAlias = _typing.Literal["_current_cents", b"_current_cents"]  # noqa: Y015
+    _WhichOneofReturnType__deal_cents: _TypeAlias = _typing.Literal["deal_cents"]  # noqa: Y015
+    _WhichOneofArgType__deal_cents: _TypeAlias = _typing.Literal["_deal_cents", b"_deal_cents"]  # noqa: Y015
+    _WhichOneofReturnType__off_percent: _TypeAlias = _typing.Literal["off_percent"]  # noqa: Y015
+    _WhichOneofArgType__off_percent: _TypeAlias = _typing.Literal["_off_percent", b"_off_percent"]  # noqa: Y015
+    _WhichOneofReturnType__rating_tenths: _TypeAlias = _typing.Literal["rating_tenths"]  # noqa: Y015
+    _WhichOneofArgType__rating_tenths: _TypeAlias = _typing.Literal["_rating_tenths", b"_rating_tenths"]  # noqa: Y015
+    _WhichOneofReturnType__review_count: _TypeAlias = _typing.Literal["review_count"]  # noqa: Y015
+    _WhichOneofArgType__review_count: _TypeAlias = _typing.Literal["_review_count", b"_review_count"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__claimed_percent) -> _WhichOneofReturnType__claimed_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__current_cents) -> _WhichOneofReturnType__current_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__deal_cents) -> _WhichOneofReturnType__deal_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__off_percent) -> _WhichOneofReturnType__off_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rating_tenths) -> _WhichOneofReturnType__rating_tenths | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__review_count) -> _WhichOneofReturnType__review_count | None: ...
+
+Global___LightningDeal: _TypeAlias = LightningDeal  # noqa: Y015
 
 @_typing.final
 class GetProductsRequest(_message.Message):
@@ -1446,6 +2615,220 @@ class FindProductsResponse(_message.Message):
 Global___FindProductsResponse: _TypeAlias = FindProductsResponse  # noqa: Y015
 
 @_typing.final
+class SearchProductsRequest(_message.Message):
+    """Asks for products by words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    TERM_FIELD_NUMBER: _builtins.int
+    ASINS_ONLY_FIELD_NUMBER: _builtins.int
+    STATS_DAYS_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
+    UPDATE_HOURS_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
+    MAX_AGE_DURATION_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    domain: Global___Domain.ValueType
+    """The Amazon marketplace. Default: DOMAIN_COM."""
+    term: _builtins.str
+    """The words, 3 to 300 characters. Required."""
+    asins_only: _builtins.bool
+    """Whether only ASINs are wanted; the price is the same."""
+    stats_days: _builtins.int
+    """Days that the statistics cover. 0: none. [0, 3650]. Free."""
+    history: _builtins.bool
+    """Whether histories are fetched and stored. Free."""
+    update_hours: _builtins.int
+    """Which age Keepa's own data may have before Keepa refreshes it. Absent: Keepa's
+    default. 0 and 1 cost up to 1 token more per product, -1 never refreshes. [-1, 8760].
+    """
+    rating: _builtins.bool
+    """Whether ratings are fetched. Up to 5 tokens more."""
+    @_builtins.property
+    def max_age_duration(self) -> _duration_pb2.Duration:
+        """The oldest stored answer that is good enough. [0 s, 30 d]; default 24 h. 0 s asks
+        Keepa whatever is stored.
+        """
+
+    @_builtins.property
+    def spending(self) -> Global___Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        domain: Global___Domain.ValueType = ...,
+        term: _builtins.str = ...,
+        asins_only: _builtins.bool = ...,
+        stats_days: _builtins.int = ...,
+        history: _builtins.bool = ...,
+        update_hours: _builtins.int | None = ...,
+        rating: _builtins.bool = ...,
+        max_age_duration: _duration_pb2.Duration | None = ...,
+        spending: Global___Spending | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_update_hours", b"_update_hours", "max_age_duration", b"max_age_duration", "spending", b"spending", "update_hours", b"update_hours"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_update_hours", b"_update_hours", "asins_only", b"asins_only", "domain", b"domain", "history", b"history", "max_age_duration", b"max_age_duration", "rating", b"rating", "request_id", b"request_id", "spending", b"spending", "stats_days", b"stats_days", "term", b"term", "update_hours", b"update_hours"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__update_hours: _TypeAlias = _typing.Literal["update_hours"]  # noqa: Y015
+    _WhichOneofArgType__update_hours: _TypeAlias = _typing.Literal["_update_hours", b"_update_hours"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__update_hours) -> _WhichOneofReturnType__update_hours | None: ...
+
+Global___SearchProductsRequest: _TypeAlias = SearchProductsRequest  # noqa: Y015
+
+@_typing.final
+class SearchProductsResponse(_message.Message):
+    """The products that were found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASINS_FIELD_NUMBER: _builtins.int
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    FETCH_TIME_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    token_count: _builtins.int
+    """Tokens that it cost the caller; 0 when stored or joined."""
+    cached: _builtins.bool
+    """Whether a stored answer was given."""
+    @_builtins.property
+    def asins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ASINs in Keepa's order, best match first. At most 20."""
+
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[Global___Product]:
+        """The products in the same order, without histories; empty with `asins_only`."""
+
+    @_builtins.property
+    def fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa answered."""
+
+    def __init__(
+        self,
+        *,
+        asins: _abc.Iterable[_builtins.str] | None = ...,
+        products: _abc.Iterable[Global___Product] | None = ...,
+        token_count: _builtins.int = ...,
+        fetch_time: _timestamp_pb2.Timestamp | None = ...,
+        cached: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "cached", b"cached", "fetch_time", b"fetch_time", "products", b"products", "token_count", b"token_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchProductsResponse: _TypeAlias = SearchProductsResponse  # noqa: Y015
+
+@_typing.final
+class ListDealsRequest(_message.Message):
+    """Asks for a page of deals."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    SELECTION_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    MAX_AGE_DURATION_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    domain: Global___Domain.ValueType
+    """The Amazon marketplace. Default: DOMAIN_COM."""
+    page: _builtins.int
+    """Page, from 0, each of at most 150 deals. [0, 66]: Keepa gives the first 10,000."""
+    @_builtins.property
+    def selection(self) -> Global___DealSelection:
+        """Which deals. Required."""
+
+    @_builtins.property
+    def max_age_duration(self) -> _duration_pb2.Duration:
+        """The oldest stored answer that is good enough. [0 s, 12 h]; default 10 min. 0 s asks
+        Keepa whatever is stored.
+        """
+
+    @_builtins.property
+    def spending(self) -> Global___Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        domain: Global___Domain.ValueType = ...,
+        selection: Global___DealSelection | None = ...,
+        page: _builtins.int = ...,
+        max_age_duration: _duration_pb2.Duration | None = ...,
+        spending: Global___Spending | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age_duration", b"max_age_duration", "selection", b"selection", "spending", b"spending"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "max_age_duration", b"max_age_duration", "page", b"page", "request_id", b"request_id", "selection", b"selection", "spending", b"spending"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDealsRequest: _TypeAlias = ListDealsRequest  # noqa: Y015
+
+@_typing.final
+class ListDealsResponse(_message.Message):
+    """A page of deals."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALS_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    FETCH_TIME_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    more: _builtins.bool
+    """Whether a further page may hold deals."""
+    token_count: _builtins.int
+    """Tokens that it cost the caller; 0 when stored or joined."""
+    cached: _builtins.bool
+    """Whether a stored answer was given."""
+    currency_code: _builtins.str
+    """ISO 4217 code of every amount in the deals."""
+    @_builtins.property
+    def deals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Deal]:
+        """The deals, in the order asked for. At most 150."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedCompositeFieldContainer[Global___DealCategory]:
+        """How the whole selection falls into categories, most deals first; on page 0 only."""
+
+    @_builtins.property
+    def fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa answered."""
+
+    def __init__(
+        self,
+        *,
+        deals: _abc.Iterable[Global___Deal] | None = ...,
+        more: _builtins.bool = ...,
+        categories: _abc.Iterable[Global___DealCategory] | None = ...,
+        token_count: _builtins.int = ...,
+        fetch_time: _timestamp_pb2.Timestamp | None = ...,
+        cached: _builtins.bool = ...,
+        currency_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "categories", b"categories", "currency_code", b"currency_code", "deals", b"deals", "fetch_time", b"fetch_time", "more", b"more", "token_count", b"token_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDealsResponse: _TypeAlias = ListDealsResponse  # noqa: Y015
+
+@_typing.final
 class ListBestSellersRequest(_message.Message):
     """Asks for best sellers."""
 
@@ -1457,6 +2840,8 @@ class ListBestSellersRequest(_message.Message):
     RANGE_DAYS_FIELD_NUMBER: _builtins.int
     MAX_AGE_DURATION_FIELD_NUMBER: _builtins.int
     SPENDING_FIELD_NUMBER: _builtins.int
+    VARIATIONS_FIELD_NUMBER: _builtins.int
+    SUBLIST_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The caller's id for this request, a UUID kept across retries. Required."""
     domain: Global___Domain.ValueType
@@ -1465,6 +2850,12 @@ class ListBestSellersRequest(_message.Message):
     """The category. Required."""
     range_days: _builtins.int
     """Days over which ranks are averaged: 0 (now), 30, 90 or 180."""
+    variations: _builtins.bool
+    """Whether every variation of a product is listed, not one for all. Default: no."""
+    sublist: _builtins.bool
+    """Whether the list is the category's own (its sublist) when its products are also
+    ranked in a root category. Default: no.
+    """
     @_builtins.property
     def max_age_duration(self) -> _duration_pb2.Duration:
         """The oldest stored answer that is good enough. [0 s, 30 d]; default 24 h."""
@@ -1482,10 +2873,12 @@ class ListBestSellersRequest(_message.Message):
         range_days: _builtins.int = ...,
         max_age_duration: _duration_pb2.Duration | None = ...,
         spending: Global___Spending | None = ...,
+        variations: _builtins.bool = ...,
+        sublist: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age_duration", b"max_age_duration", "spending", b"spending"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category_id", b"category_id", "domain", b"domain", "max_age_duration", b"max_age_duration", "range_days", b"range_days", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category_id", b"category_id", "domain", b"domain", "max_age_duration", b"max_age_duration", "range_days", b"range_days", "request_id", b"request_id", "spending", b"spending", "sublist", b"sublist", "variations", b"variations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1532,6 +2925,578 @@ class ListBestSellersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListBestSellersResponse: _TypeAlias = ListBestSellersResponse  # noqa: Y015
+
+@_typing.final
+class GetCategoriesRequest(_message.Message):
+    """Asks for categories."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    CATEGORY_IDS_FIELD_NUMBER: _builtins.int
+    INCLUDE_PARENTS_FIELD_NUMBER: _builtins.int
+    MAX_AGE_DURATION_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    domain: Global___Domain.ValueType
+    """The Amazon marketplace. Default: DOMAIN_COM."""
+    include_parents: _builtins.bool
+    """Whether all their parents are given too. Free."""
+    @_builtins.property
+    def category_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Keepa's ids, 1 to 10, none twice; 0 alone stands for all roots. Required."""
+
+    @_builtins.property
+    def max_age_duration(self) -> _duration_pb2.Duration:
+        """The oldest stored answer that is good enough. [0 s, 30 d]; default 24 h. 0 s asks
+        Keepa whatever is stored.
+        """
+
+    @_builtins.property
+    def spending(self) -> Global___Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        domain: Global___Domain.ValueType = ...,
+        category_ids: _abc.Iterable[_builtins.int] | None = ...,
+        include_parents: _builtins.bool = ...,
+        max_age_duration: _duration_pb2.Duration | None = ...,
+        spending: Global___Spending | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age_duration", b"max_age_duration", "spending", b"spending"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category_ids", b"category_ids", "domain", b"domain", "include_parents", b"include_parents", "max_age_duration", b"max_age_duration", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCategoriesRequest: _TypeAlias = GetCategoriesRequest  # noqa: Y015
+
+@_typing.final
+class GetCategoriesResponse(_message.Message):
+    """The categories that were asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    PARENTS_FIELD_NUMBER: _builtins.int
+    MISSING_CATEGORY_IDS_FIELD_NUMBER: _builtins.int
+    TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    FETCH_TIME_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    token_count: _builtins.int
+    """Tokens that it cost the caller; 0 when stored or joined."""
+    cached: _builtins.bool
+    """Whether a stored answer was given."""
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryDetail]:
+        """The categories, in the order asked for; those that Keepa does not know are left out."""
+
+    @_builtins.property
+    def parents(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryDetail]:
+        """Their parents up to the roots, by id; empty unless asked for."""
+
+    @_builtins.property
+    def missing_category_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Ids that Keepa does not know."""
+
+    @_builtins.property
+    def fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa answered."""
+
+    def __init__(
+        self,
+        *,
+        categories: _abc.Iterable[Global___CategoryDetail] | None = ...,
+        parents: _abc.Iterable[Global___CategoryDetail] | None = ...,
+        missing_category_ids: _abc.Iterable[_builtins.int] | None = ...,
+        token_count: _builtins.int = ...,
+        fetch_time: _timestamp_pb2.Timestamp | None = ...,
+        cached: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "categories", b"categories", "fetch_time", b"fetch_time", "missing_category_ids", b"missing_category_ids", "parents", b"parents", "token_count", b"token_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCategoriesResponse: _TypeAlias = GetCategoriesResponse  # noqa: Y015
+
+@_typing.final
+class SearchCategoriesRequest(_message.Message):
+    """Asks for categories by words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    TERM_FIELD_NUMBER: _builtins.int
+    MAX_AGE_DURATION_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    domain: Global___Domain.ValueType
+    """The Amazon marketplace. Default: DOMAIN_COM."""
+    term: _builtins.str
+    """The words, 3 to 100 characters; all must be in the name. Required."""
+    @_builtins.property
+    def max_age_duration(self) -> _duration_pb2.Duration:
+        """The oldest stored answer that is good enough. [0 s, 30 d]; default 24 h. 0 s asks
+        Keepa whatever is stored.
+        """
+
+    @_builtins.property
+    def spending(self) -> Global___Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        domain: Global___Domain.ValueType = ...,
+        term: _builtins.str = ...,
+        max_age_duration: _duration_pb2.Duration | None = ...,
+        spending: Global___Spending | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age_duration", b"max_age_duration", "spending", b"spending"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "max_age_duration", b"max_age_duration", "request_id", b"request_id", "spending", b"spending", "term", b"term"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchCategoriesRequest: _TypeAlias = SearchCategoriesRequest  # noqa: Y015
+
+@_typing.final
+class SearchCategoriesResponse(_message.Message):
+    """The categories that were found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    FETCH_TIME_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    token_count: _builtins.int
+    """Tokens that it cost the caller; 0 when stored or joined."""
+    cached: _builtins.bool
+    """Whether a stored answer was given."""
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryDetail]:
+        """The categories, most products first. At most 50."""
+
+    @_builtins.property
+    def fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa answered."""
+
+    def __init__(
+        self,
+        *,
+        categories: _abc.Iterable[Global___CategoryDetail] | None = ...,
+        token_count: _builtins.int = ...,
+        fetch_time: _timestamp_pb2.Timestamp | None = ...,
+        cached: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "categories", b"categories", "fetch_time", b"fetch_time", "token_count", b"token_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchCategoriesResponse: _TypeAlias = SearchCategoriesResponse  # noqa: Y015
+
+@_typing.final
+class GetSellersRequest(_message.Message):
+    """Asks for sellers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    SELLER_IDS_FIELD_NUMBER: _builtins.int
+    STOREFRONT_FIELD_NUMBER: _builtins.int
+    MAX_AGE_DURATION_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    domain: Global___Domain.ValueType
+    """The Amazon marketplace. Default: DOMAIN_COM."""
+    storefront: _builtins.bool
+    """Whether the ASINs of the storefront are given. 9 tokens more."""
+    @_builtins.property
+    def seller_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Amazon's ids of the sellers, 1 to 100, none twice; 1 with `storefront`. Required."""
+
+    @_builtins.property
+    def max_age_duration(self) -> _duration_pb2.Duration:
+        """The oldest stored answer that is good enough. [0 s, 30 d]; default 24 h. 0 s asks
+        Keepa whatever is stored.
+        """
+
+    @_builtins.property
+    def spending(self) -> Global___Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        domain: Global___Domain.ValueType = ...,
+        seller_ids: _abc.Iterable[_builtins.str] | None = ...,
+        storefront: _builtins.bool = ...,
+        max_age_duration: _duration_pb2.Duration | None = ...,
+        spending: Global___Spending | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age_duration", b"max_age_duration", "spending", b"spending"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "max_age_duration", b"max_age_duration", "request_id", b"request_id", "seller_ids", b"seller_ids", "spending", b"spending", "storefront", b"storefront"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSellersRequest: _TypeAlias = GetSellersRequest  # noqa: Y015
+
+@_typing.final
+class GetSellersResponse(_message.Message):
+    """The sellers that were asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELLERS_FIELD_NUMBER: _builtins.int
+    MISSING_SELLER_IDS_FIELD_NUMBER: _builtins.int
+    TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    FETCH_TIME_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    token_count: _builtins.int
+    """Tokens that it cost the caller; 0 when stored or joined."""
+    cached: _builtins.bool
+    """Whether a stored answer was given."""
+    @_builtins.property
+    def sellers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Seller]:
+        """The sellers, in the order asked for; those that Keepa does not know are left out."""
+
+    @_builtins.property
+    def missing_seller_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids that Keepa does not know; they cost nothing."""
+
+    @_builtins.property
+    def fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa answered."""
+
+    def __init__(
+        self,
+        *,
+        sellers: _abc.Iterable[Global___Seller] | None = ...,
+        missing_seller_ids: _abc.Iterable[_builtins.str] | None = ...,
+        token_count: _builtins.int = ...,
+        fetch_time: _timestamp_pb2.Timestamp | None = ...,
+        cached: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "fetch_time", b"fetch_time", "missing_seller_ids", b"missing_seller_ids", "sellers", b"sellers", "token_count", b"token_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSellersResponse: _TypeAlias = GetSellersResponse  # noqa: Y015
+
+@_typing.final
+class ListTopSellersRequest(_message.Message):
+    """Asks for the most rated sellers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    MAX_AGE_DURATION_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    domain: Global___Domain.ValueType
+    """The Amazon marketplace; DOMAIN_COM_BR has no list. Default: DOMAIN_COM."""
+    page_size: _builtins.int
+    """Items per page. Default 1000, at most 10000; more is cut to 10000."""
+    page_token: _builtins.str
+    """Where the last page ended; empty for the first. Bound to the other fields."""
+    @_builtins.property
+    def max_age_duration(self) -> _duration_pb2.Duration:
+        """The oldest stored answer that is good enough. [0 s, 30 d]; default 24 h. 0 s asks
+        Keepa whatever is stored.
+        """
+
+    @_builtins.property
+    def spending(self) -> Global___Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        domain: Global___Domain.ValueType = ...,
+        max_age_duration: _duration_pb2.Duration | None = ...,
+        spending: Global___Spending | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age_duration", b"max_age_duration", "spending", b"spending"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "max_age_duration", b"max_age_duration", "page_size", b"page_size", "page_token", b"page_token", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTopSellersRequest: _TypeAlias = ListTopSellersRequest  # noqa: Y015
+
+@_typing.final
+class ListTopSellersResponse(_message.Message):
+    """A page of seller ids, most ratings first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELLER_IDS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    FETCH_TIME_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    total_count: _builtins.int
+    """How many sellers the whole list holds. At most 100,000."""
+    token_count: _builtins.int
+    """Tokens that it cost the caller; 0 when stored or joined."""
+    cached: _builtins.bool
+    """Whether a stored answer was given."""
+    @_builtins.property
+    def seller_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Amazon's ids of the sellers."""
+
+    @_builtins.property
+    def fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa answered."""
+
+    def __init__(
+        self,
+        *,
+        seller_ids: _abc.Iterable[_builtins.str] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_count: _builtins.int = ...,
+        token_count: _builtins.int = ...,
+        fetch_time: _timestamp_pb2.Timestamp | None = ...,
+        cached: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "fetch_time", b"fetch_time", "next_page_token", b"next_page_token", "seller_ids", b"seller_ids", "token_count", b"token_count", "total_count", b"total_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTopSellersResponse: _TypeAlias = ListTopSellersResponse  # noqa: Y015
+
+@_typing.final
+class FindSellersRequest(_message.Message):
+    """Asks the Seller Finder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    SELECTION_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    PER_PAGE_FIELD_NUMBER: _builtins.int
+    MAX_AGE_DURATION_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    domain: Global___Domain.ValueType
+    """The Amazon marketplace. Default: DOMAIN_COM."""
+    page: _builtins.int
+    """Page, from 0. [0, 199]; `page` x `per_page` stays at or below 10,000."""
+    per_page: _builtins.int
+    """Sellers per page, 50 to 10,000; default 50."""
+    @_builtins.property
+    def selection(self) -> Global___SellerSelection:
+        """What is searched for. Required."""
+
+    @_builtins.property
+    def max_age_duration(self) -> _duration_pb2.Duration:
+        """The oldest stored answer that is good enough. [0 s, 30 d]; default 24 h. 0 s asks
+        Keepa whatever is stored.
+        """
+
+    @_builtins.property
+    def spending(self) -> Global___Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        domain: Global___Domain.ValueType = ...,
+        selection: Global___SellerSelection | None = ...,
+        page: _builtins.int = ...,
+        per_page: _builtins.int = ...,
+        max_age_duration: _duration_pb2.Duration | None = ...,
+        spending: Global___Spending | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age_duration", b"max_age_duration", "selection", b"selection", "spending", b"spending"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "max_age_duration", b"max_age_duration", "page", b"page", "per_page", b"per_page", "request_id", b"request_id", "selection", b"selection", "spending", b"spending"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindSellersRequest: _TypeAlias = FindSellersRequest  # noqa: Y015
+
+@_typing.final
+class FindSellersResponse(_message.Message):
+    """What the Seller Finder found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELLER_IDS_FIELD_NUMBER: _builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    FETCH_TIME_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    total_count: _builtins.int
+    """How many sellers match in all; 0 when Keepa does not say."""
+    token_count: _builtins.int
+    """Tokens that it cost the caller; 0 when stored or joined."""
+    cached: _builtins.bool
+    """Whether a stored answer was given."""
+    @_builtins.property
+    def seller_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Amazon's ids of the sellers of the page, in the order asked for."""
+
+    @_builtins.property
+    def fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa answered."""
+
+    def __init__(
+        self,
+        *,
+        seller_ids: _abc.Iterable[_builtins.str] | None = ...,
+        total_count: _builtins.int = ...,
+        token_count: _builtins.int = ...,
+        fetch_time: _timestamp_pb2.Timestamp | None = ...,
+        cached: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "fetch_time", b"fetch_time", "seller_ids", b"seller_ids", "token_count", b"token_count", "total_count", b"total_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindSellersResponse: _TypeAlias = FindSellersResponse  # noqa: Y015
+
+@_typing.final
+class ListLightningDealsRequest(_message.Message):
+    """Asks for lightning deals. Exactly one of `asin` and `full_list` is given."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    ASIN_FIELD_NUMBER: _builtins.int
+    FULL_LIST_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    MAX_AGE_DURATION_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    domain: Global___Domain.ValueType
+    """The Amazon marketplace. Default: DOMAIN_COM."""
+    asin: _builtins.str
+    """The ASIN whose deals are listed, for 1 token; empty with `full_list`."""
+    full_list: _builtins.bool
+    """Yes to the whole list of the marketplace, which costs 500 tokens. Default: no."""
+    state: Global___LightningDealState.ValueType
+    """Only deals in this state; unspecified lists every state. The price is the same."""
+    page_size: _builtins.int
+    """Items per page. Default 1000, at most 5000; more is cut to 5000."""
+    page_token: _builtins.str
+    """Where the last page ended; empty for the first. Bound to the other fields."""
+    @_builtins.property
+    def max_age_duration(self) -> _duration_pb2.Duration:
+        """The oldest stored answer that is good enough. [0 s, 24 h]; default 10 min. 0 s asks
+        Keepa whatever is stored. Ignored with a `page_token`, which keeps to its own answer.
+        """
+
+    @_builtins.property
+    def spending(self) -> Global___Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        domain: Global___Domain.ValueType = ...,
+        asin: _builtins.str = ...,
+        full_list: _builtins.bool = ...,
+        state: Global___LightningDealState.ValueType = ...,
+        max_age_duration: _duration_pb2.Duration | None = ...,
+        spending: Global___Spending | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age_duration", b"max_age_duration", "spending", b"spending"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "domain", b"domain", "full_list", b"full_list", "max_age_duration", b"max_age_duration", "page_size", b"page_size", "page_token", b"page_token", "request_id", b"request_id", "spending", b"spending", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLightningDealsRequest: _TypeAlias = ListLightningDealsRequest  # noqa: Y015
+
+@_typing.final
+class ListLightningDealsResponse(_message.Message):
+    """A page of lightning deals, in Keepa's order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    FETCH_TIME_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    total_count: _builtins.int
+    """How many deals the whole answer holds."""
+    token_count: _builtins.int
+    """Tokens that it cost the caller; 0 when stored or joined."""
+    cached: _builtins.bool
+    """Whether a stored answer was given."""
+    @_builtins.property
+    def deals(self) -> _containers.RepeatedCompositeFieldContainer[Global___LightningDeal]:
+        """The deals."""
+
+    @_builtins.property
+    def fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa answered."""
+
+    def __init__(
+        self,
+        *,
+        deals: _abc.Iterable[Global___LightningDeal] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_count: _builtins.int = ...,
+        token_count: _builtins.int = ...,
+        fetch_time: _timestamp_pb2.Timestamp | None = ...,
+        cached: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "deals", b"deals", "fetch_time", b"fetch_time", "next_page_token", b"next_page_token", "token_count", b"token_count", "total_count", b"total_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLightningDealsResponse: _TypeAlias = ListLightningDealsResponse  # noqa: Y015
 
 @_typing.final
 class GetTokenStatusRequest(_message.Message):
@@ -1699,6 +3664,14 @@ class EstimateCostRequest(_message.Message):
     PRODUCTS_FIELD_NUMBER: _builtins.int
     FIND_FIELD_NUMBER: _builtins.int
     BEST_SELLERS_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    DEALS_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    CATEGORY_SEARCH_FIELD_NUMBER: _builtins.int
+    SELLERS_FIELD_NUMBER: _builtins.int
+    TOP_SELLERS_FIELD_NUMBER: _builtins.int
+    SELLER_FIND_FIELD_NUMBER: _builtins.int
+    LIGHTNING_DEALS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def products(self) -> Global___GetProductsRequest:
         """A product request."""
@@ -1711,18 +3684,58 @@ class EstimateCostRequest(_message.Message):
     def best_sellers(self) -> Global___ListBestSellersRequest:
         """A best seller request."""
 
+    @_builtins.property
+    def search(self) -> Global___SearchProductsRequest:
+        """A product search."""
+
+    @_builtins.property
+    def deals(self) -> Global___ListDealsRequest:
+        """A request for deals."""
+
+    @_builtins.property
+    def categories(self) -> Global___GetCategoriesRequest:
+        """A request for categories."""
+
+    @_builtins.property
+    def category_search(self) -> Global___SearchCategoriesRequest:
+        """A search for categories."""
+
+    @_builtins.property
+    def sellers(self) -> Global___GetSellersRequest:
+        """A request for sellers."""
+
+    @_builtins.property
+    def top_sellers(self) -> Global___ListTopSellersRequest:
+        """A request for the most rated sellers."""
+
+    @_builtins.property
+    def seller_find(self) -> Global___FindSellersRequest:
+        """A Seller Finder request."""
+
+    @_builtins.property
+    def lightning_deals(self) -> Global___ListLightningDealsRequest:
+        """A request for lightning deals."""
+
     def __init__(
         self,
         *,
         products: Global___GetProductsRequest | None = ...,
         find: Global___FindProductsRequest | None = ...,
         best_sellers: Global___ListBestSellersRequest | None = ...,
+        search: Global___SearchProductsRequest | None = ...,
+        deals: Global___ListDealsRequest | None = ...,
+        categories: Global___GetCategoriesRequest | None = ...,
+        category_search: Global___SearchCategoriesRequest | None = ...,
+        sellers: Global___GetSellersRequest | None = ...,
+        top_sellers: Global___ListTopSellersRequest | None = ...,
+        seller_find: Global___FindSellersRequest | None = ...,
+        lightning_deals: Global___ListLightningDealsRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["best_sellers", b"best_sellers", "find", b"find", "products", b"products", "request", b"request"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["best_sellers", b"best_sellers", "categories", b"categories", "category_search", b"category_search", "deals", b"deals", "find", b"find", "lightning_deals", b"lightning_deals", "products", b"products", "request", b"request", "search", b"search", "seller_find", b"seller_find", "sellers", b"sellers", "top_sellers", b"top_sellers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["best_sellers", b"best_sellers", "find", b"find", "products", b"products", "request", b"request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["best_sellers", b"best_sellers", "categories", b"categories", "category_search", b"category_search", "deals", b"deals", "find", b"find", "lightning_deals", b"lightning_deals", "products", b"products", "request", b"request", "search", b"search", "seller_find", b"seller_find", "sellers", b"sellers", "top_sellers", b"top_sellers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["products", "find", "best_sellers"]  # noqa: Y015
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["products", "find", "best_sellers", "search", "deals", "categories", "category_search", "sellers", "top_sellers", "seller_find", "lightning_deals"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
 

@@ -55,10 +55,50 @@ class KeepaGatewayServiceStub:
                 request_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.FindProductsRequest.SerializeToString,
                 response_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.FindProductsResponse.FromString,
                 _registered_method=True)
+        self.SearchProducts = channel.unary_unary(
+                '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/SearchProducts',
+                request_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.SearchProductsRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.SearchProductsResponse.FromString,
+                _registered_method=True)
+        self.ListDeals = channel.unary_unary(
+                '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/ListDeals',
+                request_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListDealsRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListDealsResponse.FromString,
+                _registered_method=True)
         self.ListBestSellers = channel.unary_stream(
                 '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/ListBestSellers',
                 request_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListBestSellersRequest.SerializeToString,
                 response_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListBestSellersResponse.FromString,
+                _registered_method=True)
+        self.GetCategories = channel.unary_unary(
+                '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/GetCategories',
+                request_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.GetCategoriesRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.GetCategoriesResponse.FromString,
+                _registered_method=True)
+        self.SearchCategories = channel.unary_unary(
+                '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/SearchCategories',
+                request_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.SearchCategoriesRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.SearchCategoriesResponse.FromString,
+                _registered_method=True)
+        self.GetSellers = channel.unary_unary(
+                '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/GetSellers',
+                request_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.GetSellersRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.GetSellersResponse.FromString,
+                _registered_method=True)
+        self.ListTopSellers = channel.unary_unary(
+                '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/ListTopSellers',
+                request_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListTopSellersRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListTopSellersResponse.FromString,
+                _registered_method=True)
+        self.FindSellers = channel.unary_unary(
+                '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/FindSellers',
+                request_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.FindSellersRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.FindSellersResponse.FromString,
+                _registered_method=True)
+        self.ListLightningDeals = channel.unary_unary(
+                '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/ListLightningDeals',
+                request_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListLightningDealsRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListLightningDealsResponse.FromString,
                 _registered_method=True)
         self.GetTokenStatus = channel.unary_unary(
                 '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/GetTokenStatus',
@@ -114,9 +154,83 @@ class KeepaGatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SearchProducts(self, request, context):
+        """Searches products by words, at most 20 of them.
+
+        Costs 10 tokens; up to 20 more with `update_hours` 0 or 1, up to 5 more with
+        `rating`. Products are stored as by `GetProducts`; their histories are not in the
+        answer but can then be read with `GetProducts` and `cache_only`, at no cost.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeals(self, request, context):
+        """Lists products whose price or rank changed lately, one page of at most 150.
+
+        Costs 5 tokens a page, an empty one too. Only deals that Keepa updated within the
+        last 12 hours are there, the first 10,000 at most.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListBestSellers(self, request, context):
         """Streams the best sellers of a category in rank order, at most 10,000 ASINs a
         message. Costs 50 tokens, 0 when Keepa has no list.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCategories(self, request, context):
+        """Reads categories by id, or all roots. Costs 1 token a request.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchCategories(self, request, context):
+        """Searches categories by words of their names, at most 50. Costs 1 token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSellers(self, request, context):
+        """Reads sellers by id.
+
+        Costs 1 token per seller that Keepa knows; 10 for one seller with its storefront.
+        Addresses, tax numbers and single feedbacks of sellers are not passed on: they are
+        personal data, and nothing here needs them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTopSellers(self, request, context):
+        """Lists the ids of the most rated sellers of a marketplace, most ratings first.
+
+        The first page costs 50 tokens; further pages are read from the stored answer at no
+        cost, each with a `request_id` of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindSellers(self, request, context):
+        """Finds sellers with the Seller Finder. Costs 10 tokens and 1 per started 100 sellers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLightningDeals(self, request, context):
+        """Lists lightning deals: those of one ASIN for 1 token, or all for 500.
+
+        The whole list needs `full_list`, the caller's yes to 500 tokens; without it and
+        without an ASIN the request fails with `INVALID_FIELD`. Further pages are read from
+        the stored answer at no cost, each with a `request_id` of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,10 +282,50 @@ def add_KeepaGatewayServiceServicer_to_server(servicer, server):
                     request_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.FindProductsRequest.FromString,
                     response_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.FindProductsResponse.SerializeToString,
             ),
+            'SearchProducts': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchProducts,
+                    request_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.SearchProductsRequest.FromString,
+                    response_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.SearchProductsResponse.SerializeToString,
+            ),
+            'ListDeals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeals,
+                    request_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListDealsRequest.FromString,
+                    response_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListDealsResponse.SerializeToString,
+            ),
             'ListBestSellers': grpc.unary_stream_rpc_method_handler(
                     servicer.ListBestSellers,
                     request_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListBestSellersRequest.FromString,
                     response_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListBestSellersResponse.SerializeToString,
+            ),
+            'GetCategories': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCategories,
+                    request_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.GetCategoriesRequest.FromString,
+                    response_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.GetCategoriesResponse.SerializeToString,
+            ),
+            'SearchCategories': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchCategories,
+                    request_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.SearchCategoriesRequest.FromString,
+                    response_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.SearchCategoriesResponse.SerializeToString,
+            ),
+            'GetSellers': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSellers,
+                    request_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.GetSellersRequest.FromString,
+                    response_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.GetSellersResponse.SerializeToString,
+            ),
+            'ListTopSellers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTopSellers,
+                    request_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListTopSellersRequest.FromString,
+                    response_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListTopSellersResponse.SerializeToString,
+            ),
+            'FindSellers': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindSellers,
+                    request_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.FindSellersRequest.FromString,
+                    response_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.FindSellersResponse.SerializeToString,
+            ),
+            'ListLightningDeals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLightningDeals,
+                    request_deserializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListLightningDealsRequest.FromString,
+                    response_serializer=arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListLightningDealsResponse.SerializeToString,
             ),
             'GetTokenStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTokenStatus,
@@ -270,6 +424,60 @@ class KeepaGatewayService:
             _registered_method=True)
 
     @staticmethod
+    def SearchProducts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/SearchProducts',
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.SearchProductsRequest.SerializeToString,
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.SearchProductsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/ListDeals',
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListDealsRequest.SerializeToString,
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListDealsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListBestSellers(request,
             target,
             options=(),
@@ -286,6 +494,168 @@ class KeepaGatewayService:
             '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/ListBestSellers',
             arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListBestSellersRequest.SerializeToString,
             arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListBestSellersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCategories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/GetCategories',
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.GetCategoriesRequest.SerializeToString,
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.GetCategoriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchCategories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/SearchCategories',
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.SearchCategoriesRequest.SerializeToString,
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.SearchCategoriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSellers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/GetSellers',
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.GetSellersRequest.SerializeToString,
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.GetSellersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTopSellers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/ListTopSellers',
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListTopSellersRequest.SerializeToString,
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListTopSellersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindSellers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/FindSellers',
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.FindSellersRequest.SerializeToString,
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.FindSellersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLightningDeals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.keepa_gateway.v1.KeepaGatewayService/ListLightningDeals',
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListLightningDealsRequest.SerializeToString,
+            arbitragevault_dot_keepa__gateway_dot_v1_dot_keepa__gateway__pb2.ListLightningDealsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,9 +53,48 @@ class KeepaGatewayServiceStub:
     """
     FindProducts: _grpc.UnaryUnaryMultiCallable[_keepa_gateway_pb2.FindProductsRequest, _keepa_gateway_pb2.FindProductsResponse]
     """Finds ASINs with the Product Finder. Costs 10 tokens and 1 per started 100 ASINs."""
+    SearchProducts: _grpc.UnaryUnaryMultiCallable[_keepa_gateway_pb2.SearchProductsRequest, _keepa_gateway_pb2.SearchProductsResponse]
+    """Searches products by words, at most 20 of them.
+
+    Costs 10 tokens; up to 20 more with `update_hours` 0 or 1, up to 5 more with
+    `rating`. Products are stored as by `GetProducts`; their histories are not in the
+    answer but can then be read with `GetProducts` and `cache_only`, at no cost.
+    """
+    ListDeals: _grpc.UnaryUnaryMultiCallable[_keepa_gateway_pb2.ListDealsRequest, _keepa_gateway_pb2.ListDealsResponse]
+    """Lists products whose price or rank changed lately, one page of at most 150.
+
+    Costs 5 tokens a page, an empty one too. Only deals that Keepa updated within the
+    last 12 hours are there, the first 10,000 at most.
+    """
     ListBestSellers: _grpc.UnaryStreamMultiCallable[_keepa_gateway_pb2.ListBestSellersRequest, _keepa_gateway_pb2.ListBestSellersResponse]
     """Streams the best sellers of a category in rank order, at most 10,000 ASINs a
     message. Costs 50 tokens, 0 when Keepa has no list.
+    """
+    GetCategories: _grpc.UnaryUnaryMultiCallable[_keepa_gateway_pb2.GetCategoriesRequest, _keepa_gateway_pb2.GetCategoriesResponse]
+    """Reads categories by id, or all roots. Costs 1 token a request."""
+    SearchCategories: _grpc.UnaryUnaryMultiCallable[_keepa_gateway_pb2.SearchCategoriesRequest, _keepa_gateway_pb2.SearchCategoriesResponse]
+    """Searches categories by words of their names, at most 50. Costs 1 token."""
+    GetSellers: _grpc.UnaryUnaryMultiCallable[_keepa_gateway_pb2.GetSellersRequest, _keepa_gateway_pb2.GetSellersResponse]
+    """Reads sellers by id.
+
+    Costs 1 token per seller that Keepa knows; 10 for one seller with its storefront.
+    Addresses, tax numbers and single feedbacks of sellers are not passed on: they are
+    personal data, and nothing here needs them.
+    """
+    ListTopSellers: _grpc.UnaryUnaryMultiCallable[_keepa_gateway_pb2.ListTopSellersRequest, _keepa_gateway_pb2.ListTopSellersResponse]
+    """Lists the ids of the most rated sellers of a marketplace, most ratings first.
+
+    The first page costs 50 tokens; further pages are read from the stored answer at no
+    cost, each with a `request_id` of its own.
+    """
+    FindSellers: _grpc.UnaryUnaryMultiCallable[_keepa_gateway_pb2.FindSellersRequest, _keepa_gateway_pb2.FindSellersResponse]
+    """Finds sellers with the Seller Finder. Costs 10 tokens and 1 per started 100 sellers."""
+    ListLightningDeals: _grpc.UnaryUnaryMultiCallable[_keepa_gateway_pb2.ListLightningDealsRequest, _keepa_gateway_pb2.ListLightningDealsResponse]
+    """Lists lightning deals: those of one ASIN for 1 token, or all for 500.
+
+    The whole list needs `full_list`, the caller's yes to 500 tokens; without it and
+    without an ASIN the request fails with `INVALID_FIELD`. Further pages are read from
+    the stored answer at no cost, each with a `request_id` of its own.
     """
     GetTokenStatus: _grpc.UnaryUnaryMultiCallable[_keepa_gateway_pb2.GetTokenStatusRequest, _keepa_gateway_pb2.GetTokenStatusResponse]
     """Reads the token balance, the throttle, the breaker and the cache in one answer.
@@ -99,9 +138,48 @@ class KeepaGatewayServiceAsyncStub(KeepaGatewayServiceStub):
     """
     FindProducts: _aio.UnaryUnaryMultiCallable[_keepa_gateway_pb2.FindProductsRequest, _keepa_gateway_pb2.FindProductsResponse]  # type: ignore[assignment]
     """Finds ASINs with the Product Finder. Costs 10 tokens and 1 per started 100 ASINs."""
+    SearchProducts: _aio.UnaryUnaryMultiCallable[_keepa_gateway_pb2.SearchProductsRequest, _keepa_gateway_pb2.SearchProductsResponse]  # type: ignore[assignment]
+    """Searches products by words, at most 20 of them.
+
+    Costs 10 tokens; up to 20 more with `update_hours` 0 or 1, up to 5 more with
+    `rating`. Products are stored as by `GetProducts`; their histories are not in the
+    answer but can then be read with `GetProducts` and `cache_only`, at no cost.
+    """
+    ListDeals: _aio.UnaryUnaryMultiCallable[_keepa_gateway_pb2.ListDealsRequest, _keepa_gateway_pb2.ListDealsResponse]  # type: ignore[assignment]
+    """Lists products whose price or rank changed lately, one page of at most 150.
+
+    Costs 5 tokens a page, an empty one too. Only deals that Keepa updated within the
+    last 12 hours are there, the first 10,000 at most.
+    """
     ListBestSellers: _aio.UnaryStreamMultiCallable[_keepa_gateway_pb2.ListBestSellersRequest, _keepa_gateway_pb2.ListBestSellersResponse]  # type: ignore[assignment]
     """Streams the best sellers of a category in rank order, at most 10,000 ASINs a
     message. Costs 50 tokens, 0 when Keepa has no list.
+    """
+    GetCategories: _aio.UnaryUnaryMultiCallable[_keepa_gateway_pb2.GetCategoriesRequest, _keepa_gateway_pb2.GetCategoriesResponse]  # type: ignore[assignment]
+    """Reads categories by id, or all roots. Costs 1 token a request."""
+    SearchCategories: _aio.UnaryUnaryMultiCallable[_keepa_gateway_pb2.SearchCategoriesRequest, _keepa_gateway_pb2.SearchCategoriesResponse]  # type: ignore[assignment]
+    """Searches categories by words of their names, at most 50. Costs 1 token."""
+    GetSellers: _aio.UnaryUnaryMultiCallable[_keepa_gateway_pb2.GetSellersRequest, _keepa_gateway_pb2.GetSellersResponse]  # type: ignore[assignment]
+    """Reads sellers by id.
+
+    Costs 1 token per seller that Keepa knows; 10 for one seller with its storefront.
+    Addresses, tax numbers and single feedbacks of sellers are not passed on: they are
+    personal data, and nothing here needs them.
+    """
+    ListTopSellers: _aio.UnaryUnaryMultiCallable[_keepa_gateway_pb2.ListTopSellersRequest, _keepa_gateway_pb2.ListTopSellersResponse]  # type: ignore[assignment]
+    """Lists the ids of the most rated sellers of a marketplace, most ratings first.
+
+    The first page costs 50 tokens; further pages are read from the stored answer at no
+    cost, each with a `request_id` of its own.
+    """
+    FindSellers: _aio.UnaryUnaryMultiCallable[_keepa_gateway_pb2.FindSellersRequest, _keepa_gateway_pb2.FindSellersResponse]  # type: ignore[assignment]
+    """Finds sellers with the Seller Finder. Costs 10 tokens and 1 per started 100 sellers."""
+    ListLightningDeals: _aio.UnaryUnaryMultiCallable[_keepa_gateway_pb2.ListLightningDealsRequest, _keepa_gateway_pb2.ListLightningDealsResponse]  # type: ignore[assignment]
+    """Lists lightning deals: those of one ASIN for 1 token, or all for 500.
+
+    The whole list needs `full_list`, the caller's yes to 500 tokens; without it and
+    without an ASIN the request fails with `INVALID_FIELD`. Further pages are read from
+    the stored answer at no cost, each with a `request_id` of its own.
     """
     GetTokenStatus: _aio.UnaryUnaryMultiCallable[_keepa_gateway_pb2.GetTokenStatusRequest, _keepa_gateway_pb2.GetTokenStatusResponse]  # type: ignore[assignment]
     """Reads the token balance, the throttle, the breaker and the cache in one answer.
@@ -153,6 +231,29 @@ class KeepaGatewayServiceServicer:
     ) -> _typing.Union[_keepa_gateway_pb2.FindProductsResponse, _abc.Awaitable[_keepa_gateway_pb2.FindProductsResponse]]:
         """Finds ASINs with the Product Finder. Costs 10 tokens and 1 per started 100 ASINs."""
 
+    def SearchProducts(
+        self,
+        request: _keepa_gateway_pb2.SearchProductsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keepa_gateway_pb2.SearchProductsResponse, _abc.Awaitable[_keepa_gateway_pb2.SearchProductsResponse]]:
+        """Searches products by words, at most 20 of them.
+
+        Costs 10 tokens; up to 20 more with `update_hours` 0 or 1, up to 5 more with
+        `rating`. Products are stored as by `GetProducts`; their histories are not in the
+        answer but can then be read with `GetProducts` and `cache_only`, at no cost.
+        """
+
+    def ListDeals(
+        self,
+        request: _keepa_gateway_pb2.ListDealsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keepa_gateway_pb2.ListDealsResponse, _abc.Awaitable[_keepa_gateway_pb2.ListDealsResponse]]:
+        """Lists products whose price or rank changed lately, one page of at most 150.
+
+        Costs 5 tokens a page, an empty one too. Only deals that Keepa updated within the
+        last 12 hours are there, the first 10,000 at most.
+        """
+
     def ListBestSellers(
         self,
         request: _keepa_gateway_pb2.ListBestSellersRequest,
@@ -160,6 +261,62 @@ class KeepaGatewayServiceServicer:
     ) -> _typing.Union[_abc.Iterator[_keepa_gateway_pb2.ListBestSellersResponse], _abc.AsyncIterator[_keepa_gateway_pb2.ListBestSellersResponse]]:
         """Streams the best sellers of a category in rank order, at most 10,000 ASINs a
         message. Costs 50 tokens, 0 when Keepa has no list.
+        """
+
+    def GetCategories(
+        self,
+        request: _keepa_gateway_pb2.GetCategoriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keepa_gateway_pb2.GetCategoriesResponse, _abc.Awaitable[_keepa_gateway_pb2.GetCategoriesResponse]]:
+        """Reads categories by id, or all roots. Costs 1 token a request."""
+
+    def SearchCategories(
+        self,
+        request: _keepa_gateway_pb2.SearchCategoriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keepa_gateway_pb2.SearchCategoriesResponse, _abc.Awaitable[_keepa_gateway_pb2.SearchCategoriesResponse]]:
+        """Searches categories by words of their names, at most 50. Costs 1 token."""
+
+    def GetSellers(
+        self,
+        request: _keepa_gateway_pb2.GetSellersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keepa_gateway_pb2.GetSellersResponse, _abc.Awaitable[_keepa_gateway_pb2.GetSellersResponse]]:
+        """Reads sellers by id.
+
+        Costs 1 token per seller that Keepa knows; 10 for one seller with its storefront.
+        Addresses, tax numbers and single feedbacks of sellers are not passed on: they are
+        personal data, and nothing here needs them.
+        """
+
+    def ListTopSellers(
+        self,
+        request: _keepa_gateway_pb2.ListTopSellersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keepa_gateway_pb2.ListTopSellersResponse, _abc.Awaitable[_keepa_gateway_pb2.ListTopSellersResponse]]:
+        """Lists the ids of the most rated sellers of a marketplace, most ratings first.
+
+        The first page costs 50 tokens; further pages are read from the stored answer at no
+        cost, each with a `request_id` of its own.
+        """
+
+    def FindSellers(
+        self,
+        request: _keepa_gateway_pb2.FindSellersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keepa_gateway_pb2.FindSellersResponse, _abc.Awaitable[_keepa_gateway_pb2.FindSellersResponse]]:
+        """Finds sellers with the Seller Finder. Costs 10 tokens and 1 per started 100 sellers."""
+
+    def ListLightningDeals(
+        self,
+        request: _keepa_gateway_pb2.ListLightningDealsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keepa_gateway_pb2.ListLightningDealsResponse, _abc.Awaitable[_keepa_gateway_pb2.ListLightningDealsResponse]]:
+        """Lists lightning deals: those of one ASIN for 1 token, or all for 500.
+
+        The whole list needs `full_list`, the caller's yes to 500 tokens; without it and
+        without an ASIN the request fails with `INVALID_FIELD`. Further pages are read from
+        the stored answer at no cost, each with a `request_id` of its own.
         """
 
     def GetTokenStatus(
