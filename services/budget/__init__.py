@@ -1,0 +1,1 @@
+"""Rations the Keepa tokens of each account: the token ledger."""

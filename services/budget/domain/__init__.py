@@ -1,0 +1,1 @@
+"""The ledger as pure functions over frozen data: what may be granted, and what each fact changes."""

@@ -1,0 +1,148 @@
+"""What the ledger can be asked to do."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import blake2b
+from uuid import UUID
+
+from services.budget.domain.balance import Observation
+from services.budget.domain.reservation import Terms
+from services.budget.domain.rules import Reason
+
+NO_WAIT = timedelta(0)
+
+
+def fingerprint(*content: str | float) -> str:
+    """Return a short digest that tells requests of different content apart."""
+    return blake2b(repr(content).encode(), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserve:
+    """Set tokens aside; ``max_wait`` above zero queues the request when they are short."""
+
+    terms: Terms
+    max_wait: timedelta = NO_WAIT
+
+    @property
+    def request_id(self) -> UUID:
+        """The reservation's id is the request's."""
+        return self.terms.id
+
+    @property
+    def content(self) -> str:
+        """What must be equal in a repeated request: everything but how long to wait.
+
+        The caller is who asks, not what is asked: a retry may come by another way.
+        """
+        terms = self.terms
+        labels = (terms.tags.action, terms.tags.endpoint, str(terms.tags.job))
+        amounts = (terms.tokens, terms.priority.value, terms.gate, terms.hold.total_seconds())
+        return fingerprint("reserve", terms.kind.value, str(terms.parent), *amounts, *labels)
+
+    @property
+    def named(self) -> tuple[UUID, ...]:
+        """Ids whose past the decision needs."""
+        return (self.terms.id,) if self.terms.parent is None else (self.terms.id, self.terms.parent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """Book what Keepa says a call consumed."""
+
+    request_id: UUID
+    reservation: UUID
+    tokens: int
+    observation: Observation | None = None
+    after_sequence: int = 0
+
+    @property
+    def content(self) -> str:
+        """The amount; a retry may bring the balance that the first try had not."""
+        return fingerprint("commit", str(self.reservation), self.tokens)
+
+    @property
+    def named(self) -> tuple[UUID, ...]:
+        """Ids whose past the decision needs."""
+        return (self.request_id, self.reservation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Give back tokens that were certainly not spent, or end an envelope."""
+
+    request_id: UUID
+    reservation: UUID
+    reason: Reason
+
+    @property
+    def content(self) -> str:
+        """Everything asked."""
+        return fingerprint("release", str(self.reservation), self.reason.value)
+
+    @property
+    def named(self) -> tuple[UUID, ...]:
+        """Ids whose past the decision needs."""
+        return (self.request_id, self.reservation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extend:
+    """Move the expiry of a hold to ``hold`` from now."""
+
+    request_id: UUID
+    reservation: UUID
+    hold: timedelta
+
+    @property
+    def content(self) -> str:
+        """Everything asked."""
+        return fingerprint("extend", str(self.reservation), self.hold.total_seconds())
+
+    @property
+    def named(self) -> tuple[UUID, ...]:
+        """Ids whose past the decision needs."""
+        return (self.request_id, self.reservation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Record a balance that Keepa stated outside of a reserved call."""
+
+    request_id: UUID
+    observation: Observation
+    after_sequence: int = 0
+
+    @property
+    def named(self) -> tuple[UUID, ...]:
+        """An older or repeated report changes nothing, so no past is needed."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """End every hold and every wait whose time has passed."""
+
+    named: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Grant whatever waits and can be granted now."""
+
+    named: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """End one wait, because its time or its caller is gone."""
+
+    reservation: UUID
+
+    @property
+    def named(self) -> tuple[UUID, ...]:
+        """Ids whose past the decision needs."""
+        return (self.reservation,)
+
+
+Command = Reserve | Commit | Release | Extend | Report | Sweep | Admit | Leave

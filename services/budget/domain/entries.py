@@ -1,0 +1,193 @@
+"""The facts of the ledger, each a frozen value; an entry places one of them in the sequence."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.budget.domain.balance import Observation
+from services.budget.domain.reservation import NO_TAGS, Tags, Terms
+from services.budget.domain.rules import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """Keepa stated a balance.
+
+    Attributes:
+        after_sequence: What the asker had read before it asked; commits up to it are covered.
+        newest: Whether it became the anchor.
+        closes: Whether the comparison with our own calls starts afresh from here.
+        doubt: Tokens above what is explained, held back until a second observation.
+    """
+
+    observation: Observation
+    after_sequence: int
+    newest: bool
+    closes: bool
+    doubt: int
+
+    @property
+    def tokens(self) -> int:
+        """The balance stated."""
+        return self.observation.tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A request was queued."""
+
+    terms: Terms
+    until: datetime
+    promised_at: datetime | None
+
+    @property
+    def tokens(self) -> int:
+        """Tokens waited for."""
+        return self.terms.tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Tokens were set aside."""
+
+    terms: Terms
+    expires_at: datetime
+
+    @property
+    def tokens(self) -> int:
+        """Tokens set aside."""
+        return self.terms.tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """A call's cost was booked.
+
+    Attributes:
+        overrun: The part of ``tokens`` above what was held.
+        covered: Whether the anchor reflects the cost already.
+        arrived_ms: When the call reached Keepa; None when its answer carried no balance.
+        made_ms: When its answer was made.
+    """
+
+    tokens: int
+    overrun: int
+    covered: bool
+    arrived_ms: int | None = None
+    made_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrun:
+    """A call cost more than was held; the excess."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """Tokens went back, or a wait ended."""
+
+    tokens: int
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """A hold expired without an outcome: the call may have been charged, at most this."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """An unknown cost was settled from a later balance."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """Somebody else spent tokens with the same key."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """Keepa added tokens beyond the expected refills."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overflow:
+    """Refill was lost because the bucket was full."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceLow:
+    """The balance fell to ``tokens``, below ``threshold``."""
+
+    tokens: int
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extended:
+    """The expiry of a hold was moved."""
+
+    tokens: int
+    expires_at: datetime
+
+
+Fact = (
+    Observed
+    | Waiting
+    | Held
+    | Committed
+    | Overrun
+    | Released
+    | Unknown
+    | Settled
+    | Foreign
+    | Credit
+    | Overflow
+    | BalanceLow
+    | Extended
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """The reservation an entry concerns, with its parent and tags for reading and summing."""
+
+    reservation: UUID | None = None
+    parent: UUID | None = None
+    tags: Tags = NO_TAGS
+
+
+NOTHING = About()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the ledger; never changed, never deleted.
+
+    Attributes:
+        sequence: Its place in the account's ledger, from 1 without gaps.
+        at: When it was stored, by the database's clock.
+        available: Tokens available right after it, before any floor.
+        request_id: The request that this entry binds for ever; None for consequences.
+        content: Fingerprint of that request.
+    """
+
+    sequence: int
+    at: datetime
+    fact: Fact
+    about: About = NOTHING
+    available: int = 0
+    request_id: UUID | None = None
+    content: str = ""

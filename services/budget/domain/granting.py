@@ -1,0 +1,216 @@
+"""Who gets tokens, and when: floors, gates, envelopes, and the queue."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.budget.domain import refusals
+from services.budget.domain.commands import NO_WAIT, Admit, Leave, Reserve
+from services.budget.domain.draft import Decision, Draft
+from services.budget.domain.entries import Held, Released, Waiting
+from services.budget.domain.reservation import Reservation, Terms
+from services.budget.domain.rules import MINIMUM_BALANCE, Kind, Priority, Reason, Stage
+from services.budget.domain.state import State
+from services.chassis.errors import Refusal, invalid_field
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Tokens are short now; waiting may help.
+
+    Attributes:
+        start: When ticks alone would be enough; None when they never are.
+    """
+
+    balance: int
+    required: int
+    start: datetime | None
+
+    def wait(self, now: datetime) -> timedelta | None:
+        """How long from ``now`` until ``start``."""
+        return None if self.start is None else max(self.start - now, NO_WAIT)
+
+    def refusal(self, now: datetime) -> Refusal:
+        """Refuse at once."""
+        return refusals.insufficient_tokens(self.balance, self.required, self.wait(now))
+
+    def timeout(self, now: datetime) -> Refusal:
+        """Refuse after a wait."""
+        return refusals.wait_timeout(self.balance, self.required, self.wait(now))
+
+
+def reserve(state: State, command: Reserve, now: datetime) -> Decision | Refusal:
+    """Grant, queue or refuse one request; a repeated one gets its first answer."""
+    repeated = _repeated(state, command)
+    if repeated is not None:
+        return repeated
+    obstacle = assess(state, command.terms, now)
+    if isinstance(obstacle, Refusal):
+        return obstacle
+    if obstacle is None:
+        obstacle = _in_turn(state, command.terms, now)
+    draft = Draft(state, now)
+    if obstacle is None:
+        _hold(draft, command.terms, command.content, command.request_id)
+    elif command.max_wait <= NO_WAIT:
+        return obstacle.refusal(now)
+    elif len(state.waiting) >= state.rules.queue_limit:
+        return refusals.queue_full(state.rules.queue_limit, obstacle.wait(now))
+    else:
+        until = now + command.max_wait
+        queued = Waiting(terms=command.terms, until=until, promised_at=obstacle.start)
+        draft.add(queued, command.terms, content=command.content)
+    return draft.answer(command.terms.id)
+
+
+def admit(state: State, _: Admit, now: datetime) -> Decision:
+    """Grant what waits, in turn: the head, and what can pass it without delaying it."""
+    draft = Draft(state, now)
+    head: Terms | None = None
+    for queued in _in_order(state):
+        terms = queued.terms
+        if queued.until is not None and queued.until <= now:
+            continue  # Its wait is over; the sweep or its own caller ends it.
+        obstacle = assess(draft.state, terms, now)
+        if isinstance(obstacle, Refusal):
+            if obstacle.reason in ("RESERVATION_ENDED", "ENVELOPE_EXHAUSTED"):
+                draft.add(Released(tokens=terms.tokens, reason=Reason.WAIT_ENDED), terms)
+        elif obstacle is None and (head is None or not _delays(draft.state, terms, head, now)):
+            _hold(draft, terms, queued.content, terms.id)
+        elif terms.parent is None:
+            head = head or terms
+    return draft.decision()
+
+
+def leave(state: State, command: Leave, now: datetime) -> Decision | Refusal:
+    """End a wait; what is granted or gone already stays as it is."""
+    draft = Draft(state, now)
+    queued = state.waiting.get(command.reservation)
+    if queued is not None:
+        draft.add(Released(tokens=queued.terms.tokens, reason=Reason.WAIT_ENDED), queued.terms)
+    return draft.answer(command.reservation)
+
+
+def assess(state: State, terms: Terms, now: datetime) -> Shortfall | Refusal | None:
+    """Say what stands in the way of a grant, the queue aside; None when nothing does."""
+    if terms.parent is not None:
+        return _assess_draw(state, terms, terms.parent, now)
+    required = terms.required
+    if state.anchor is not None and required > state.anchor.observation.capacity:
+        return refusals.cost_exceeds_capacity(required, state.anchor.observation.capacity)
+    if not state.known(now):
+        return refusals.balance_unknown(observed=state.anchor is not None)
+    return _short(state, now, state.charged, required)
+
+
+def _assess_draw(
+    state: State, terms: Terms, parent: UUID, now: datetime
+) -> Shortfall | Refusal | None:
+    """Look at the envelope's rest first, then at the account under it.
+
+    A draw takes nothing more from what is available, but the tokens must really be there:
+    a stranger may have used the key since the envelope was granted.
+    """
+    refused = _closed(state.find(parent), terms, now)
+    if refused is not None:
+        return refused
+    if not state.known(now):
+        return refusals.balance_unknown(observed=state.anchor is not None)
+    return _short(state, now, state.calls, terms.tokens + MINIMUM_BALANCE)
+
+
+def _closed(envelope: Reservation | None, terms: Terms, now: datetime) -> Refusal | None:
+    """Say why an envelope gives nothing; None when it does."""
+    if envelope is None:
+        return refusals.reservation_not_found(terms.parent or terms.id)
+    if envelope.terms.kind is not Kind.ENVELOPE:
+        return invalid_field("parent", "must name an envelope; this is a call's reservation.")
+    if not envelope.open_envelope:
+        return refusals.reservation_ended(envelope)
+    if envelope.expires_at is not None and envelope.expires_at <= now:
+        return refusals.reservation_ended(envelope, Stage.RELEASED.value)
+    if envelope.rest < terms.tokens:
+        return refusals.envelope_exhausted(envelope, terms.tokens)
+    return None
+
+
+def _short(state: State, now: datetime, burden: int, required: int) -> Shortfall | None:
+    """Compare what is there with what is required.
+
+    ``burden`` is what is subtracted from the balance: everything charged, or calls alone.
+    """
+    balance = state.balance(now) - burden - state.doubt
+    if balance >= required:
+        return None
+    return Shortfall(balance, required, _start(state, burden + required))
+
+
+def _start(state: State, tokens: int) -> datetime | None:
+    """Say when ticks alone bring the bucket to ``tokens``, what is in doubt left out."""
+    assert state.anchor is not None
+    return state.anchor.reaches(tokens + state.doubt, state.rules)
+
+
+def _hold(draft: Draft, terms: Terms, content: str, request_id: UUID) -> None:
+    held = Held(terms=terms, expires_at=draft.now + terms.hold)
+    draft.add(held, terms, request_id=request_id, content=content)
+
+
+def _repeated(state: State, command: Reserve) -> Decision | Refusal | None:
+    """Answer a request id that stands for something already."""
+    bound = state.bound.get(command.request_id)
+    queued = state.waiting.get(command.request_id)
+    content = bound.content if bound else queued.content if queued else None
+    if content is None:
+        return None
+    if content != command.content:
+        return refusals.request_id_reused(command.request_id)
+    return Decision(state=state, answer=bound.answer if bound else queued)
+
+
+def _in_turn(state: State, terms: Terms, now: datetime) -> Shortfall | None:
+    """Say what a newcomer must wait for because others were here before it."""
+    if terms.parent is not None:
+        return None
+    for queued in _in_order(state):
+        head = queued.terms
+        if head.priority > terms.priority:
+            return None
+        if head.parent is None and queued.until is not None and queued.until > now:
+            if not _delays(state, terms, head, now):
+                return None
+            required = head.required + terms.tokens
+            start = _start(state, state.charged + required)
+            return Shortfall(state.available(now), required, start)
+    return None
+
+
+def _delays(state: State, terms: Terms, head: Terms, now: datetime) -> bool:
+    """Whether granting ``terms`` now would move the start of ``head``."""
+    if terms.parent is not None:
+        return False
+    assert state.anchor is not None
+    available = state.available(now)
+    if available >= head.required:
+        return available - terms.tokens < head.required
+    needed = head.required + state.charged
+    if needed + state.doubt + terms.tokens > state.anchor.observation.capacity:
+        return True
+    alone, behind = _start(state, needed), _start(state, needed + terms.tokens)
+    return alone is not None and (behind is None or behind > alone)
+
+
+def _in_order(state: State) -> list[Reservation]:
+    """Return the queue: by priority, then by tokens the caller holds already, then arrival."""
+    if not state.waiting:
+        return []
+    holdings: Counter[str] = Counter()
+    for reservation in state.live.values():
+        holdings[reservation.terms.tags.caller] += reservation.charge
+
+    def turn(queued: Reservation) -> tuple[Priority, int, int]:
+        terms = queued.terms
+        return (terms.priority, holdings[terms.tags.caller], queued.sequence)
+
+    return sorted(state.waiting.values(), key=turn)

@@ -1,0 +1,182 @@
+"""What a stated balance changes: the anchor, what it covers, and what it does not explain."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.budget.domain.balance import Anchor, Observation
+from services.budget.domain.commands import Report
+from services.budget.domain.draft import Decision, Draft
+from services.budget.domain.drift import Explained, explain, ticks_between
+from services.budget.domain.entries import (
+    BalanceLow,
+    Credit,
+    Foreign,
+    Observed,
+    Overflow,
+    Settled,
+)
+from services.budget.domain.reservation import Reservation
+from services.budget.domain.rules import (
+    ALERT_BALANCE,
+    ANSWERED_LIMIT,
+    KEEPA_AHEAD,
+    SAFETY_BUFFER,
+    Stage,
+)
+from services.budget.domain.state import State
+
+
+def report(state: State, command: Report, now: datetime) -> Decision:
+    """Record a balance; an older one can still cover commits, and changes nothing else."""
+    draft = Draft(state, now)
+    accepted = observe(draft, command.observation, command.after_sequence)
+    return draft.decision(accepted)
+
+
+def believable(seen: Observation, now: datetime) -> bool:
+    """Whether a body is a statement about the account at all.
+
+    A bad key answers with all zeros, and a time far ahead of ours would stay the newest
+    for ever.
+    """
+    return seen.refill_rate > 0 and seen.made_at - now <= KEEPA_AHEAD
+
+
+def observe(draft: Draft, seen: Observation, after_sequence: int) -> bool:
+    """Add what an observation says; return whether it is now the newest."""
+    state = draft.state
+    if not believable(seen, draft.now):
+        return False
+    newest = state.anchor is None or seen.supersedes(state.anchor.observation)
+    if not newest:
+        if state.uncovered and min(_uncovered(state)) <= after_sequence:
+            _enter(draft, seen, after_sequence, _Verdict(newest=False, doubt=state.doubt))
+        return False
+    verdict = _compare(state, seen, after_sequence)
+    unknown = [each for each in _unknown(state) if each.sequence <= after_sequence]
+    _enter(draft, seen, after_sequence, verdict)
+    _settle(draft, verdict, unknown, since=state.baseline)
+    _warn(draft, seen.tokens)
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdict:
+    """What an observation shows against the calls that we know of.
+
+    Attributes:
+        closes: Whether a new comparison starts from here.
+        fresh: Whether nothing can be told about the stretch that ends here.
+    """
+
+    newest: bool = True
+    closes: bool = False
+    fresh: bool = False
+    doubt: int = 0
+    missing: int = 0
+    credit: int = 0
+    overflow: int = 0
+
+
+def _compare(state: State, seen: Observation, after_sequence: int) -> _Verdict:
+    """Compare a new anchor with what our own calls explain since the baseline."""
+    if state.baseline is None or state.baseline.observation.refill_rate != seen.refill_rate:
+        return _Verdict(closes=True, fresh=True)
+    interrupted = _open(state, after_sequence)
+    full = interrupted and len(state.answered) >= ANSWERED_LIMIT
+    if interrupted and _plain(state, seen):
+        return _Verdict(closes=full, fresh=full)
+    expected = explain(state.baseline.observation, state.answered, seen, state.rules)
+    surplus = max(0, seen.tokens - expected.most)
+    if interrupted:
+        return _Verdict(closes=full, fresh=full, doubt=surplus)
+    if surplus and not 0 < surplus <= state.doubt:
+        return _Verdict(doubt=surplus)
+    return _closing(expected, seen, surplus)
+
+
+def _plain(state: State, seen: Observation) -> bool:
+    """Whether the last balance and its ticks explain this one; saves the long comparison.
+
+    Of the calls known by now only the newest can have been charged since the last balance.
+    """
+    if state.doubt or state.anchor is None:
+        return False
+    last = state.anchor.observation
+    call = state.answered[-1] if state.answered else None
+    after = call is not None and (call.arrived_ms or 0) >= last.made_ms
+    spent = call.tokens if call is not None and after else 0
+    return seen.tokens <= last.tokens + last.gain(ticks_between(last, seen, state.rules)) - spent
+
+
+def _closing(expected: Explained, seen: Observation, surplus: int) -> _Verdict:
+    return _Verdict(
+        closes=True,
+        missing=max(0, expected.least - seen.tokens),
+        credit=surplus,
+        overflow=expected.overflow,
+    )
+
+
+def _open(state: State, after_sequence: int) -> bool:
+    """Whether a call overlaps the stretch and has no answer of its own yet."""
+    if state.held_calls:
+        return True
+    if state.uncovered and max(_uncovered(state)) > after_sequence:
+        return True
+    return any(each.sequence > after_sequence for each in _unknown(state))
+
+
+def _uncovered(state: State) -> list[int]:
+    return [cost.sequence for cost in state.uncovered.values()]
+
+
+def _unknown(state: State) -> list[Reservation]:
+    """Return the calls whose outcome is unknown, oldest first."""
+    if not state.unsettled:
+        return []
+    unknown = [each for each in state.live.values() if each.stage is Stage.UNKNOWN]
+    return sorted(unknown, key=lambda each: (each.created_at, each.sequence))
+
+
+def _enter(draft: Draft, seen: Observation, after_sequence: int, verdict: _Verdict) -> None:
+    fact = Observed(
+        observation=seen,
+        after_sequence=after_sequence,
+        newest=verdict.newest,
+        closes=verdict.closes,
+        doubt=verdict.doubt,
+    )
+    draft.add(fact)
+
+
+def _settle(
+    draft: Draft, verdict: _Verdict, unknown: list[Reservation], *, since: Anchor | None
+) -> None:
+    """Give what is missing to the unknown calls, oldest first; the rest is a stranger's.
+
+    Of a call that began before the stretch compared nothing is missing within it; nothing
+    shows that it was free, so it is settled at its bound.
+    """
+    missing = verdict.missing
+    if verdict.closes:
+        for call in unknown:
+            before = since is None or call.created_at < since.stored_at
+            dark = verdict.fresh or before
+            cost = call.terms.tokens if dark else min(missing, call.terms.tokens)
+            missing = max(0, missing - cost)
+            draft.add(Settled(tokens=cost), call.terms)
+    if missing:
+        draft.add(Foreign(tokens=missing))
+    if verdict.credit:
+        draft.add(Credit(tokens=verdict.credit))
+    if verdict.overflow:
+        draft.add(Overflow(tokens=verdict.overflow))
+
+
+def _warn(draft: Draft, tokens: int) -> None:
+    """Enter each threshold once per fall."""
+    for threshold in (ALERT_BALANCE, SAFETY_BUFFER):
+        announced = draft.state.announced
+        if tokens < threshold and (announced == 0 or announced > threshold):
+            draft.add(BalanceLow(tokens=tokens, threshold=threshold))

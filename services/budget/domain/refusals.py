@@ -1,0 +1,143 @@
+"""Every refusal of the ledger, each with its numbers in the sentence and in the facts."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from services.budget.domain.reservation import Reservation
+from services.chassis.errors import Kind, Refusal
+
+ASK_AGAIN = timedelta(seconds=1)  # One free /token call by the gateway ends an unknown balance.
+
+
+def insufficient_tokens(balance: int, required: int, wait: timedelta | None) -> Refusal:
+    """Refuse for now; ``wait`` is how long until ticks alone would be enough."""
+    deficit = required - balance
+    return Refusal(
+        Kind.RESOURCE_EXHAUSTED,
+        "INSUFFICIENT_TOKENS",
+        f"{required} tokens are required and {balance} are available: {deficit} are missing.",
+        facts={"balance": balance, "required": required, "deficit": deficit},
+        retry_after=wait,
+    )
+
+
+def wait_timeout(balance: int, required: int, wait: timedelta | None) -> Refusal:
+    """Say that the wait ended first."""
+    deficit = max(1, required - balance)
+    return Refusal(
+        Kind.RESOURCE_EXHAUSTED,
+        "WAIT_TIMEOUT",
+        f"The wait ended before {required} tokens were available; there are {balance}.",
+        facts={"balance": balance, "required": required, "deficit": deficit},
+        retry_after=wait,
+    )
+
+
+def queue_full(limit: int, wait: timedelta | None) -> Refusal:
+    """Say that too many wait already."""
+    return Refusal(
+        Kind.RESOURCE_EXHAUSTED,
+        "QUEUE_FULL",
+        f"{limit} reservations are waiting already, which is the limit.",
+        facts={"limit": limit},
+        retry_after=wait,
+    )
+
+
+def cost_exceeds_capacity(required: int, capacity: int) -> Refusal:
+    """Refuse for good: no wait would help."""
+    return Refusal(
+        Kind.FAILED_PRECONDITION,
+        "COST_EXCEEDS_CAPACITY",
+        f"{required} tokens are required and the bucket never holds more than {capacity}.",
+        facts={"required": required, "capacity": capacity},
+    )
+
+
+def balance_unknown(*, observed: bool) -> Refusal:
+    """Refuse to guess."""
+    seen = "was not observed within the last 180 s" if observed else "has never been observed"
+    return Refusal(
+        Kind.UNAVAILABLE,
+        "BALANCE_UNKNOWN",
+        f"The balance {seen}; nothing is granted until it is reported.",
+        retry_after=ASK_AGAIN,
+    )
+
+
+def reservation_ended(reservation: Reservation, stage: str | None = None) -> Refusal:
+    """Say that a reservation is no longer open."""
+    state = stage or reservation.stage.value
+    return Refusal(
+        Kind.FAILED_PRECONDITION,
+        "RESERVATION_ENDED",
+        f"reservations/{reservation.id} is {state}, with 0 tokens remaining.",
+        facts={"state": state, "remaining": 0},
+        resource=("budget.arbitragevault/Reservation", f"reservations/{reservation.id}"),
+    )
+
+
+def envelope_exhausted(envelope: Reservation, required: int) -> Refusal:
+    """Say that an envelope's rest is too small for a draw."""
+    return Refusal(
+        Kind.FAILED_PRECONDITION,
+        "ENVELOPE_EXHAUSTED",
+        f"reservations/{envelope.id} has {envelope.rest} tokens remaining of {required} required.",
+        facts={"state": envelope.stage.value, "remaining": envelope.rest, "required": required},
+        resource=("budget.arbitragevault/Reservation", f"reservations/{envelope.id}"),
+    )
+
+
+def commit_conflict(reservation: Reservation, offered: int) -> Refusal:
+    """Refuse a second, different cost."""
+    committed = reservation.committed
+    return Refusal(
+        Kind.FAILED_PRECONDITION,
+        "COMMIT_CONFLICT",
+        f"{committed} tokens were committed before and {offered} are offered now.",
+        facts={"committed": committed, "offered": offered},
+        resource=("budget.arbitragevault/Reservation", f"reservations/{reservation.id}"),
+    )
+
+
+def request_id_reused(request_id: UUID) -> Refusal:
+    """Refuse an id that stands for something else."""
+    return Refusal(
+        Kind.INVALID_ARGUMENT,
+        "REQUEST_ID_REUSED",
+        f"request_id {request_id} was used before with other content.",
+        facts={"request_id": str(request_id)},
+    )
+
+
+def reservation_not_found(reservation: UUID) -> Refusal:
+    """Say that there is no such reservation."""
+    name = f"reservations/{reservation}"
+    return Refusal(
+        Kind.NOT_FOUND,
+        "RESERVATION_NOT_FOUND",
+        f"{name} does not exist.",
+        resource=("budget.arbitragevault/Reservation", name),
+    )
+
+
+def account_not_found(account: str) -> Refusal:
+    """Say that there is no such account."""
+    name = f"accounts/{account}"
+    return Refusal(
+        Kind.NOT_FOUND,
+        "ACCOUNT_NOT_FOUND",
+        f"{name} does not exist; the first report of a balance creates it.",
+        resource=("budget.arbitragevault/Account", name),
+    )
+
+
+def action_not_found(action: str) -> Refusal:
+    """Say that there is no such action."""
+    name = f"actions/{action}"
+    return Refusal(
+        Kind.NOT_FOUND,
+        "ACTION_NOT_FOUND",
+        f"{name} is not in the registry.",
+        resource=("budget.arbitragevault/Action", name),
+    )
