@@ -873,7 +873,7 @@ class DealSeries(_message.Message):
     current: _builtins.int
     """Value now."""
     last_change: _builtins.int
-    """Change since the value before; a fall is positive."""
+    """Change since the value before, signed as Keepa signs it."""
     @_builtins.property
     def current_start_time(self) -> _timestamp_pb2.Timestamp:
         """Since when it holds; absent unknown."""
@@ -921,7 +921,7 @@ class DealChange(_message.Message):
     average: _builtins.int
     """Time-weighted average over it."""
     change: _builtins.int
-    """Current value less than that average by so much; a rise is negative."""
+    """That average less the current value: a fall is positive."""
     change_percent: _builtins.int
     """The same in percent of the average."""
     def __init__(
@@ -2853,8 +2853,8 @@ class ListBestSellersRequest(_message.Message):
     variations: _builtins.bool
     """Whether every variation of a product is listed, not one for all. Default: no."""
     sublist: _builtins.bool
-    """Whether the list is the category's own (its sublist) when its products are also
-    ranked in a root category. Default: no.
+    """Whether a sub-category is ordered by the rank within it instead of the products'
+    primary sales rank. Default: no.
     """
     @_builtins.property
     def max_age_duration(self) -> _duration_pb2.Duration:
