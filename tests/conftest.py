@@ -1,0 +1,47 @@
+"""What holds for every test: one event loop, no network in unit tests, and the shared engines."""
+
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import pytest
+
+from services.chassis import telemetry
+
+pytest_plugins = ["services.chassis.testing.engines"]
+
+UNIT = Path(__file__).parent / "unit"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Production runs on asyncio, so tests do."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def one_event_loop(anyio_backend: str) -> AsyncIterator[None]:
+    """Keep one loop for the whole run: grpc.aio supports only one in a process."""
+    yield  # noqa: PT022 - what is held open is the loop
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Write logs as production does, so that no test output shows local variables."""
+    telemetry.configure_logging(SimpleNamespace(log_level="INFO", log_format="console"))
+
+
+@pytest.fixture(autouse=True)
+def no_network_in_unit_tests(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A unit test that reaches for a socket is in the wrong folder."""
+    if request.path.is_relative_to(UNIT):
+        monkeypatch.setattr(socket.socket, "connect", _refuse)
+        monkeypatch.setattr(socket.socket, "bind", _refuse)
+
+
+def _refuse(*_: Any) -> NoReturn:
+    raise AssertionError("unit tests do no I/O: move this one to tests/contract or integration")
