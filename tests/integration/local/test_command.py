@@ -1,0 +1,72 @@
+"""What `python -m deploy.local up` says and returns when it cannot do what it was asked."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[3]
+
+
+def up(
+    *options: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.local", "up", *options],
+        cwd=CHECKOUT,
+        env={**plain, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+def test_a_taken_port_ends_it_before_anything_is_started() -> None:
+    """The port is named, who has it, and what to do; nothing else is printed about it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        ended = up("--port-base", str(port - 2))
+
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"✗ keepa_gateway cannot listen on 127.0.0.1:{port}: the port is taken by python "
+        f"(pid {os.getpid()}). Stop it, or move the whole stack with --port-base.\n"
+    ).replace("python ", f"{Path('/proc/self/comm').read_text().strip()} ")
+    assert "PostgreSQL" not in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "told"),
+    [
+        (("--port-base", "7"), {}, "--port-base must be from 1024 to 65528, not 7."),
+        ((), {"KEEPA_TICK_SECONDS": "never"}, "KEEPA_TICK_SECONDS must be seconds"),
+    ],
+)
+def test_a_bad_setting_is_one_sentence_and_status_2(
+    options: tuple[str, ...], environment: dict[str, str], told: str
+) -> None:
+    ended = up(*options, environment=environment)
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"✗ {told}")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path: Path) -> None:
+    """Whoever points at a real database finds out at once when it is down."""
+    nobody_listens = "postgresql://migrator:hunter2@127.0.0.1:1/prod"
+
+    ended = up("--port-base", "52800", environment={"DATABASE_URL": nobody_listens})
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("✗ DATABASE_URL: PostgreSQL at 127.0.0.1:1 refuses: ")
+    assert "hunter2" not in ended.stderr + ended.stdout
+    assert ended.stderr.count("\n") == 1
