@@ -5,6 +5,7 @@ unsafe between fork and exec elsewhere (changing the user, `prctl`) is safe here
 ends in `execve` the process id stays that of the program.
 """
 
+import ctypes  # Imported while we are still root: another user may not reach the library.
 import os
 import signal
 import sys
@@ -16,8 +17,6 @@ NOT_REACHABLE = 126
 def tie_to(parent: int, death_signal: int) -> None:
     """Ask the kernel for ``death_signal`` when the parent dies; leave if it already has."""
     if death_signal and sys.platform == "linux":
-        import ctypes  # noqa: PLC0415  only here, and only on Linux
-
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, death_signal)
     if os.getppid() != parent:
         sys.exit(0)
