@@ -7,6 +7,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as _keepa_gateway_
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -365,6 +366,90 @@ SEARCH_SOURCE_MANUAL: SearchSource.ValueType  # 3
 SEARCH_SOURCE_JOB: SearchSource.ValueType  # 4
 """A job."""
 Global___SearchSource: _TypeAlias = SearchSource  # noqa: Y015
+
+class _NicheKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NicheKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NicheKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NICHE_KIND_UNSPECIFIED: _NicheKind.ValueType  # 0
+    """As a filter: every family."""
+    NICHE_KIND_SMART_VELOCITY: _NicheKind.ValueType  # 1
+    """Fast sellers at low prices."""
+    NICHE_KIND_TEXTBOOKS: _NicheKind.ValueType  # 2
+    """Textbooks."""
+
+class NicheKind(_NicheKind, metaclass=_NicheKindEnumTypeWrapper):
+    """The family of a niche. Values may be added."""
+
+NICHE_KIND_UNSPECIFIED: NicheKind.ValueType  # 0
+"""As a filter: every family."""
+NICHE_KIND_SMART_VELOCITY: NicheKind.ValueType  # 1
+"""Fast sellers at low prices."""
+NICHE_KIND_TEXTBOOKS: NicheKind.ValueType  # 2
+"""Textbooks."""
+Global___NicheKind: _TypeAlias = NicheKind  # noqa: Y015
+
+class _VerificationVerdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VerificationVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VerificationVerdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VERIFICATION_VERDICT_UNSPECIFIED: _VerificationVerdict.ValueType  # 0
+    """Never sent."""
+    VERIFICATION_VERDICT_OK: _VerificationVerdict.ValueType  # 1
+    """Nothing that matters changed."""
+    VERIFICATION_VERDICT_CHANGED: _VerificationVerdict.ValueType  # 2
+    """Look again: price by 10 %, rank by 50 % or 3 more FBA sellers."""
+    VERIFICATION_VERDICT_AVOID: _VerificationVerdict.ValueType  # 3
+    """Leave it: price down by 25 %, rank worse by 100 %, 5 more FBA sellers, or Amazon
+    began to sell it.
+    """
+
+class VerificationVerdict(_VerificationVerdict, metaclass=_VerificationVerdictEnumTypeWrapper):
+    """Whether a product is still worth buying. Values may be added."""
+
+VERIFICATION_VERDICT_UNSPECIFIED: VerificationVerdict.ValueType  # 0
+"""Never sent."""
+VERIFICATION_VERDICT_OK: VerificationVerdict.ValueType  # 1
+"""Nothing that matters changed."""
+VERIFICATION_VERDICT_CHANGED: VerificationVerdict.ValueType  # 2
+"""Look again: price by 10 %, rank by 50 % or 3 more FBA sellers."""
+VERIFICATION_VERDICT_AVOID: VerificationVerdict.ValueType  # 3
+"""Leave it: price down by 25 %, rank worse by 100 %, 5 more FBA sellers, or Amazon
+began to sell it.
+"""
+Global___VerificationVerdict: _TypeAlias = VerificationVerdict  # noqa: Y015
+
+class _ExportFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ExportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EXPORT_FORMAT_UNSPECIFIED: _ExportFormat.ValueType  # 0
+    """Refused: the format must be named."""
+    EXPORT_FORMAT_CSV: _ExportFormat.ValueType  # 1
+    """Comma separated values that open in spreadsheets."""
+    EXPORT_FORMAT_JSON_LINES: _ExportFormat.ValueType  # 2
+    """One JSON object per line."""
+    EXPORT_FORMAT_XLSX: _ExportFormat.ValueType  # 3
+    """A workbook of Excel."""
+
+class ExportFormat(_ExportFormat, metaclass=_ExportFormatEnumTypeWrapper):
+    """The format of a file. Values may be added."""
+
+EXPORT_FORMAT_UNSPECIFIED: ExportFormat.ValueType  # 0
+"""Refused: the format must be named."""
+EXPORT_FORMAT_CSV: ExportFormat.ValueType  # 1
+"""Comma separated values that open in spreadsheets."""
+EXPORT_FORMAT_JSON_LINES: ExportFormat.ValueType  # 2
+"""One JSON object per line."""
+EXPORT_FORMAT_XLSX: ExportFormat.ValueType  # 3
+"""A workbook of Excel."""
+Global___ExportFormat: _TypeAlias = ExportFormat  # noqa: Y015
 
 @_typing.final
 class DiscoveryFilter(_message.Message):
@@ -910,6 +995,1123 @@ class ScoreInterval(_message.Message):
 Global___ScoreInterval: _TypeAlias = ScoreInterval  # noqa: Y015
 
 @_typing.final
+class NicheTemplate(_message.Message):
+    """A kind of product to look for, ready to be tried. Money is in cents of US dollars."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    MINIMUM_PROFIT_CENTS_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FBA_OFFER_COUNT_FIELD_NUMBER: _builtins.int
+    MINIMUM_ROI_PERCENT_FIELD_NUMBER: _builtins.int
+    MINIMUM_VELOCITY_SCORE_FIELD_NUMBER: _builtins.int
+    LEAST_DAYS_TO_SELL_FIELD_NUMBER: _builtins.int
+    MOST_DAYS_TO_SELL_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Resource name, `niches/{id}`, such as `niches/textbook-standard-general`."""
+    display_name: _builtins.str
+    """Name for people."""
+    description: _builtins.str
+    """What it is about, for people."""
+    kind: Global___NicheKind.ValueType
+    """Which family it belongs to."""
+    strategy: Global___Strategy.ValueType
+    """Whose thresholds decide."""
+    minimum_profit_cents: _builtins.int
+    """The least profit of one sale."""
+    maximum_fba_offer_count: _builtins.int
+    """The most new offers shipped by Amazon."""
+    minimum_roi_percent: _builtins.float
+    """The least ROI in percent."""
+    minimum_velocity_score: _builtins.float
+    """The least velocity. [0, 100]."""
+    least_days_to_sell: _builtins.int
+    """Days until a unit is sold at best; 0 not stated."""
+    most_days_to_sell: _builtins.int
+    """Days until a unit is sold at worst; 0 not stated."""
+    warning: _builtins.str
+    """What to beware of, for people; empty when nothing."""
+    @_builtins.property
+    def filter(self) -> Global___DiscoveryFilter:
+        """Which products: categories, ranks and prices."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        kind: Global___NicheKind.ValueType = ...,
+        filter: Global___DiscoveryFilter | None = ...,
+        strategy: Global___Strategy.ValueType = ...,
+        minimum_profit_cents: _builtins.int = ...,
+        maximum_fba_offer_count: _builtins.int = ...,
+        minimum_roi_percent: _builtins.float = ...,
+        minimum_velocity_score: _builtins.float = ...,
+        least_days_to_sell: _builtins.int = ...,
+        most_days_to_sell: _builtins.int = ...,
+        warning: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "display_name", b"display_name", "filter", b"filter", "kind", b"kind", "least_days_to_sell", b"least_days_to_sell", "maximum_fba_offer_count", b"maximum_fba_offer_count", "minimum_profit_cents", b"minimum_profit_cents", "minimum_roi_percent", b"minimum_roi_percent", "minimum_velocity_score", b"minimum_velocity_score", "most_days_to_sell", b"most_days_to_sell", "name", b"name", "strategy", b"strategy", "warning", b"warning"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NicheTemplate: _TypeAlias = NicheTemplate  # noqa: Y015
+
+@_typing.final
+class Niche(_message.Message):
+    """A niche as it was examined."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    NICHE_SCORE_FIELD_NUMBER: _builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    SCORED_COUNT_FIELD_NUMBER: _builtins.int
+    PASSED_COUNT_FIELD_NUMBER: _builtins.int
+    MEAN_ROI_PERCENT_FIELD_NUMBER: _builtins.int
+    MEAN_VELOCITY_SCORE_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
+    TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The template or the bookmark, `niches/{id}` or `bookmarks/{uuid}`."""
+    display_name: _builtins.str
+    """Name for people."""
+    strategy: Global___Strategy.ValueType
+    """Whose thresholds decided."""
+    niche_score: _builtins.float
+    """How good it is: the mean composite score of the products that pass. [0, 100]."""
+    total_count: _builtins.int
+    """Products that match in all at Keepa."""
+    scored_count: _builtins.int
+    """Products that were scored."""
+    passed_count: _builtins.int
+    """Of these, products that pass the niche's own limits."""
+    mean_roi_percent: _builtins.float
+    """Mean ROI of the products that pass, in percent; absent without any."""
+    mean_velocity_score: _builtins.float
+    """Mean velocity of the products that pass. [0, 100]; absent without any."""
+    token_count: _builtins.int
+    """Tokens that it cost the caller."""
+    warning: _builtins.str
+    """What to beware of, for people; empty when nothing."""
+    @_builtins.property
+    def filter(self) -> Global___DiscoveryFilter:
+        """The filter as it was applied, defaults filled in."""
+
+    @_builtins.property
+    def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProductScore]:
+        """Its best products, best first. At most 10."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        filter: Global___DiscoveryFilter | None = ...,
+        strategy: Global___Strategy.ValueType = ...,
+        niche_score: _builtins.float | None = ...,
+        total_count: _builtins.int = ...,
+        scored_count: _builtins.int = ...,
+        passed_count: _builtins.int = ...,
+        mean_roi_percent: _builtins.float | None = ...,
+        mean_velocity_score: _builtins.float | None = ...,
+        scores: _abc.Iterable[Global___ProductScore] | None = ...,
+        token_count: _builtins.int = ...,
+        warning: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mean_roi_percent", b"_mean_roi_percent", "_mean_velocity_score", b"_mean_velocity_score", "_niche_score", b"_niche_score", "filter", b"filter", "mean_roi_percent", b"mean_roi_percent", "mean_velocity_score", b"mean_velocity_score", "niche_score", b"niche_score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mean_roi_percent", b"_mean_roi_percent", "_mean_velocity_score", b"_mean_velocity_score", "_niche_score", b"_niche_score", "display_name", b"display_name", "filter", b"filter", "mean_roi_percent", b"mean_roi_percent", "mean_velocity_score", b"mean_velocity_score", "name", b"name", "niche_score", b"niche_score", "passed_count", b"passed_count", "scored_count", b"scored_count", "scores", b"scores", "strategy", b"strategy", "token_count", b"token_count", "total_count", b"total_count", "warning", b"warning"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__mean_roi_percent: _TypeAlias = _typing.Literal["mean_roi_percent"]  # noqa: Y015
+    _WhichOneofArgType__mean_roi_percent: _TypeAlias = _typing.Literal["_mean_roi_percent", b"_mean_roi_percent"]  # noqa: Y015
+    _WhichOneofReturnType__mean_velocity_score: _TypeAlias = _typing.Literal["mean_velocity_score"]  # noqa: Y015
+    _WhichOneofArgType__mean_velocity_score: _TypeAlias = _typing.Literal["_mean_velocity_score", b"_mean_velocity_score"]  # noqa: Y015
+    _WhichOneofReturnType__niche_score: _TypeAlias = _typing.Literal["niche_score"]  # noqa: Y015
+    _WhichOneofArgType__niche_score: _TypeAlias = _typing.Literal["_niche_score", b"_niche_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_roi_percent) -> _WhichOneofReturnType__mean_roi_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_velocity_score) -> _WhichOneofReturnType__mean_velocity_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__niche_score) -> _WhichOneofReturnType__niche_score | None: ...
+
+Global___Niche: _TypeAlias = Niche  # noqa: Y015
+
+@_typing.final
+class SavedNiche(_message.Message):
+    """A niche that somebody saved."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    LAST_NICHE_SCORE_FIELD_NUMBER: _builtins.int
+    LAST_EXAMINE_TIME_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Resource name, `bookmarks/{uuid}`. Ignored when it is created."""
+    display_name: _builtins.str
+    """Name for people, 1 to 100 characters. Required when it is created."""
+    strategy: Global___Strategy.ValueType
+    """Whose thresholds decide. Default: STRATEGY_BALANCED."""
+    notes: _builtins.str
+    """Notes of a person. At most 2,000 characters."""
+    template: _builtins.str
+    """The template it was made from, `niches/{id}`; may be empty."""
+    last_niche_score: _builtins.float
+    """How good it was when it was examined last. [0, 100]; absent when never. Set by the
+    service.
+    """
+    caller: _builtins.str
+    """Who saved it, from `x-caller`. Set by the service."""
+    etag: _builtins.str
+    """Changes with every update; give it back with UpdateSavedNiche and DeleteSavedNiche."""
+    @_builtins.property
+    def filter(self) -> Global___DiscoveryFilter:
+        """Which products."""
+
+    @_builtins.property
+    def last_examine_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was examined last; absent when never. Set by the service."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was saved. Set by the service."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was changed last. Set by the service."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        filter: Global___DiscoveryFilter | None = ...,
+        strategy: Global___Strategy.ValueType = ...,
+        notes: _builtins.str = ...,
+        template: _builtins.str = ...,
+        last_niche_score: _builtins.float | None = ...,
+        last_examine_time: _timestamp_pb2.Timestamp | None = ...,
+        caller: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_last_niche_score", b"_last_niche_score", "create_time", b"create_time", "filter", b"filter", "last_examine_time", b"last_examine_time", "last_niche_score", b"last_niche_score", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_niche_score", b"_last_niche_score", "caller", b"caller", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "filter", b"filter", "last_examine_time", b"last_examine_time", "last_niche_score", b"last_niche_score", "name", b"name", "notes", b"notes", "strategy", b"strategy", "template", b"template", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__last_niche_score: _TypeAlias = _typing.Literal["last_niche_score"]  # noqa: Y015
+    _WhichOneofArgType__last_niche_score: _TypeAlias = _typing.Literal["_last_niche_score", b"_last_niche_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_niche_score) -> _WhichOneofReturnType__last_niche_score | None: ...
+
+Global___SavedNiche: _TypeAlias = SavedNiche  # noqa: Y015
+
+@_typing.final
+class Favorite(_message.Message):
+    """A product that somebody wants to keep in sight."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ASIN_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Resource name, `favorites/{domain}-{asin}`, the domain as Keepa's number."""
+    asin: _builtins.str
+    """The ASIN."""
+    domain: _keepa_gateway_pb2.Domain.ValueType
+    """The marketplace."""
+    notes: _builtins.str
+    """Notes of a person. At most 2,000 characters."""
+    title: _builtins.str
+    """Title as listed; empty when the product is not stored."""
+    caller: _builtins.str
+    """Who marked it, from `x-caller`."""
+    @_builtins.property
+    def score(self) -> Global___ProductScore:
+        """Its newest stored score; absent when it has none."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was marked."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When its notes were changed last."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        asin: _builtins.str = ...,
+        domain: _keepa_gateway_pb2.Domain.ValueType = ...,
+        notes: _builtins.str = ...,
+        title: _builtins.str = ...,
+        score: Global___ProductScore | None = ...,
+        caller: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "score", b"score", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "caller", b"caller", "create_time", b"create_time", "domain", b"domain", "name", b"name", "notes", b"notes", "score", b"score", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Favorite: _TypeAlias = Favorite  # noqa: Y015
+
+@_typing.final
+class BlockedProduct(_message.Message):
+    """A product that must not be bought."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ASIN_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Resource name, `blockedProducts/{domain}-{asin}`, the domain as Keepa's number."""
+    asin: _builtins.str
+    """The ASIN."""
+    domain: _keepa_gateway_pb2.Domain.ValueType
+    """The marketplace."""
+    reason: _builtins.str
+    """Why, in the words of a person. At most 500 characters."""
+    title: _builtins.str
+    """Title as listed; empty when the product is not stored."""
+    caller: _builtins.str
+    """Who put it there, from `x-caller`."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was put there."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        asin: _builtins.str = ...,
+        domain: _keepa_gateway_pb2.Domain.ValueType = ...,
+        reason: _builtins.str = ...,
+        title: _builtins.str = ...,
+        caller: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "caller", b"caller", "create_time", b"create_time", "domain", b"domain", "name", b"name", "reason", b"reason", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlockedProduct: _TypeAlias = BlockedProduct  # noqa: Y015
+
+@_typing.final
+class ProductMetrics(_message.Message):
+    """What is known of one product. Money is in cents of `currency_code`; what is not known
+    is absent.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASIN_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    AMAZON_CENTS_FIELD_NUMBER: _builtins.int
+    NEW_CENTS_FIELD_NUMBER: _builtins.int
+    USED_CENTS_FIELD_NUMBER: _builtins.int
+    BUY_BOX_CENTS_FIELD_NUMBER: _builtins.int
+    MEDIAN_NEW_90D_CENTS_FIELD_NUMBER: _builtins.int
+    MEDIAN_USED_90D_CENTS_FIELD_NUMBER: _builtins.int
+    SALES_RANK_FIELD_NUMBER: _builtins.int
+    MEAN_SALES_RANK_30D_FIELD_NUMBER: _builtins.int
+    MEAN_SALES_RANK_90D_FIELD_NUMBER: _builtins.int
+    SALES_RANK_DROP_COUNT_30D_FIELD_NUMBER: _builtins.int
+    SALES_RANK_DROP_COUNT_90D_FIELD_NUMBER: _builtins.int
+    MONTHLY_SALES_FIELD_NUMBER: _builtins.int
+    VELOCITY_SCORE_FIELD_NUMBER: _builtins.int
+    STABILITY_SCORE_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_SCORE_FIELD_NUMBER: _builtins.int
+    NEW_OFFER_COUNT_FIELD_NUMBER: _builtins.int
+    USED_OFFER_COUNT_FIELD_NUMBER: _builtins.int
+    FBA_OFFER_COUNT_FIELD_NUMBER: _builtins.int
+    AMAZON_OUT_OF_STOCK_PERCENT_90D_FIELD_NUMBER: _builtins.int
+    AMAZON_PRESENT_FIELD_NUMBER: _builtins.int
+    SERIES_FIELD_NUMBER: _builtins.int
+    FETCH_TIME_FIELD_NUMBER: _builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    asin: _builtins.str
+    """The ASIN."""
+    domain: _keepa_gateway_pb2.Domain.ValueType
+    """The marketplace."""
+    title: _builtins.str
+    """Title as listed."""
+    amazon_cents: _builtins.int
+    """Amazon's own price now."""
+    new_cents: _builtins.int
+    """Lowest new price now."""
+    used_cents: _builtins.int
+    """Lowest used price now."""
+    buy_box_cents: _builtins.int
+    """Buy box price now; only when buy box or offers were fetched."""
+    median_new_90d_cents: _builtins.int
+    """Median new price over 90 days, weighted by time."""
+    median_used_90d_cents: _builtins.int
+    """Median used price over 90 days, weighted by time."""
+    sales_rank: _builtins.int
+    """Sales rank now."""
+    mean_sales_rank_30d: _builtins.int
+    """Mean sales rank over 30 days."""
+    mean_sales_rank_90d: _builtins.int
+    """Mean sales rank over 90 days."""
+    sales_rank_drop_count_30d: _builtins.int
+    """Rank drops, an estimate of sales, over 30 days."""
+    sales_rank_drop_count_90d: _builtins.int
+    """Rank drops over 90 days."""
+    monthly_sales: _builtins.float
+    """Units sold per month, estimated."""
+    velocity_score: _builtins.float
+    """How fast it sells. [0, 100]."""
+    stability_score: _builtins.float
+    """How steady its price is. [0, 100]."""
+    confidence_score: _builtins.float
+    """How much is known. [0, 100]."""
+    new_offer_count: _builtins.int
+    """New offers."""
+    used_offer_count: _builtins.int
+    """Used offers."""
+    fba_offer_count: _builtins.int
+    """New offers shipped by Amazon."""
+    amazon_out_of_stock_percent_90d: _builtins.int
+    """Share of the last 90 days in which Amazon had no offer, in percent. [0, 100]."""
+    amazon_present: _builtins.bool
+    """Whether Amazon sells it now."""
+    currency_code: _builtins.str
+    """ISO 4217 code of every amount in this message."""
+    @_builtins.property
+    def series(self) -> _containers.RepeatedCompositeFieldContainer[_keepa_gateway_pb2.Series]:
+        """Price histories and the rank's, by series name."""
+
+    @_builtins.property
+    def fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa answered with the product."""
+
+    def __init__(
+        self,
+        *,
+        asin: _builtins.str = ...,
+        domain: _keepa_gateway_pb2.Domain.ValueType = ...,
+        title: _builtins.str = ...,
+        amazon_cents: _builtins.int | None = ...,
+        new_cents: _builtins.int | None = ...,
+        used_cents: _builtins.int | None = ...,
+        buy_box_cents: _builtins.int | None = ...,
+        median_new_90d_cents: _builtins.int | None = ...,
+        median_used_90d_cents: _builtins.int | None = ...,
+        sales_rank: _builtins.int | None = ...,
+        mean_sales_rank_30d: _builtins.int | None = ...,
+        mean_sales_rank_90d: _builtins.int | None = ...,
+        sales_rank_drop_count_30d: _builtins.int | None = ...,
+        sales_rank_drop_count_90d: _builtins.int | None = ...,
+        monthly_sales: _builtins.float | None = ...,
+        velocity_score: _builtins.float | None = ...,
+        stability_score: _builtins.float | None = ...,
+        confidence_score: _builtins.float | None = ...,
+        new_offer_count: _builtins.int | None = ...,
+        used_offer_count: _builtins.int | None = ...,
+        fba_offer_count: _builtins.int | None = ...,
+        amazon_out_of_stock_percent_90d: _builtins.int | None = ...,
+        amazon_present: _builtins.bool | None = ...,
+        series: _abc.Iterable[_keepa_gateway_pb2.Series] | None = ...,
+        fetch_time: _timestamp_pb2.Timestamp | None = ...,
+        currency_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_amazon_cents", b"_amazon_cents", "_amazon_out_of_stock_percent_90d", b"_amazon_out_of_stock_percent_90d", "_amazon_present", b"_amazon_present", "_buy_box_cents", b"_buy_box_cents", "_confidence_score", b"_confidence_score", "_fba_offer_count", b"_fba_offer_count", "_mean_sales_rank_30d", b"_mean_sales_rank_30d", "_mean_sales_rank_90d", b"_mean_sales_rank_90d", "_median_new_90d_cents", b"_median_new_90d_cents", "_median_used_90d_cents", b"_median_used_90d_cents", "_monthly_sales", b"_monthly_sales", "_new_cents", b"_new_cents", "_new_offer_count", b"_new_offer_count", "_sales_rank", b"_sales_rank", "_sales_rank_drop_count_30d", b"_sales_rank_drop_count_30d", "_sales_rank_drop_count_90d", b"_sales_rank_drop_count_90d", "_stability_score", b"_stability_score", "_used_cents", b"_used_cents", "_used_offer_count", b"_used_offer_count", "_velocity_score", b"_velocity_score", "amazon_cents", b"amazon_cents", "amazon_out_of_stock_percent_90d", b"amazon_out_of_stock_percent_90d", "amazon_present", b"amazon_present", "buy_box_cents", b"buy_box_cents", "confidence_score", b"confidence_score", "fba_offer_count", b"fba_offer_count", "fetch_time", b"fetch_time", "mean_sales_rank_30d", b"mean_sales_rank_30d", "mean_sales_rank_90d", b"mean_sales_rank_90d", "median_new_90d_cents", b"median_new_90d_cents", "median_used_90d_cents", b"median_used_90d_cents", "monthly_sales", b"monthly_sales", "new_cents", b"new_cents", "new_offer_count", b"new_offer_count", "sales_rank", b"sales_rank", "sales_rank_drop_count_30d", b"sales_rank_drop_count_30d", "sales_rank_drop_count_90d", b"sales_rank_drop_count_90d", "stability_score", b"stability_score", "used_cents", b"used_cents", "used_offer_count", b"used_offer_count", "velocity_score", b"velocity_score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_amazon_cents", b"_amazon_cents", "_amazon_out_of_stock_percent_90d", b"_amazon_out_of_stock_percent_90d", "_amazon_present", b"_amazon_present", "_buy_box_cents", b"_buy_box_cents", "_confidence_score", b"_confidence_score", "_fba_offer_count", b"_fba_offer_count", "_mean_sales_rank_30d", b"_mean_sales_rank_30d", "_mean_sales_rank_90d", b"_mean_sales_rank_90d", "_median_new_90d_cents", b"_median_new_90d_cents", "_median_used_90d_cents", b"_median_used_90d_cents", "_monthly_sales", b"_monthly_sales", "_new_cents", b"_new_cents", "_new_offer_count", b"_new_offer_count", "_sales_rank", b"_sales_rank", "_sales_rank_drop_count_30d", b"_sales_rank_drop_count_30d", "_sales_rank_drop_count_90d", b"_sales_rank_drop_count_90d", "_stability_score", b"_stability_score", "_used_cents", b"_used_cents", "_used_offer_count", b"_used_offer_count", "_velocity_score", b"_velocity_score", "amazon_cents", b"amazon_cents", "amazon_out_of_stock_percent_90d", b"amazon_out_of_stock_percent_90d", "amazon_present", b"amazon_present", "asin", b"asin", "buy_box_cents", b"buy_box_cents", "confidence_score", b"confidence_score", "currency_code", b"currency_code", "domain", b"domain", "fba_offer_count", b"fba_offer_count", "fetch_time", b"fetch_time", "mean_sales_rank_30d", b"mean_sales_rank_30d", "mean_sales_rank_90d", b"mean_sales_rank_90d", "median_new_90d_cents", b"median_new_90d_cents", "median_used_90d_cents", b"median_used_90d_cents", "monthly_sales", b"monthly_sales", "new_cents", b"new_cents", "new_offer_count", b"new_offer_count", "sales_rank", b"sales_rank", "sales_rank_drop_count_30d", b"sales_rank_drop_count_30d", "sales_rank_drop_count_90d", b"sales_rank_drop_count_90d", "series", b"series", "stability_score", b"stability_score", "title", b"title", "used_cents", b"used_cents", "used_offer_count", b"used_offer_count", "velocity_score", b"velocity_score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__amazon_cents: _TypeAlias = _typing.Literal["amazon_cents"]  # noqa: Y015
+    _WhichOneofArgType__amazon_cents: _TypeAlias = _typing.Literal["_amazon_cents", b"_amazon_cents"]  # noqa: Y015
+    _WhichOneofReturnType__amazon_out_of_stock_percent_90d: _TypeAlias = _typing.Literal["amazon_out_of_stock_percent_90d"]  # noqa: Y015
+    _WhichOneofArgType__amazon_out_of_stock_percent_90d: _TypeAlias = _typing.Literal["_amazon_out_of_stock_percent_90d", b"_amazon_out_of_stock_percent_90d"]  # noqa: Y015
+    _WhichOneofReturnType__amazon_present: _TypeAlias = _typing.Literal["amazon_present"]  # noqa: Y015
+    _WhichOneofArgType__amazon_present: _TypeAlias = _typing.Literal["_amazon_present", b"_amazon_present"]  # noqa: Y015
+    _WhichOneofReturnType__buy_box_cents: _TypeAlias = _typing.Literal["buy_box_cents"]  # noqa: Y015
+    _WhichOneofArgType__buy_box_cents: _TypeAlias = _typing.Literal["_buy_box_cents", b"_buy_box_cents"]  # noqa: Y015
+    _WhichOneofReturnType__confidence_score: _TypeAlias = _typing.Literal["confidence_score"]  # noqa: Y015
+    _WhichOneofArgType__confidence_score: _TypeAlias = _typing.Literal["_confidence_score", b"_confidence_score"]  # noqa: Y015
+    _WhichOneofReturnType__fba_offer_count: _TypeAlias = _typing.Literal["fba_offer_count"]  # noqa: Y015
+    _WhichOneofArgType__fba_offer_count: _TypeAlias = _typing.Literal["_fba_offer_count", b"_fba_offer_count"]  # noqa: Y015
+    _WhichOneofReturnType__mean_sales_rank_30d: _TypeAlias = _typing.Literal["mean_sales_rank_30d"]  # noqa: Y015
+    _WhichOneofArgType__mean_sales_rank_30d: _TypeAlias = _typing.Literal["_mean_sales_rank_30d", b"_mean_sales_rank_30d"]  # noqa: Y015
+    _WhichOneofReturnType__mean_sales_rank_90d: _TypeAlias = _typing.Literal["mean_sales_rank_90d"]  # noqa: Y015
+    _WhichOneofArgType__mean_sales_rank_90d: _TypeAlias = _typing.Literal["_mean_sales_rank_90d", b"_mean_sales_rank_90d"]  # noqa: Y015
+    _WhichOneofReturnType__median_new_90d_cents: _TypeAlias = _typing.Literal["median_new_90d_cents"]  # noqa: Y015
+    _WhichOneofArgType__median_new_90d_cents: _TypeAlias = _typing.Literal["_median_new_90d_cents", b"_median_new_90d_cents"]  # noqa: Y015
+    _WhichOneofReturnType__median_used_90d_cents: _TypeAlias = _typing.Literal["median_used_90d_cents"]  # noqa: Y015
+    _WhichOneofArgType__median_used_90d_cents: _TypeAlias = _typing.Literal["_median_used_90d_cents", b"_median_used_90d_cents"]  # noqa: Y015
+    _WhichOneofReturnType__monthly_sales: _TypeAlias = _typing.Literal["monthly_sales"]  # noqa: Y015
+    _WhichOneofArgType__monthly_sales: _TypeAlias = _typing.Literal["_monthly_sales", b"_monthly_sales"]  # noqa: Y015
+    _WhichOneofReturnType__new_cents: _TypeAlias = _typing.Literal["new_cents"]  # noqa: Y015
+    _WhichOneofArgType__new_cents: _TypeAlias = _typing.Literal["_new_cents", b"_new_cents"]  # noqa: Y015
+    _WhichOneofReturnType__new_offer_count: _TypeAlias = _typing.Literal["new_offer_count"]  # noqa: Y015
+    _WhichOneofArgType__new_offer_count: _TypeAlias = _typing.Literal["_new_offer_count", b"_new_offer_count"]  # noqa: Y015
+    _WhichOneofReturnType__sales_rank: _TypeAlias = _typing.Literal["sales_rank"]  # noqa: Y015
+    _WhichOneofArgType__sales_rank: _TypeAlias = _typing.Literal["_sales_rank", b"_sales_rank"]  # noqa: Y015
+    _WhichOneofReturnType__sales_rank_drop_count_30d: _TypeAlias = _typing.Literal["sales_rank_drop_count_30d"]  # noqa: Y015
+    _WhichOneofArgType__sales_rank_drop_count_30d: _TypeAlias = _typing.Literal["_sales_rank_drop_count_30d", b"_sales_rank_drop_count_30d"]  # noqa: Y015
+    _WhichOneofReturnType__sales_rank_drop_count_90d: _TypeAlias = _typing.Literal["sales_rank_drop_count_90d"]  # noqa: Y015
+    _WhichOneofArgType__sales_rank_drop_count_90d: _TypeAlias = _typing.Literal["_sales_rank_drop_count_90d", b"_sales_rank_drop_count_90d"]  # noqa: Y015
+    _WhichOneofReturnType__stability_score: _TypeAlias = _typing.Literal["stability_score"]  # noqa: Y015
+    _WhichOneofArgType__stability_score: _TypeAlias = _typing.Literal["_stability_score", b"_stability_score"]  # noqa: Y015
+    _WhichOneofReturnType__used_cents: _TypeAlias = _typing.Literal["used_cents"]  # noqa: Y015
+    _WhichOneofArgType__used_cents: _TypeAlias = _typing.Literal["_used_cents", b"_used_cents"]  # noqa: Y015
+    _WhichOneofReturnType__used_offer_count: _TypeAlias = _typing.Literal["used_offer_count"]  # noqa: Y015
+    _WhichOneofArgType__used_offer_count: _TypeAlias = _typing.Literal["_used_offer_count", b"_used_offer_count"]  # noqa: Y015
+    _WhichOneofReturnType__velocity_score: _TypeAlias = _typing.Literal["velocity_score"]  # noqa: Y015
+    _WhichOneofArgType__velocity_score: _TypeAlias = _typing.Literal["_velocity_score", b"_velocity_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amazon_cents) -> _WhichOneofReturnType__amazon_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amazon_out_of_stock_percent_90d) -> _WhichOneofReturnType__amazon_out_of_stock_percent_90d | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amazon_present) -> _WhichOneofReturnType__amazon_present | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__buy_box_cents) -> _WhichOneofReturnType__buy_box_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence_score) -> _WhichOneofReturnType__confidence_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fba_offer_count) -> _WhichOneofReturnType__fba_offer_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_sales_rank_30d) -> _WhichOneofReturnType__mean_sales_rank_30d | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_sales_rank_90d) -> _WhichOneofReturnType__mean_sales_rank_90d | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__median_new_90d_cents) -> _WhichOneofReturnType__median_new_90d_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__median_used_90d_cents) -> _WhichOneofReturnType__median_used_90d_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__monthly_sales) -> _WhichOneofReturnType__monthly_sales | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__new_cents) -> _WhichOneofReturnType__new_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__new_offer_count) -> _WhichOneofReturnType__new_offer_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sales_rank) -> _WhichOneofReturnType__sales_rank | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sales_rank_drop_count_30d) -> _WhichOneofReturnType__sales_rank_drop_count_30d | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sales_rank_drop_count_90d) -> _WhichOneofReturnType__sales_rank_drop_count_90d | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stability_score) -> _WhichOneofReturnType__stability_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__used_cents) -> _WhichOneofReturnType__used_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__used_offer_count) -> _WhichOneofReturnType__used_offer_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__velocity_score) -> _WhichOneofReturnType__velocity_score | None: ...
+
+Global___ProductMetrics: _TypeAlias = ProductMetrics  # noqa: Y015
+
+@_typing.final
+class StrategicViewRow(_message.Message):
+    """A product as one view sees it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORE_FIELD_NUMBER: _builtins.int
+    VIEW_SCORE_FIELD_NUMBER: _builtins.int
+    TARGET_BUY_CENTS_FIELD_NUMBER: _builtins.int
+    TARGET_SELL_CENTS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    view_score: _builtins.float
+    """Order of the view, best first; absent when the product could not be judged."""
+    target_buy_cents: _builtins.int
+    """The most to pay so that the view's ROI on cost is reached; absent without a selling
+    price.
+    """
+    target_sell_cents: _builtins.int
+    """The least selling price at which the known cost returns the view's ROI; absent
+    without a known cost.
+    """
+    reason: _builtins.str
+    """Why it stands where it stands, for people."""
+    @_builtins.property
+    def score(self) -> Global___ProductScore:
+        """The product with its score under the asked options."""
+
+    def __init__(
+        self,
+        *,
+        score: Global___ProductScore | None = ...,
+        view_score: _builtins.float | None = ...,
+        target_buy_cents: _builtins.int | None = ...,
+        target_sell_cents: _builtins.int | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_target_buy_cents", b"_target_buy_cents", "_target_sell_cents", b"_target_sell_cents", "_view_score", b"_view_score", "score", b"score", "target_buy_cents", b"target_buy_cents", "target_sell_cents", b"target_sell_cents", "view_score", b"view_score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_target_buy_cents", b"_target_buy_cents", "_target_sell_cents", b"_target_sell_cents", "_view_score", b"_view_score", "reason", b"reason", "score", b"score", "target_buy_cents", b"target_buy_cents", "target_sell_cents", b"target_sell_cents", "view_score", b"view_score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__target_buy_cents: _TypeAlias = _typing.Literal["target_buy_cents"]  # noqa: Y015
+    _WhichOneofArgType__target_buy_cents: _TypeAlias = _typing.Literal["_target_buy_cents", b"_target_buy_cents"]  # noqa: Y015
+    _WhichOneofReturnType__target_sell_cents: _TypeAlias = _typing.Literal["target_sell_cents"]  # noqa: Y015
+    _WhichOneofArgType__target_sell_cents: _TypeAlias = _typing.Literal["_target_sell_cents", b"_target_sell_cents"]  # noqa: Y015
+    _WhichOneofReturnType__view_score: _TypeAlias = _typing.Literal["view_score"]  # noqa: Y015
+    _WhichOneofArgType__view_score: _TypeAlias = _typing.Literal["_view_score", b"_view_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__target_buy_cents) -> _WhichOneofReturnType__target_buy_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__target_sell_cents) -> _WhichOneofReturnType__target_sell_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__view_score) -> _WhichOneofReturnType__view_score | None: ...
+
+Global___StrategicViewRow: _TypeAlias = StrategicViewRow  # noqa: Y015
+
+@_typing.final
+class StockEstimate(_message.Message):
+    """How many units are for sale near a price. Money is in cents of `currency_code`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASIN_FIELD_NUMBER: _builtins.int
+    TARGET_CENTS_FIELD_NUMBER: _builtins.int
+    LOW_CENTS_FIELD_NUMBER: _builtins.int
+    HIGH_CENTS_FIELD_NUMBER: _builtins.int
+    UNIT_COUNT_FIELD_NUMBER: _builtins.int
+    OFFER_COUNT_FIELD_NUMBER: _builtins.int
+    FBA_OFFER_COUNT_FIELD_NUMBER: _builtins.int
+    KNOWN_STOCK_COUNT_FIELD_NUMBER: _builtins.int
+    OFFERS_FIELD_NUMBER: _builtins.int
+    STALE_FIELD_NUMBER: _builtins.int
+    FETCH_TIME_FIELD_NUMBER: _builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    asin: _builtins.str
+    """The ASIN."""
+    target_cents: _builtins.int
+    """The target price."""
+    low_cents: _builtins.int
+    """The lowest price that is near, 15 % below the target."""
+    high_cents: _builtins.int
+    """The highest price that is near, 15 % above the target."""
+    unit_count: _builtins.int
+    """Units for sale near the target, estimated: known stock, and 1 for each offer whose
+    stock is not known.
+    """
+    offer_count: _builtins.int
+    """Live offers near the target."""
+    fba_offer_count: _builtins.int
+    """Of these, offers shipped by Amazon."""
+    known_stock_count: _builtins.int
+    """Of these, offers whose stock is known."""
+    stale: _builtins.bool
+    """Whether the answer is older than what is good enough and was given for want of a
+    newer one.
+    """
+    currency_code: _builtins.str
+    """ISO 4217 code of every amount in this message."""
+    @_builtins.property
+    def offers(self) -> _containers.RepeatedCompositeFieldContainer[_keepa_gateway_pb2.Offer]:
+        """The offers near the target, cheapest first."""
+
+    @_builtins.property
+    def fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When Keepa answered with the offers."""
+
+    def __init__(
+        self,
+        *,
+        asin: _builtins.str = ...,
+        target_cents: _builtins.int = ...,
+        low_cents: _builtins.int = ...,
+        high_cents: _builtins.int = ...,
+        unit_count: _builtins.int = ...,
+        offer_count: _builtins.int = ...,
+        fba_offer_count: _builtins.int = ...,
+        known_stock_count: _builtins.int = ...,
+        offers: _abc.Iterable[_keepa_gateway_pb2.Offer] | None = ...,
+        stale: _builtins.bool = ...,
+        fetch_time: _timestamp_pb2.Timestamp | None = ...,
+        currency_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "currency_code", b"currency_code", "fba_offer_count", b"fba_offer_count", "fetch_time", b"fetch_time", "high_cents", b"high_cents", "known_stock_count", b"known_stock_count", "low_cents", b"low_cents", "offer_count", b"offer_count", "offers", b"offers", "stale", b"stale", "target_cents", b"target_cents", "unit_count", b"unit_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StockEstimate: _TypeAlias = StockEstimate  # noqa: Y015
+
+@_typing.final
+class VerificationBaseline(_message.Message):
+    """What a buying decision was made on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELL_CENTS_FIELD_NUMBER: _builtins.int
+    SALES_RANK_FIELD_NUMBER: _builtins.int
+    FBA_OFFER_COUNT_FIELD_NUMBER: _builtins.int
+    OBSERVE_TIME_FIELD_NUMBER: _builtins.int
+    sell_cents: _builtins.int
+    """The selling price in cents. Required."""
+    sales_rank: _builtins.int
+    """The sales rank; 0 unknown. [0, 100000000]."""
+    fba_offer_count: _builtins.int
+    """New offers shipped by Amazon; absent unknown. [0, 10000]."""
+    @_builtins.property
+    def observe_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was seen; absent unknown."""
+
+    def __init__(
+        self,
+        *,
+        sell_cents: _builtins.int = ...,
+        sales_rank: _builtins.int = ...,
+        fba_offer_count: _builtins.int | None = ...,
+        observe_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fba_offer_count", b"_fba_offer_count", "fba_offer_count", b"fba_offer_count", "observe_time", b"observe_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fba_offer_count", b"_fba_offer_count", "fba_offer_count", b"fba_offer_count", "observe_time", b"observe_time", "sales_rank", b"sales_rank", "sell_cents", b"sell_cents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__fba_offer_count: _TypeAlias = _typing.Literal["fba_offer_count"]  # noqa: Y015
+    _WhichOneofArgType__fba_offer_count: _TypeAlias = _typing.Literal["_fba_offer_count", b"_fba_offer_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fba_offer_count) -> _WhichOneofReturnType__fba_offer_count | None: ...
+
+Global___VerificationBaseline: _TypeAlias = VerificationBaseline  # noqa: Y015
+
+@_typing.final
+class VerificationChange(_message.Message):
+    """One thing that changed since the decision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    CHANGE_PERCENT_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """What changed: `sell_cents`, `sales_rank`, `fba_offer_count` or `amazon_present`."""
+    before: _builtins.str
+    """The value before, as text."""
+    after: _builtins.str
+    """The value now, as text."""
+    change_percent: _builtins.float
+    """The change in percent of the value before; absent where percent says nothing."""
+    verdict: Global___VerificationVerdict.ValueType
+    """What this change alone would mean."""
+    message: _builtins.str
+    """The sentence for people, with the numbers."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+        change_percent: _builtins.float | None = ...,
+        verdict: Global___VerificationVerdict.ValueType = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_change_percent", b"_change_percent", "change_percent", b"change_percent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_change_percent", b"_change_percent", "after", b"after", "before", b"before", "change_percent", b"change_percent", "field", b"field", "message", b"message", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__change_percent: _TypeAlias = _typing.Literal["change_percent"]  # noqa: Y015
+    _WhichOneofArgType__change_percent: _TypeAlias = _typing.Literal["_change_percent", b"_change_percent"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__change_percent) -> _WhichOneofReturnType__change_percent | None: ...
+
+Global___VerificationChange: _TypeAlias = VerificationChange  # noqa: Y015
+
+@_typing.final
+class ScoringConfig(_message.Message):
+    """Everything that scoring depends on beside the product. Money is in cents of US
+    dollars.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    FEES_FIELD_NUMBER: _builtins.int
+    RECOMMENDATIONS_FIELD_NUMBER: _builtins.int
+    STRATEGIES_FIELD_NUMBER: _builtins.int
+    VIEWS_FIELD_NUMBER: _builtins.int
+    GATES_FIELD_NUMBER: _builtins.int
+    SCORE_VERSION_FIELD_NUMBER: _builtins.int
+    FEE_CARD_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision, from 1. Set by the service."""
+    etag: _builtins.str
+    """Changes with every revision; give it back with UpdateScoringConfig."""
+    score_version: _builtins.str
+    """Version of the rules. Set by the service."""
+    fee_card: _builtins.str
+    """Id of the fee card. Set by the service."""
+    caller: _builtins.str
+    """Who made this revision, from `x-caller`. Set by the service."""
+    @_builtins.property
+    def fees(self) -> Global___FeeConfig:
+        """Costs and fees beside Amazon's fee card."""
+
+    @_builtins.property
+    def recommendations(self) -> Global___RecommendationConfig:
+        """ROI and confidence that each recommendation asks for."""
+
+    @_builtins.property
+    def strategies(self) -> _containers.RepeatedCompositeFieldContainer[Global___StrategyConfig]:
+        """One entry per strategy. In an update the entries that are given replace those of the
+        same strategy; the others stay.
+        """
+
+    @_builtins.property
+    def views(self) -> _containers.RepeatedCompositeFieldContainer[Global___ViewConfig]:
+        """One entry per strategic view. In an update the entries that are given replace those
+        of the same view; the others stay.
+        """
+
+    @_builtins.property
+    def gates(self) -> Global___GateConfig:
+        """What keeps a product from being recommended at all."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made. Set by the service."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        etag: _builtins.str = ...,
+        fees: Global___FeeConfig | None = ...,
+        recommendations: Global___RecommendationConfig | None = ...,
+        strategies: _abc.Iterable[Global___StrategyConfig] | None = ...,
+        views: _abc.Iterable[Global___ViewConfig] | None = ...,
+        gates: Global___GateConfig | None = ...,
+        score_version: _builtins.str = ...,
+        fee_card: _builtins.str = ...,
+        caller: _builtins.str = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fees", b"fees", "gates", b"gates", "recommendations", b"recommendations", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "etag", b"etag", "fee_card", b"fee_card", "fees", b"fees", "gates", b"gates", "recommendations", b"recommendations", "revision", b"revision", "score_version", b"score_version", "strategies", b"strategies", "update_time", b"update_time", "views", b"views"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoringConfig: _TypeAlias = ScoringConfig  # noqa: Y015
+
+@_typing.final
+class FeeConfig(_message.Message):
+    """Costs and fees beside Amazon's fee card."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREP_CENTS_FIELD_NUMBER: _builtins.int
+    INBOUND_CENTS_PER_POUND_FIELD_NUMBER: _builtins.int
+    PLACEMENT_CENTS_FIELD_NUMBER: _builtins.int
+    RETURNS_BASIS_POINTS_FIELD_NUMBER: _builtins.int
+    REFERRAL_BASIS_POINTS_FIELD_NUMBER: _builtins.int
+    CLOSING_CENTS_FIELD_NUMBER: _builtins.int
+    SURCHARGE_BASIS_POINTS_FIELD_NUMBER: _builtins.int
+    ASSUMED_BUY_BASIS_POINTS_FIELD_NUMBER: _builtins.int
+    prep_cents: _builtins.int
+    """Preparation per unit. [0, 10000]."""
+    inbound_cents_per_pound: _builtins.int
+    """Freight to Amazon per pound. [0, 10000]."""
+    placement_cents: _builtins.int
+    """Inbound placement per unit. [0, 10000]."""
+    returns_basis_points: _builtins.int
+    """Reserve for returns in hundredths of a percent of the selling price. [0, 5000]."""
+    referral_basis_points: _builtins.int
+    """Referral fee where Keepa states none, in hundredths of a percent. [0, 5000]."""
+    closing_cents: _builtins.int
+    """Closing fee of media products where Keepa states none. [0, 10000]."""
+    surcharge_basis_points: _builtins.int
+    """Surcharge on the fulfilment fee in hundredths of a percent. [0, 5000]."""
+    assumed_buy_basis_points: _builtins.int
+    """Share of the selling price that is assumed as the buying price where nothing is
+    known, in hundredths of a percent. [1, 10000].
+    """
+    def __init__(
+        self,
+        *,
+        prep_cents: _builtins.int = ...,
+        inbound_cents_per_pound: _builtins.int = ...,
+        placement_cents: _builtins.int = ...,
+        returns_basis_points: _builtins.int = ...,
+        referral_basis_points: _builtins.int = ...,
+        closing_cents: _builtins.int = ...,
+        surcharge_basis_points: _builtins.int = ...,
+        assumed_buy_basis_points: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumed_buy_basis_points", b"assumed_buy_basis_points", "closing_cents", b"closing_cents", "inbound_cents_per_pound", b"inbound_cents_per_pound", "placement_cents", b"placement_cents", "prep_cents", b"prep_cents", "referral_basis_points", b"referral_basis_points", "returns_basis_points", b"returns_basis_points", "surcharge_basis_points", b"surcharge_basis_points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FeeConfig: _TypeAlias = FeeConfig  # noqa: Y015
+
+@_typing.final
+class RecommendationConfig(_message.Message):
+    """ROI and confidence that each recommendation asks for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STRONG_BUY_ROI_PERCENT_FIELD_NUMBER: _builtins.int
+    BUY_ROI_PERCENT_FIELD_NUMBER: _builtins.int
+    CONSIDER_ROI_PERCENT_FIELD_NUMBER: _builtins.int
+    STRONG_BUY_CONFIDENCE_SCORE_FIELD_NUMBER: _builtins.int
+    BUY_CONFIDENCE_SCORE_FIELD_NUMBER: _builtins.int
+    strong_buy_roi_percent: _builtins.float
+    """The least ROI of STRONG_BUY in percent. [0, 1000]."""
+    buy_roi_percent: _builtins.float
+    """The least ROI of BUY in percent; `max_buy_cents` is worked out for it. [0, 1000]."""
+    consider_roi_percent: _builtins.float
+    """The least ROI of CONSIDER in percent. [0, 1000]."""
+    strong_buy_confidence_score: _builtins.float
+    """The least confidence of STRONG_BUY. [0, 100]."""
+    buy_confidence_score: _builtins.float
+    """The least confidence of BUY. [0, 100]."""
+    def __init__(
+        self,
+        *,
+        strong_buy_roi_percent: _builtins.float = ...,
+        buy_roi_percent: _builtins.float = ...,
+        consider_roi_percent: _builtins.float = ...,
+        strong_buy_confidence_score: _builtins.float = ...,
+        buy_confidence_score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buy_confidence_score", b"buy_confidence_score", "buy_roi_percent", b"buy_roi_percent", "consider_roi_percent", b"consider_roi_percent", "strong_buy_confidence_score", b"strong_buy_confidence_score", "strong_buy_roi_percent", b"strong_buy_roi_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendationConfig: _TypeAlias = RecommendationConfig  # noqa: Y015
+
+@_typing.final
+class StrategyConfig(_message.Message):
+    """What one strategy asks of a product. Lists hold three values, for STRONG_BUY, BUY and
+    CONSIDER, none rising.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    VELOCITY_SCORES_FIELD_NUMBER: _builtins.int
+    PROFIT_CENTS_FIELD_NUMBER: _builtins.int
+    DAYS_TO_SELL_FIELD_NUMBER: _builtins.int
+    WINDOW_DAYS_FIELD_NUMBER: _builtins.int
+    BUFFER_BASIS_POINTS_FIELD_NUMBER: _builtins.int
+    FBA_OFFER_COUNT_FIELD_NUMBER: _builtins.int
+    strategy: Global___Strategy.ValueType
+    """The strategy. Required."""
+    days_to_sell: _builtins.int
+    """The most days until a unit is sold, for STRONG_BUY and BUY. [1, 365]."""
+    window_days: _builtins.int
+    """Days of history that the selling price is taken from. [30, 365]."""
+    buffer_basis_points: _builtins.int
+    """Safety buffer in hundredths of a percent of the selling price. [0, 5000]."""
+    fba_offer_count: _builtins.int
+    """More new offers shipped by Amazon than this cap the recommendation at CONSIDER.
+    [0, 1000].
+    """
+    @_builtins.property
+    def velocity_scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The least velocities. Three, each in [0, 100]."""
+
+    @_builtins.property
+    def profit_cents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The least profits of one sale. Three, each in [0, 100000] cents."""
+
+    def __init__(
+        self,
+        *,
+        strategy: Global___Strategy.ValueType = ...,
+        velocity_scores: _abc.Iterable[_builtins.int] | None = ...,
+        profit_cents: _abc.Iterable[_builtins.int] | None = ...,
+        days_to_sell: _builtins.int = ...,
+        window_days: _builtins.int = ...,
+        buffer_basis_points: _builtins.int = ...,
+        fba_offer_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buffer_basis_points", b"buffer_basis_points", "days_to_sell", b"days_to_sell", "fba_offer_count", b"fba_offer_count", "profit_cents", b"profit_cents", "strategy", b"strategy", "velocity_scores", b"velocity_scores", "window_days", b"window_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StrategyConfig: _TypeAlias = StrategyConfig  # noqa: Y015
+
+@_typing.final
+class ViewConfig(_message.Message):
+    """What one strategic view aims at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TARGET_ROI_PERCENT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The view, `views/{view}`. Required."""
+    target_roi_percent: _builtins.float
+    """The ROI on cost that its target prices are worked out for,
+    in percent. [0, 1000].
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        target_roi_percent: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "target_roi_percent", b"target_roi_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ViewConfig: _TypeAlias = ViewConfig  # noqa: Y015
+
+@_typing.final
+class GateConfig(_message.Message):
+    """What keeps a product from being recommended at all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORST_SALES_RANK_FIELD_NUMBER: _builtins.int
+    DATA_DAYS_FIELD_NUMBER: _builtins.int
+    AMAZON_OUT_OF_STOCK_PERCENT_FIELD_NUMBER: _builtins.int
+    HIGHEST_SELL_CENTS_FIELD_NUMBER: _builtins.int
+    VOLATILITY_PERCENT_FIELD_NUMBER: _builtins.int
+    worst_sales_rank: _builtins.int
+    """The worst mean sales rank over 90 days. [1, 100000000]."""
+    data_days: _builtins.int
+    """Days after which Keepa's data counts as stale. [1, 365]."""
+    amazon_out_of_stock_percent: _builtins.int
+    """Share of 90 days in percent that Amazon must have been out of stock for a new copy
+    to be sold against it. [0, 100].
+    """
+    highest_sell_cents: _builtins.int
+    """A selling price above this is taken for an outlier. [1, 100000000]."""
+    volatility_percent: _builtins.int
+    """Price movement over 30 days, in percent of the median, that caps at CONSIDER. [1, 1000]."""
+    def __init__(
+        self,
+        *,
+        worst_sales_rank: _builtins.int = ...,
+        data_days: _builtins.int = ...,
+        amazon_out_of_stock_percent: _builtins.int = ...,
+        highest_sell_cents: _builtins.int = ...,
+        volatility_percent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amazon_out_of_stock_percent", b"amazon_out_of_stock_percent", "data_days", b"data_days", "highest_sell_cents", b"highest_sell_cents", "volatility_percent", b"volatility_percent", "worst_sales_rank", b"worst_sales_rank"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GateConfig: _TypeAlias = GateConfig  # noqa: Y015
+
+@_typing.final
+class ScoringConfigRevision(_message.Message):
+    """One revision of the scoring configuration."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    note: _builtins.str
+    """Why it was made, in the words of a person; may be empty."""
+    @_builtins.property
+    def config(self) -> Global___ScoringConfig:
+        """The configuration as it was."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoringConfigChange]:
+        """What differs from the revision before."""
+
+    def __init__(
+        self,
+        *,
+        config: Global___ScoringConfig | None = ...,
+        changes: _abc.Iterable[Global___ScoringConfigChange] | None = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "config", b"config", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoringConfigRevision: _TypeAlias = ScoringConfigRevision  # noqa: Y015
+
+@_typing.final
+class ScoringConfigChange(_message.Message):
+    """One value that a revision changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Its path, such as `fees.prep_cents`."""
+    before: _builtins.str
+    """The value before, as text; empty in the first revision."""
+    after: _builtins.str
+    """The value after, as text."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoringConfigChange: _TypeAlias = ScoringConfigChange  # noqa: Y015
+
+@_typing.final
 class SearchInfo(_message.Message):
     """How an answer came about."""
 
@@ -1332,6 +2534,817 @@ class EstimateDiscoveryResponse(_message.Message):
 Global___EstimateDiscoveryResponse: _TypeAlias = EstimateDiscoveryResponse  # noqa: Y015
 
 @_typing.final
+class ListNicheTemplatesRequest(_message.Message):
+    """Asks for templates of niches."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    kind: Global___NicheKind.ValueType
+    """Only this family; unspecified lists every one."""
+    page_size: _builtins.int
+    """Items per page. Default 50, at most 1000; more is cut to 1000."""
+    page_token: _builtins.str
+    """Where the last page ended; empty for the first. Bound to the other fields."""
+    def __init__(
+        self,
+        *,
+        kind: Global___NicheKind.ValueType = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListNicheTemplatesRequest: _TypeAlias = ListNicheTemplatesRequest  # noqa: Y015
+
+@_typing.final
+class ListNicheTemplatesResponse(_message.Message):
+    """One page of templates by name."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEMPLATES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def templates(self) -> _containers.RepeatedCompositeFieldContainer[Global___NicheTemplate]:
+        """The templates."""
+
+    def __init__(
+        self,
+        *,
+        templates: _abc.Iterable[Global___NicheTemplate] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "templates", b"templates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListNicheTemplatesResponse: _TypeAlias = ListNicheTemplatesResponse  # noqa: Y015
+
+@_typing.final
+class DiscoverNichesRequest(_message.Message):
+    """Asks for niches to be examined."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    SCORED_COUNT_FIELD_NUMBER: _builtins.int
+    CACHE_ONLY_FIELD_NUMBER: _builtins.int
+    FORCE_REFRESH_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    count: _builtins.int
+    """How many templates are drawn when none is named. [1, 5]; default 1."""
+    kind: Global___NicheKind.ValueType
+    """Only templates of this family are drawn; unspecified: any."""
+    seed: _builtins.int
+    """Makes the draw repeatable; 0 draws anew for every `request_id`."""
+    scored_count: _builtins.int
+    """Products that are scored in each niche. [1, 50]; default 10."""
+    cache_only: _builtins.bool
+    """Whether only stored answers are given, of any age, at no cost."""
+    force_refresh: _builtins.bool
+    """Whether Keepa is asked whatever is stored."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The niches, `niches/{id}` or `bookmarks/{uuid}`, at most 5, none twice. Empty:
+        `count` templates drawn at random.
+        """
+
+    @_builtins.property
+    def spending(self) -> _keepa_gateway_pb2.Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        count: _builtins.int = ...,
+        kind: Global___NicheKind.ValueType = ...,
+        seed: _builtins.int = ...,
+        scored_count: _builtins.int = ...,
+        cache_only: _builtins.bool = ...,
+        force_refresh: _builtins.bool = ...,
+        spending: _keepa_gateway_pb2.Spending | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spending", b"spending"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_only", b"cache_only", "count", b"count", "force_refresh", b"force_refresh", "kind", b"kind", "names", b"names", "request_id", b"request_id", "scored_count", b"scored_count", "seed", b"seed", "spending", b"spending"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscoverNichesRequest: _TypeAlias = DiscoverNichesRequest  # noqa: Y015
+
+@_typing.final
+class DiscoverNichesResponse(_message.Message):
+    """One niche, or the end of the stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NICHE_FIELD_NUMBER: _builtins.int
+    INFO_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def niche(self) -> Global___Niche:
+        """A niche."""
+
+    @_builtins.property
+    def info(self) -> Global___SearchInfo:
+        """How the whole came about; the last message."""
+
+    def __init__(
+        self,
+        *,
+        niche: Global___Niche | None = ...,
+        info: Global___SearchInfo | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "niche", b"niche", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "niche", b"niche", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["niche", "info"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___DiscoverNichesResponse: _TypeAlias = DiscoverNichesResponse  # noqa: Y015
+
+@_typing.final
+class CreateSavedNicheRequest(_message.Message):
+    """Asks to save a niche."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SAVED_NICHE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    @_builtins.property
+    def saved_niche(self) -> Global___SavedNiche:
+        """What is saved; `display_name` is required. What the service sets is ignored."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        saved_niche: Global___SavedNiche | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saved_niche", b"saved_niche"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "saved_niche", b"saved_niche"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateSavedNicheRequest: _TypeAlias = CreateSavedNicheRequest  # noqa: Y015
+
+@_typing.final
+class CreateSavedNicheResponse(_message.Message):
+    """The niche that was saved, or that the same request saved before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAVED_NICHE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def saved_niche(self) -> Global___SavedNiche:
+        """The saved niche."""
+
+    def __init__(
+        self,
+        *,
+        saved_niche: Global___SavedNiche | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saved_niche", b"saved_niche"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saved_niche", b"saved_niche"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateSavedNicheResponse: _TypeAlias = CreateSavedNicheResponse  # noqa: Y015
+
+@_typing.final
+class GetSavedNicheRequest(_message.Message):
+    """Names one saved niche."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The saved niche, `bookmarks/{uuid}`. Required."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSavedNicheRequest: _TypeAlias = GetSavedNicheRequest  # noqa: Y015
+
+@_typing.final
+class GetSavedNicheResponse(_message.Message):
+    """The saved niche that was asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAVED_NICHE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def saved_niche(self) -> Global___SavedNiche:
+        """The saved niche."""
+
+    def __init__(
+        self,
+        *,
+        saved_niche: Global___SavedNiche | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saved_niche", b"saved_niche"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saved_niche", b"saved_niche"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSavedNicheResponse: _TypeAlias = GetSavedNicheResponse  # noqa: Y015
+
+@_typing.final
+class ListSavedNichesRequest(_message.Message):
+    """Asks for saved niches."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Items per page. Default 50, at most 1000; more is cut to 1000."""
+    page_token: _builtins.str
+    """Where the last page ended; empty for the first."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSavedNichesRequest: _TypeAlias = ListSavedNichesRequest  # noqa: Y015
+
+@_typing.final
+class ListSavedNichesResponse(_message.Message):
+    """One page of saved niches, newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAVED_NICHES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def saved_niches(self) -> _containers.RepeatedCompositeFieldContainer[Global___SavedNiche]:
+        """The saved niches."""
+
+    def __init__(
+        self,
+        *,
+        saved_niches: _abc.Iterable[Global___SavedNiche] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "saved_niches", b"saved_niches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSavedNichesResponse: _TypeAlias = ListSavedNichesResponse  # noqa: Y015
+
+@_typing.final
+class UpdateSavedNicheRequest(_message.Message):
+    """Changes a saved niche."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SAVED_NICHE_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    @_builtins.property
+    def saved_niche(self) -> Global___SavedNiche:
+        """The saved niche with its new values. `name` is required; an `etag` that is given must
+        be the one that was read, an empty one changes whatever is there.
+        """
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which fields change: `display_name`, `filter`, `strategy`, `notes`. Absent: those
+        that are not empty.
+        """
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        saved_niche: Global___SavedNiche | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saved_niche", b"saved_niche", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "saved_niche", b"saved_niche", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateSavedNicheRequest: _TypeAlias = UpdateSavedNicheRequest  # noqa: Y015
+
+@_typing.final
+class UpdateSavedNicheResponse(_message.Message):
+    """The saved niche after the change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAVED_NICHE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def saved_niche(self) -> Global___SavedNiche:
+        """The saved niche."""
+
+    def __init__(
+        self,
+        *,
+        saved_niche: Global___SavedNiche | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saved_niche", b"saved_niche"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saved_niche", b"saved_niche"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateSavedNicheResponse: _TypeAlias = UpdateSavedNicheResponse  # noqa: Y015
+
+@_typing.final
+class DeleteSavedNicheRequest(_message.Message):
+    """Names one saved niche to be deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    name: _builtins.str
+    """The saved niche, `bookmarks/{uuid}`. Required."""
+    etag: _builtins.str
+    """The `etag` that was read; empty deletes whatever is there."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSavedNicheRequest: _TypeAlias = DeleteSavedNicheRequest  # noqa: Y015
+
+@_typing.final
+class DeleteSavedNicheResponse(_message.Message):
+    """Nothing more is to be said of what is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSavedNicheResponse: _TypeAlias = DeleteSavedNicheResponse  # noqa: Y015
+
+@_typing.final
+class SaveFavoriteRequest(_message.Message):
+    """Marks a favourite."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ASIN_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    asin: _builtins.str
+    """The ASIN, 10 characters. Required."""
+    domain: _keepa_gateway_pb2.Domain.ValueType
+    """The marketplace. Default: DOMAIN_COM."""
+    notes: _builtins.str
+    """Notes of a person, which replace those there are. At most 2,000 characters."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        asin: _builtins.str = ...,
+        domain: _keepa_gateway_pb2.Domain.ValueType = ...,
+        notes: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "domain", b"domain", "notes", b"notes", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveFavoriteRequest: _TypeAlias = SaveFavoriteRequest  # noqa: Y015
+
+@_typing.final
+class SaveFavoriteResponse(_message.Message):
+    """The favourite as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FAVORITE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def favorite(self) -> Global___Favorite:
+        """The favourite."""
+
+    def __init__(
+        self,
+        *,
+        favorite: Global___Favorite | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["favorite", b"favorite"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["favorite", b"favorite"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveFavoriteResponse: _TypeAlias = SaveFavoriteResponse  # noqa: Y015
+
+@_typing.final
+class ListFavoritesRequest(_message.Message):
+    """Asks for favourites."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Items per page. Default 50, at most 1000; more is cut to 1000."""
+    page_token: _builtins.str
+    """Where the last page ended; empty for the first."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFavoritesRequest: _TypeAlias = ListFavoritesRequest  # noqa: Y015
+
+@_typing.final
+class ListFavoritesResponse(_message.Message):
+    """One page of favourites, newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FAVORITES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def favorites(self) -> _containers.RepeatedCompositeFieldContainer[Global___Favorite]:
+        """The favourites."""
+
+    def __init__(
+        self,
+        *,
+        favorites: _abc.Iterable[Global___Favorite] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["favorites", b"favorites", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFavoritesResponse: _TypeAlias = ListFavoritesResponse  # noqa: Y015
+
+@_typing.final
+class DeleteFavoriteRequest(_message.Message):
+    """Names one favourite to be taken off."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ASIN_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    asin: _builtins.str
+    """The ASIN, 10 characters. Required."""
+    domain: _keepa_gateway_pb2.Domain.ValueType
+    """The marketplace. Default: DOMAIN_COM."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        asin: _builtins.str = ...,
+        domain: _keepa_gateway_pb2.Domain.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "domain", b"domain", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteFavoriteRequest: _TypeAlias = DeleteFavoriteRequest  # noqa: Y015
+
+@_typing.final
+class DeleteFavoriteResponse(_message.Message):
+    """Nothing more is to be said of what is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteFavoriteResponse: _TypeAlias = DeleteFavoriteResponse  # noqa: Y015
+
+@_typing.final
+class BlockProductRequest(_message.Message):
+    """Names a product that must not be bought."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ASIN_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    asin: _builtins.str
+    """The ASIN, 10 characters. Required."""
+    domain: _keepa_gateway_pb2.Domain.ValueType
+    """The marketplace. Default: DOMAIN_COM."""
+    reason: _builtins.str
+    """Why, in the words of a person. At most 500 characters; may be empty."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        asin: _builtins.str = ...,
+        domain: _keepa_gateway_pb2.Domain.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "domain", b"domain", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlockProductRequest: _TypeAlias = BlockProductRequest  # noqa: Y015
+
+@_typing.final
+class BlockProductResponse(_message.Message):
+    """The product as it stands on the list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOCKED_PRODUCT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def blocked_product(self) -> Global___BlockedProduct:
+        """The product."""
+
+    def __init__(
+        self,
+        *,
+        blocked_product: Global___BlockedProduct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blocked_product", b"blocked_product"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked_product", b"blocked_product"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlockProductResponse: _TypeAlias = BlockProductResponse  # noqa: Y015
+
+@_typing.final
+class ListBlockedProductsRequest(_message.Message):
+    """Asks for the do-not-buy list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Items per page. Default 50, at most 1000; more is cut to 1000."""
+    page_token: _builtins.str
+    """Where the last page ended; empty for the first."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBlockedProductsRequest: _TypeAlias = ListBlockedProductsRequest  # noqa: Y015
+
+@_typing.final
+class ListBlockedProductsResponse(_message.Message):
+    """One page of the do-not-buy list, newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOCKED_PRODUCTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def blocked_products(self) -> _containers.RepeatedCompositeFieldContainer[Global___BlockedProduct]:
+        """The products."""
+
+    def __init__(
+        self,
+        *,
+        blocked_products: _abc.Iterable[Global___BlockedProduct] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked_products", b"blocked_products", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBlockedProductsResponse: _TypeAlias = ListBlockedProductsResponse  # noqa: Y015
+
+@_typing.final
+class UnblockProductRequest(_message.Message):
+    """Names a product that may be bought again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ASIN_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    asin: _builtins.str
+    """The ASIN, 10 characters. Required."""
+    domain: _keepa_gateway_pb2.Domain.ValueType
+    """The marketplace. Default: DOMAIN_COM."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        asin: _builtins.str = ...,
+        domain: _keepa_gateway_pb2.Domain.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "domain", b"domain", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnblockProductRequest: _TypeAlias = UnblockProductRequest  # noqa: Y015
+
+@_typing.final
+class UnblockProductResponse(_message.Message):
+    """Nothing more is to be said of what is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnblockProductResponse: _TypeAlias = UnblockProductResponse  # noqa: Y015
+
+@_typing.final
+class GetProductMetricsRequest(_message.Message):
+    """Asks what is known of a product."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ASIN_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    CONDITION_FIELD_NUMBER: _builtins.int
+    INCLUDE_SERIES_FIELD_NUMBER: _builtins.int
+    CACHE_ONLY_FIELD_NUMBER: _builtins.int
+    FORCE_REFRESH_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    asin: _builtins.str
+    """The ASIN, 10 characters. Required."""
+    domain: _keepa_gateway_pb2.Domain.ValueType
+    """The marketplace. Default: DOMAIN_COM."""
+    condition: Global___Condition.ValueType
+    """The condition that velocity and competition are reckoned for. Default: CONDITION_NEW."""
+    include_series: _builtins.bool
+    """Whether histories are given too."""
+    cache_only: _builtins.bool
+    """Whether only stored answers are given, of any age, at no cost."""
+    force_refresh: _builtins.bool
+    """Whether Keepa is asked whatever is stored."""
+    @_builtins.property
+    def spending(self) -> _keepa_gateway_pb2.Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        asin: _builtins.str = ...,
+        domain: _keepa_gateway_pb2.Domain.ValueType = ...,
+        condition: Global___Condition.ValueType = ...,
+        include_series: _builtins.bool = ...,
+        cache_only: _builtins.bool = ...,
+        force_refresh: _builtins.bool = ...,
+        spending: _keepa_gateway_pb2.Spending | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spending", b"spending"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "cache_only", b"cache_only", "condition", b"condition", "domain", b"domain", "force_refresh", b"force_refresh", "include_series", b"include_series", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProductMetricsRequest: _TypeAlias = GetProductMetricsRequest  # noqa: Y015
+
+@_typing.final
+class GetProductMetricsResponse(_message.Message):
+    """What is known of the product."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRICS_FIELD_NUMBER: _builtins.int
+    INFO_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metrics(self) -> Global___ProductMetrics:
+        """The product."""
+
+    @_builtins.property
+    def info(self) -> Global___SearchInfo:
+        """How the answer came about."""
+
+    def __init__(
+        self,
+        *,
+        metrics: Global___ProductMetrics | None = ...,
+        info: Global___SearchInfo | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "metrics", b"metrics"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "metrics", b"metrics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProductMetricsResponse: _TypeAlias = GetProductMetricsResponse  # noqa: Y015
+
+@_typing.final
 class ExplainScoreRequest(_message.Message):
     """Names one score."""
 
@@ -1470,6 +3483,288 @@ class ListScoresResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListScoresResponse: _TypeAlias = ListScoresResponse  # noqa: Y015
+
+@_typing.final
+class GetStrategicViewRequest(_message.Message):
+    """Asks for products in the order of a view."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    ASINS_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    CACHE_ONLY_FIELD_NUMBER: _builtins.int
+    FORCE_REFRESH_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    name: _builtins.str
+    """The view: `views/profit_hunter`, `views/velocity`, `views/cashflow_hunter`,
+    `views/balanced_score` or `views/volume_player`. Required.
+    """
+    domain: _keepa_gateway_pb2.Domain.ValueType
+    """The marketplace. Default: DOMAIN_COM."""
+    cache_only: _builtins.bool
+    """Whether only stored answers are given, of any age, at no cost."""
+    force_refresh: _builtins.bool
+    """Whether Keepa is asked whatever is stored."""
+    @_builtins.property
+    def asins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ASINs, 1 to 1000, none twice. Required."""
+
+    @_builtins.property
+    def options(self) -> Global___ScoringOptions:
+        """How they are scored."""
+
+    @_builtins.property
+    def spending(self) -> _keepa_gateway_pb2.Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        domain: _keepa_gateway_pb2.Domain.ValueType = ...,
+        asins: _abc.Iterable[_builtins.str] | None = ...,
+        options: Global___ScoringOptions | None = ...,
+        cache_only: _builtins.bool = ...,
+        force_refresh: _builtins.bool = ...,
+        spending: _keepa_gateway_pb2.Spending | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "spending", b"spending"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "cache_only", b"cache_only", "domain", b"domain", "force_refresh", b"force_refresh", "name", b"name", "options", b"options", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStrategicViewRequest: _TypeAlias = GetStrategicViewRequest  # noqa: Y015
+
+@_typing.final
+class GetStrategicViewResponse(_message.Message):
+    """The products in the order of the view."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TARGET_ROI_PERCENT_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    INFO_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The view, `views/{view}`."""
+    target_roi_percent: _builtins.float
+    """The ROI on cost that the target prices are worked out for, in percent."""
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___StrategicViewRow]:
+        """The products, best first; those that could not be judged last, with the reason."""
+
+    @_builtins.property
+    def info(self) -> Global___SearchInfo:
+        """How the answer came about."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        target_roi_percent: _builtins.float = ...,
+        rows: _abc.Iterable[Global___StrategicViewRow] | None = ...,
+        info: Global___SearchInfo | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "name", b"name", "rows", b"rows", "target_roi_percent", b"target_roi_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStrategicViewResponse: _TypeAlias = GetStrategicViewResponse  # noqa: Y015
+
+@_typing.final
+class EstimateStockRequest(_message.Message):
+    """Asks for an estimate of stock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ASIN_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    TARGET_CENTS_FIELD_NUMBER: _builtins.int
+    CONDITION_FIELD_NUMBER: _builtins.int
+    CACHE_ONLY_FIELD_NUMBER: _builtins.int
+    FORCE_REFRESH_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    asin: _builtins.str
+    """The ASIN, 10 characters. Required."""
+    domain: _keepa_gateway_pb2.Domain.ValueType
+    """The marketplace. Default: DOMAIN_COM."""
+    target_cents: _builtins.int
+    """The target price in cents. [1, 100000000]; 0: the price that would be scored now."""
+    condition: Global___Condition.ValueType
+    """The condition of the offers that count. Default: CONDITION_NEW."""
+    cache_only: _builtins.bool
+    """Whether only stored answers are given, of any age, at no cost."""
+    force_refresh: _builtins.bool
+    """Whether Keepa is asked whatever is stored."""
+    @_builtins.property
+    def spending(self) -> _keepa_gateway_pb2.Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        asin: _builtins.str = ...,
+        domain: _keepa_gateway_pb2.Domain.ValueType = ...,
+        target_cents: _builtins.int = ...,
+        condition: Global___Condition.ValueType = ...,
+        cache_only: _builtins.bool = ...,
+        force_refresh: _builtins.bool = ...,
+        spending: _keepa_gateway_pb2.Spending | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spending", b"spending"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "cache_only", b"cache_only", "condition", b"condition", "domain", b"domain", "force_refresh", b"force_refresh", "request_id", b"request_id", "spending", b"spending", "target_cents", b"target_cents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateStockRequest: _TypeAlias = EstimateStockRequest  # noqa: Y015
+
+@_typing.final
+class EstimateStockResponse(_message.Message):
+    """The estimate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ESTIMATE_FIELD_NUMBER: _builtins.int
+    INFO_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def estimate(self) -> Global___StockEstimate:
+        """The estimate."""
+
+    @_builtins.property
+    def info(self) -> Global___SearchInfo:
+        """How the answer came about."""
+
+    def __init__(
+        self,
+        *,
+        estimate: Global___StockEstimate | None = ...,
+        info: Global___SearchInfo | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "info", b"info"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "info", b"info"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateStockResponse: _TypeAlias = EstimateStockResponse  # noqa: Y015
+
+@_typing.final
+class VerifyProductRequest(_message.Message):
+    """Asks whether a product is still what it was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ASIN_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    BASELINE_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    SPENDING_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    asin: _builtins.str
+    """The ASIN, 10 characters. Required."""
+    domain: _keepa_gateway_pb2.Domain.ValueType
+    """The marketplace. Default: DOMAIN_COM."""
+    score: _builtins.str
+    """A stored score, `scores/{uuid}`."""
+    @_builtins.property
+    def baseline(self) -> Global___VerificationBaseline:
+        """Values of the caller's own."""
+
+    @_builtins.property
+    def options(self) -> Global___ScoringOptions:
+        """How the product is scored now. Default: as it was scored for the decision."""
+
+    @_builtins.property
+    def spending(self) -> _keepa_gateway_pb2.Spending:
+        """Who pays and how much at most."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        asin: _builtins.str = ...,
+        domain: _keepa_gateway_pb2.Domain.ValueType = ...,
+        score: _builtins.str = ...,
+        baseline: Global___VerificationBaseline | None = ...,
+        options: Global___ScoringOptions | None = ...,
+        spending: _keepa_gateway_pb2.Spending | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "decision", b"decision", "options", b"options", "score", b"score", "spending", b"spending"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "baseline", b"baseline", "decision", b"decision", "domain", b"domain", "options", b"options", "request_id", b"request_id", "score", b"score", "spending", b"spending"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_decision: _TypeAlias = _typing.Literal["score", "baseline"]  # noqa: Y015
+    _WhichOneofArgType_decision: _TypeAlias = _typing.Literal["decision", b"decision"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_decision) -> _WhichOneofReturnType_decision | None: ...
+
+Global___VerifyProductRequest: _TypeAlias = VerifyProductRequest  # noqa: Y015
+
+@_typing.final
+class VerifyProductResponse(_message.Message):
+    """Whether the product is still what it was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    BASELINE_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    INFO_FIELD_NUMBER: _builtins.int
+    verdict: Global___VerificationVerdict.ValueType
+    """What to do."""
+    message: _builtins.str
+    """One sentence for people: what decided."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___VerificationChange]:
+        """What changed, what matters most first; empty when nothing did."""
+
+    @_builtins.property
+    def baseline(self) -> Global___VerificationBaseline:
+        """What the comparison was made with."""
+
+    @_builtins.property
+    def score(self) -> Global___ProductScore:
+        """The product as it is scored now."""
+
+    @_builtins.property
+    def info(self) -> Global___SearchInfo:
+        """How the answer came about."""
+
+    def __init__(
+        self,
+        *,
+        verdict: Global___VerificationVerdict.ValueType = ...,
+        message: _builtins.str = ...,
+        changes: _abc.Iterable[Global___VerificationChange] | None = ...,
+        baseline: Global___VerificationBaseline | None = ...,
+        score: Global___ProductScore | None = ...,
+        info: Global___SearchInfo | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "info", b"info", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "changes", b"changes", "info", b"info", "message", b"message", "score", b"score", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyProductResponse: _TypeAlias = VerifyProductResponse  # noqa: Y015
 
 @_typing.final
 class Search(_message.Message):
@@ -1612,6 +3907,62 @@ class ListSearchesResponse(_message.Message):
 Global___ListSearchesResponse: _TypeAlias = ListSearchesResponse  # noqa: Y015
 
 @_typing.final
+class ExportSearchRequest(_message.Message):
+    """Asks for the results of a former search as a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The search, `searches/{uuid}`. Required."""
+    format: Global___ExportFormat.ValueType
+    """The format. Required."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        format: Global___ExportFormat.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportSearchRequest: _TypeAlias = ExportSearchRequest  # noqa: Y015
+
+@_typing.final
+class ExportSearchResponse(_message.Message):
+    """A piece of the file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    CONTENT_TYPE_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """The next bytes."""
+    content_type: _builtins.str
+    """Media type, in the first piece only, such as `text/csv; charset=utf-8`."""
+    file_name: _builtins.str
+    """Suggested file name, in the first piece only."""
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+        content_type: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "content_type", b"content_type", "file_name", b"file_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportSearchResponse: _TypeAlias = ExportSearchResponse  # noqa: Y015
+
+@_typing.final
 class GetCacheHealthRequest(_message.Message):
     """Asks how well the caches serve."""
 
@@ -1705,3 +4056,448 @@ class CacheHealth(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CacheHealth: _TypeAlias = CacheHealth  # noqa: Y015
+
+@_typing.final
+class PurgeCacheRequest(_message.Message):
+    """Asks for cache entries to be deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CACHE_FIELD_NUMBER: _builtins.int
+    INCLUDE_FRESH_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    cache: _builtins.str
+    """Only this cache, `discovery` or `scoring`; empty: both."""
+    include_fresh: _builtins.bool
+    """Whether entries that are still fresh are deleted too, which makes the next searches
+    pay again. Default: only expired ones.
+    """
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        cache: _builtins.str = ...,
+        include_fresh: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "include_fresh", b"include_fresh", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeCacheRequest: _TypeAlias = PurgeCacheRequest  # noqa: Y015
+
+@_typing.final
+class PurgeCacheResponse(_message.Message):
+    """What was deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURGED_COUNT_FIELD_NUMBER: _builtins.int
+    PURGED_BYTES_FIELD_NUMBER: _builtins.int
+    purged_count: _builtins.int
+    """Entries deleted."""
+    purged_bytes: _builtins.int
+    """Their size in bytes."""
+    def __init__(
+        self,
+        *,
+        purged_count: _builtins.int = ...,
+        purged_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["purged_bytes", b"purged_bytes", "purged_count", b"purged_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeCacheResponse: _TypeAlias = PurgeCacheResponse  # noqa: Y015
+
+@_typing.final
+class GetScoringConfigRequest(_message.Message):
+    """Asks for the scoring configuration."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetScoringConfigRequest: _TypeAlias = GetScoringConfigRequest  # noqa: Y015
+
+@_typing.final
+class GetScoringConfigResponse(_message.Message):
+    """The scoring configuration that holds now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def config(self) -> Global___ScoringConfig:
+        """The configuration."""
+
+    def __init__(
+        self,
+        *,
+        config: Global___ScoringConfig | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetScoringConfigResponse: _TypeAlias = GetScoringConfigResponse  # noqa: Y015
+
+@_typing.final
+class UpdateScoringConfigRequest(_message.Message):
+    """Changes the scoring configuration."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CONFIG_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    note: _builtins.str
+    """Why, in the words of a person. At most 500 characters; may be empty."""
+    @_builtins.property
+    def config(self) -> Global___ScoringConfig:
+        """The configuration with its new values. `etag` is required: a change is made on what
+        was read. What the service sets is ignored.
+        """
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which parts change: `fees`, `recommendations`, `strategies`, `views`, `gates`, each
+        as a whole. Absent: those that are given.
+        """
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        config: Global___ScoringConfig | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "note", b"note", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateScoringConfigRequest: _TypeAlias = UpdateScoringConfigRequest  # noqa: Y015
+
+@_typing.final
+class UpdateScoringConfigResponse(_message.Message):
+    """The configuration after the change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def config(self) -> Global___ScoringConfig:
+        """The configuration."""
+
+    def __init__(
+        self,
+        *,
+        config: Global___ScoringConfig | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateScoringConfigResponse: _TypeAlias = UpdateScoringConfigResponse  # noqa: Y015
+
+@_typing.final
+class PreviewScoringConfigRequest(_message.Message):
+    """Asks what a change would do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    ASINS_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    domain: _keepa_gateway_pb2.Domain.ValueType
+    """The marketplace. Default: DOMAIN_COM."""
+    @_builtins.property
+    def config(self) -> Global___ScoringConfig:
+        """The configuration with its new values; parts that are absent stay as they are. Its
+        `etag` is not looked at. Required.
+        """
+
+    @_builtins.property
+    def asins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ASINs, 1 to 100, none twice. Required."""
+
+    @_builtins.property
+    def options(self) -> Global___ScoringOptions:
+        """How they are scored."""
+
+    def __init__(
+        self,
+        *,
+        config: Global___ScoringConfig | None = ...,
+        asins: _abc.Iterable[_builtins.str] | None = ...,
+        domain: _keepa_gateway_pb2.Domain.ValueType = ...,
+        options: Global___ScoringOptions | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "options", b"options"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "config", b"config", "domain", b"domain", "options", b"options"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewScoringConfigRequest: _TypeAlias = PreviewScoringConfigRequest  # noqa: Y015
+
+@_typing.final
+class PreviewScoringConfigResponse(_message.Message):
+    """What a change would do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREVIEWS_FIELD_NUMBER: _builtins.int
+    CHANGED_COUNT_FIELD_NUMBER: _builtins.int
+    MISSING_ASINS_FIELD_NUMBER: _builtins.int
+    changed_count: _builtins.int
+    """Products whose recommendation would change."""
+    @_builtins.property
+    def previews(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoringPreview]:
+        """The products that are stored, in the order asked for."""
+
+    @_builtins.property
+    def missing_asins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ASINs that are not stored, so that nothing can be said."""
+
+    def __init__(
+        self,
+        *,
+        previews: _abc.Iterable[Global___ScoringPreview] | None = ...,
+        changed_count: _builtins.int = ...,
+        missing_asins: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_count", b"changed_count", "missing_asins", b"missing_asins", "previews", b"previews"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewScoringConfigResponse: _TypeAlias = PreviewScoringConfigResponse  # noqa: Y015
+
+@_typing.final
+class ScoringPreview(_message.Message):
+    """One product before and after a change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASIN_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    asin: _builtins.str
+    """The ASIN."""
+    changed: _builtins.bool
+    """Whether the recommendation would change."""
+    @_builtins.property
+    def before(self) -> Global___ProductScore:
+        """Its score under the configuration that holds."""
+
+    @_builtins.property
+    def after(self) -> Global___ProductScore:
+        """Its score under the changed one; neither is stored."""
+
+    def __init__(
+        self,
+        *,
+        asin: _builtins.str = ...,
+        before: Global___ProductScore | None = ...,
+        after: Global___ProductScore | None = ...,
+        changed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "asin", b"asin", "before", b"before", "changed", b"changed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoringPreview: _TypeAlias = ScoringPreview  # noqa: Y015
+
+@_typing.final
+class ListScoringConfigRevisionsRequest(_message.Message):
+    """Asks for revisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Items per page. Default 50, at most 1000; more is cut to 1000."""
+    page_token: _builtins.str
+    """Where the last page ended; empty for the first."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListScoringConfigRevisionsRequest: _TypeAlias = ListScoringConfigRevisionsRequest  # noqa: Y015
+
+@_typing.final
+class ListScoringConfigRevisionsResponse(_message.Message):
+    """One page of revisions, newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoringConfigRevision]:
+        """The revisions."""
+
+    def __init__(
+        self,
+        *,
+        revisions: _abc.Iterable[Global___ScoringConfigRevision] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "revisions", b"revisions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListScoringConfigRevisionsResponse: _TypeAlias = ListScoringConfigRevisionsResponse  # noqa: Y015
+
+@_typing.final
+class GetScoringConfigStatsRequest(_message.Message):
+    """Asks what the stored scores look like."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetScoringConfigStatsRequest: _TypeAlias = GetScoringConfigStatsRequest  # noqa: Y015
+
+@_typing.final
+class GetScoringConfigStatsResponse(_message.Message):
+    """What the stored scores look like under the configuration that holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    REVISION_COUNT_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    SCORE_COUNT_FIELD_NUMBER: _builtins.int
+    STALE_SCORE_COUNT_FIELD_NUMBER: _builtins.int
+    RECOMMENDATIONS_FIELD_NUMBER: _builtins.int
+    MEAN_ROI_PERCENT_FIELD_NUMBER: _builtins.int
+    MEAN_VELOCITY_SCORE_FIELD_NUMBER: _builtins.int
+    MEAN_CONFIDENCE_SCORE_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision that holds."""
+    revision_count: _builtins.int
+    """Revisions so far."""
+    score_count: _builtins.int
+    """Stored scores of this revision."""
+    stale_score_count: _builtins.int
+    """Stored scores of older revisions, which are stale."""
+    mean_roi_percent: _builtins.float
+    """Mean ROI of these in percent, where the buying price is known; absent without any."""
+    mean_velocity_score: _builtins.float
+    """Mean velocity of these. [0, 100]; absent without any."""
+    mean_confidence_score: _builtins.float
+    """Mean confidence of these. [0, 100]; absent without any."""
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was changed last."""
+
+    @_builtins.property
+    def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendationCount]:
+        """Scores of this revision by recommendation."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        revision_count: _builtins.int = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        score_count: _builtins.int = ...,
+        stale_score_count: _builtins.int = ...,
+        recommendations: _abc.Iterable[Global___RecommendationCount] | None = ...,
+        mean_roi_percent: _builtins.float | None = ...,
+        mean_velocity_score: _builtins.float | None = ...,
+        mean_confidence_score: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mean_confidence_score", b"_mean_confidence_score", "_mean_roi_percent", b"_mean_roi_percent", "_mean_velocity_score", b"_mean_velocity_score", "mean_confidence_score", b"mean_confidence_score", "mean_roi_percent", b"mean_roi_percent", "mean_velocity_score", b"mean_velocity_score", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mean_confidence_score", b"_mean_confidence_score", "_mean_roi_percent", b"_mean_roi_percent", "_mean_velocity_score", b"_mean_velocity_score", "mean_confidence_score", b"mean_confidence_score", "mean_roi_percent", b"mean_roi_percent", "mean_velocity_score", b"mean_velocity_score", "recommendations", b"recommendations", "revision", b"revision", "revision_count", b"revision_count", "score_count", b"score_count", "stale_score_count", b"stale_score_count", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__mean_confidence_score: _TypeAlias = _typing.Literal["mean_confidence_score"]  # noqa: Y015
+    _WhichOneofArgType__mean_confidence_score: _TypeAlias = _typing.Literal["_mean_confidence_score", b"_mean_confidence_score"]  # noqa: Y015
+    _WhichOneofReturnType__mean_roi_percent: _TypeAlias = _typing.Literal["mean_roi_percent"]  # noqa: Y015
+    _WhichOneofArgType__mean_roi_percent: _TypeAlias = _typing.Literal["_mean_roi_percent", b"_mean_roi_percent"]  # noqa: Y015
+    _WhichOneofReturnType__mean_velocity_score: _TypeAlias = _typing.Literal["mean_velocity_score"]  # noqa: Y015
+    _WhichOneofArgType__mean_velocity_score: _TypeAlias = _typing.Literal["_mean_velocity_score", b"_mean_velocity_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_confidence_score) -> _WhichOneofReturnType__mean_confidence_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_roi_percent) -> _WhichOneofReturnType__mean_roi_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_velocity_score) -> _WhichOneofReturnType__mean_velocity_score | None: ...
+
+Global___GetScoringConfigStatsResponse: _TypeAlias = GetScoringConfigStatsResponse  # noqa: Y015
+
+@_typing.final
+class RecommendationCount(_message.Message):
+    """How many scores have a recommendation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECOMMENDATION_FIELD_NUMBER: _builtins.int
+    SCORE_COUNT_FIELD_NUMBER: _builtins.int
+    recommendation: Global___Recommendation.ValueType
+    """The recommendation."""
+    score_count: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        recommendation: Global___Recommendation.ValueType = ...,
+        score_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recommendation", b"recommendation", "score_count", b"score_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendationCount: _TypeAlias = RecommendationCount  # noqa: Y015

@@ -62,6 +62,76 @@ class DiscoveryServiceStub:
                 request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.EstimateDiscoveryRequest.SerializeToString,
                 response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.EstimateDiscoveryResponse.FromString,
                 _registered_method=True)
+        self.ListNicheTemplates = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/ListNicheTemplates',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListNicheTemplatesRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListNicheTemplatesResponse.FromString,
+                _registered_method=True)
+        self.DiscoverNiches = channel.unary_stream(
+                '/arbitragevault.discovery.v1.DiscoveryService/DiscoverNiches',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DiscoverNichesRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DiscoverNichesResponse.FromString,
+                _registered_method=True)
+        self.CreateSavedNiche = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/CreateSavedNiche',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.CreateSavedNicheRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.CreateSavedNicheResponse.FromString,
+                _registered_method=True)
+        self.GetSavedNiche = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/GetSavedNiche',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetSavedNicheRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetSavedNicheResponse.FromString,
+                _registered_method=True)
+        self.ListSavedNiches = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/ListSavedNiches',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListSavedNichesRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListSavedNichesResponse.FromString,
+                _registered_method=True)
+        self.UpdateSavedNiche = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/UpdateSavedNiche',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UpdateSavedNicheRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UpdateSavedNicheResponse.FromString,
+                _registered_method=True)
+        self.DeleteSavedNiche = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/DeleteSavedNiche',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DeleteSavedNicheRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DeleteSavedNicheResponse.FromString,
+                _registered_method=True)
+        self.SaveFavorite = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/SaveFavorite',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.SaveFavoriteRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.SaveFavoriteResponse.FromString,
+                _registered_method=True)
+        self.ListFavorites = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/ListFavorites',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListFavoritesRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListFavoritesResponse.FromString,
+                _registered_method=True)
+        self.DeleteFavorite = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/DeleteFavorite',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DeleteFavoriteRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DeleteFavoriteResponse.FromString,
+                _registered_method=True)
+        self.BlockProduct = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/BlockProduct',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.BlockProductRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.BlockProductResponse.FromString,
+                _registered_method=True)
+        self.ListBlockedProducts = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/ListBlockedProducts',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListBlockedProductsRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListBlockedProductsResponse.FromString,
+                _registered_method=True)
+        self.UnblockProduct = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/UnblockProduct',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UnblockProductRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UnblockProductResponse.FromString,
+                _registered_method=True)
+        self.GetProductMetrics = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/GetProductMetrics',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetProductMetricsRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetProductMetricsResponse.FromString,
+                _registered_method=True)
         self.ExplainScore = channel.unary_unary(
                 '/arbitragevault.discovery.v1.DiscoveryService/ExplainScore',
                 request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ExplainScoreRequest.SerializeToString,
@@ -72,15 +142,65 @@ class DiscoveryServiceStub:
                 request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListScoresRequest.SerializeToString,
                 response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListScoresResponse.FromString,
                 _registered_method=True)
+        self.GetStrategicView = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/GetStrategicView',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetStrategicViewRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetStrategicViewResponse.FromString,
+                _registered_method=True)
+        self.EstimateStock = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/EstimateStock',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.EstimateStockRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.EstimateStockResponse.FromString,
+                _registered_method=True)
+        self.VerifyProduct = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/VerifyProduct',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.VerifyProductRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.VerifyProductResponse.FromString,
+                _registered_method=True)
         self.ListSearches = channel.unary_unary(
                 '/arbitragevault.discovery.v1.DiscoveryService/ListSearches',
                 request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListSearchesRequest.SerializeToString,
                 response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListSearchesResponse.FromString,
                 _registered_method=True)
+        self.ExportSearch = channel.unary_stream(
+                '/arbitragevault.discovery.v1.DiscoveryService/ExportSearch',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ExportSearchRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ExportSearchResponse.FromString,
+                _registered_method=True)
         self.GetCacheHealth = channel.unary_unary(
                 '/arbitragevault.discovery.v1.DiscoveryService/GetCacheHealth',
                 request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetCacheHealthRequest.SerializeToString,
                 response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetCacheHealthResponse.FromString,
+                _registered_method=True)
+        self.PurgeCache = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/PurgeCache',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.PurgeCacheRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.PurgeCacheResponse.FromString,
+                _registered_method=True)
+        self.GetScoringConfig = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/GetScoringConfig',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetScoringConfigRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetScoringConfigResponse.FromString,
+                _registered_method=True)
+        self.UpdateScoringConfig = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/UpdateScoringConfig',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UpdateScoringConfigRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UpdateScoringConfigResponse.FromString,
+                _registered_method=True)
+        self.PreviewScoringConfig = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/PreviewScoringConfig',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.PreviewScoringConfigRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.PreviewScoringConfigResponse.FromString,
+                _registered_method=True)
+        self.ListScoringConfigRevisions = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/ListScoringConfigRevisions',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListScoringConfigRevisionsRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListScoringConfigRevisionsResponse.FromString,
+                _registered_method=True)
+        self.GetScoringConfigStats = channel.unary_unary(
+                '/arbitragevault.discovery.v1.DiscoveryService/GetScoringConfigStats',
+                request_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetScoringConfigStatsRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetScoringConfigStatsResponse.FromString,
                 _registered_method=True)
 
 
@@ -129,6 +249,130 @@ class DiscoveryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListNicheTemplates(self, request, context):
+        """Lists the templates of niches by name. Spends nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscoverNiches(self, request, context):
+        """Examines niches against real products, one message each as it is done, then how the
+        whole came about.
+
+        Without names the templates are drawn at random (action `surprise_me`), else the named
+        ones are examined (`niche_discovery`). Holds one envelope of the most that they can
+        cost; what is not spent goes back. After a 429 or when the envelope is used up it
+        sends what it has and spends nothing more. Fails with `NICHE_NOT_FOUND` when a name
+        is not known.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateSavedNiche(self, request, context):
+        """Saves a niche as a bookmark.
+
+        Idempotent on `request_id`. Fails with `NICHE_NOT_FOUND` when its template is not
+        known.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSavedNiche(self, request, context):
+        """Reads one saved niche. Fails with `NICHE_NOT_FOUND`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSavedNiches(self, request, context):
+        """Lists saved niches, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateSavedNiche(self, request, context):
+        """Changes a saved niche.
+
+        Idempotent on `request_id`. Fails with `NICHE_NOT_FOUND`, `ETAG_MISMATCH`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSavedNiche(self, request, context):
+        """Deletes a saved niche.
+
+        Idempotent on `request_id`. Fails with `NICHE_NOT_FOUND`, `ETAG_MISMATCH`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SaveFavorite(self, request, context):
+        """Marks a product as a favourite, or changes the notes of one.
+
+        Idempotent on `request_id`. Spends nothing; the product need not be stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFavorites(self, request, context):
+        """Lists favourites, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteFavorite(self, request, context):
+        """Takes a product off the favourites.
+
+        Idempotent on `request_id`. Fails with `FAVORITE_NOT_FOUND`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BlockProduct(self, request, context):
+        """Puts a product on the do-not-buy list: from then on it is scored as SKIP with the
+        reason `BLOCKED`, or gets a new reason when it is there already.
+
+        Idempotent on `request_id`. Spends nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBlockedProducts(self, request, context):
+        """Lists the do-not-buy list, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnblockProduct(self, request, context):
+        """Takes a product off the do-not-buy list.
+
+        Idempotent on `request_id`. Fails with `BLOCKED_PRODUCT_NOT_FOUND`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProductMetrics(self, request, context):
+        """Reads what is known of one product: prices, rank, sales, competition.
+
+        Costs 1 token when it is not stored. Fails with `PRODUCT_NOT_FOUND` when Keepa does
+        not know it, `CACHE_MISS` when only stored answers are wanted and none is there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainScore(self, request, context):
         """Reads one stored score with everything that is needed to redo it by hand.
 
@@ -145,6 +389,38 @@ class DiscoveryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStrategicView(self, request, context):
+        """Orders given products by a strategic view, each with its target prices.
+
+        Costs 1 token per product that is not stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EstimateStock(self, request, context):
+        """Estimates how many units of a product are for sale near a target price.
+
+        Counts live offers within 15 % of the target. Costs what one product with offers
+        costs, usually 6 tokens, 16 at most; 0 when stored. When it may not spend or Keepa
+        does not answer, an expired stored answer is given, marked `stale`. Fails with
+        `PRODUCT_NOT_FOUND`, `CACHE_MISS`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyProduct(self, request, context):
+        """Fetches fresh price, rank and offers of a product before it is bought, and compares
+        them with what the decision was made on.
+
+        Costs what one product with offers costs, usually 6 tokens, 16 at most. Fails with
+        `SCORE_NOT_FOUND` when there is nothing to compare with, `PRODUCT_NOT_FOUND`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSearches(self, request, context):
         """Lists former searches, newest first.
         """
@@ -152,8 +428,66 @@ class DiscoveryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportSearch(self, request, context):
+        """Streams the results of a former search as a file, in pieces of at most 64 KiB.
+
+        Fails with `SEARCH_NOT_FOUND`. Spends nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCacheHealth(self, request, context):
         """Reads how well the caches serve.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeCache(self, request, context):
+        """Deletes cache entries: expired ones, or all. The history of searches stays.
+
+        Idempotent on `request_id`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetScoringConfig(self, request, context):
+        """Reads the scoring configuration that holds now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateScoringConfig(self, request, context):
+        """Changes the scoring configuration; every change is a new revision, and scores of
+        older revisions are stale from then on.
+
+        Idempotent on `request_id`. Fails with `ETAG_MISMATCH` when somebody else changed it
+        since it was read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewScoringConfig(self, request, context):
+        """Scores stored products with a changed configuration beside the one that holds.
+        Spends and stores nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListScoringConfigRevisions(self, request, context):
+        """Lists the revisions of the scoring configuration, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetScoringConfigStats(self, request, context):
+        """Reads what the stored scores look like under the configuration that holds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,6 +516,76 @@ def add_DiscoveryServiceServicer_to_server(servicer, server):
                     request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.EstimateDiscoveryRequest.FromString,
                     response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.EstimateDiscoveryResponse.SerializeToString,
             ),
+            'ListNicheTemplates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNicheTemplates,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListNicheTemplatesRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListNicheTemplatesResponse.SerializeToString,
+            ),
+            'DiscoverNiches': grpc.unary_stream_rpc_method_handler(
+                    servicer.DiscoverNiches,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DiscoverNichesRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DiscoverNichesResponse.SerializeToString,
+            ),
+            'CreateSavedNiche': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSavedNiche,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.CreateSavedNicheRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.CreateSavedNicheResponse.SerializeToString,
+            ),
+            'GetSavedNiche': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSavedNiche,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetSavedNicheRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetSavedNicheResponse.SerializeToString,
+            ),
+            'ListSavedNiches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSavedNiches,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListSavedNichesRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListSavedNichesResponse.SerializeToString,
+            ),
+            'UpdateSavedNiche': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSavedNiche,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UpdateSavedNicheRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UpdateSavedNicheResponse.SerializeToString,
+            ),
+            'DeleteSavedNiche': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSavedNiche,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DeleteSavedNicheRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DeleteSavedNicheResponse.SerializeToString,
+            ),
+            'SaveFavorite': grpc.unary_unary_rpc_method_handler(
+                    servicer.SaveFavorite,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.SaveFavoriteRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.SaveFavoriteResponse.SerializeToString,
+            ),
+            'ListFavorites': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFavorites,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListFavoritesRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListFavoritesResponse.SerializeToString,
+            ),
+            'DeleteFavorite': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteFavorite,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DeleteFavoriteRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DeleteFavoriteResponse.SerializeToString,
+            ),
+            'BlockProduct': grpc.unary_unary_rpc_method_handler(
+                    servicer.BlockProduct,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.BlockProductRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.BlockProductResponse.SerializeToString,
+            ),
+            'ListBlockedProducts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBlockedProducts,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListBlockedProductsRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListBlockedProductsResponse.SerializeToString,
+            ),
+            'UnblockProduct': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnblockProduct,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UnblockProductRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UnblockProductResponse.SerializeToString,
+            ),
+            'GetProductMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProductMetrics,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetProductMetricsRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetProductMetricsResponse.SerializeToString,
+            ),
             'ExplainScore': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainScore,
                     request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ExplainScoreRequest.FromString,
@@ -192,15 +596,65 @@ def add_DiscoveryServiceServicer_to_server(servicer, server):
                     request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListScoresRequest.FromString,
                     response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListScoresResponse.SerializeToString,
             ),
+            'GetStrategicView': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStrategicView,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetStrategicViewRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetStrategicViewResponse.SerializeToString,
+            ),
+            'EstimateStock': grpc.unary_unary_rpc_method_handler(
+                    servicer.EstimateStock,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.EstimateStockRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.EstimateStockResponse.SerializeToString,
+            ),
+            'VerifyProduct': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyProduct,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.VerifyProductRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.VerifyProductResponse.SerializeToString,
+            ),
             'ListSearches': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSearches,
                     request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListSearchesRequest.FromString,
                     response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListSearchesResponse.SerializeToString,
             ),
+            'ExportSearch': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportSearch,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ExportSearchRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ExportSearchResponse.SerializeToString,
+            ),
             'GetCacheHealth': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCacheHealth,
                     request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetCacheHealthRequest.FromString,
                     response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetCacheHealthResponse.SerializeToString,
+            ),
+            'PurgeCache': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeCache,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.PurgeCacheRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.PurgeCacheResponse.SerializeToString,
+            ),
+            'GetScoringConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetScoringConfig,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetScoringConfigRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetScoringConfigResponse.SerializeToString,
+            ),
+            'UpdateScoringConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateScoringConfig,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UpdateScoringConfigRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UpdateScoringConfigResponse.SerializeToString,
+            ),
+            'PreviewScoringConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewScoringConfig,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.PreviewScoringConfigRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.PreviewScoringConfigResponse.SerializeToString,
+            ),
+            'ListScoringConfigRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListScoringConfigRevisions,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListScoringConfigRevisionsRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListScoringConfigRevisionsResponse.SerializeToString,
+            ),
+            'GetScoringConfigStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetScoringConfigStats,
+                    request_deserializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetScoringConfigStatsRequest.FromString,
+                    response_serializer=arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetScoringConfigStatsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -330,6 +784,384 @@ class DiscoveryService:
             _registered_method=True)
 
     @staticmethod
+    def ListNicheTemplates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/ListNicheTemplates',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListNicheTemplatesRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListNicheTemplatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscoverNiches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/DiscoverNiches',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DiscoverNichesRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DiscoverNichesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSavedNiche(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/CreateSavedNiche',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.CreateSavedNicheRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.CreateSavedNicheResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSavedNiche(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/GetSavedNiche',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetSavedNicheRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetSavedNicheResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSavedNiches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/ListSavedNiches',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListSavedNichesRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListSavedNichesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSavedNiche(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/UpdateSavedNiche',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UpdateSavedNicheRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UpdateSavedNicheResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSavedNiche(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/DeleteSavedNiche',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DeleteSavedNicheRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DeleteSavedNicheResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SaveFavorite(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/SaveFavorite',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.SaveFavoriteRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.SaveFavoriteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFavorites(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/ListFavorites',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListFavoritesRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListFavoritesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteFavorite(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/DeleteFavorite',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DeleteFavoriteRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.DeleteFavoriteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BlockProduct(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/BlockProduct',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.BlockProductRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.BlockProductResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBlockedProducts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/ListBlockedProducts',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListBlockedProductsRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListBlockedProductsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnblockProduct(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/UnblockProduct',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UnblockProductRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UnblockProductResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProductMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/GetProductMetrics',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetProductMetricsRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetProductMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ExplainScore(request,
             target,
             options=(),
@@ -384,6 +1216,87 @@ class DiscoveryService:
             _registered_method=True)
 
     @staticmethod
+    def GetStrategicView(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/GetStrategicView',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetStrategicViewRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetStrategicViewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EstimateStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/EstimateStock',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.EstimateStockRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.EstimateStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyProduct(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/VerifyProduct',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.VerifyProductRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.VerifyProductResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListSearches(request,
             target,
             options=(),
@@ -411,6 +1324,33 @@ class DiscoveryService:
             _registered_method=True)
 
     @staticmethod
+    def ExportSearch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/ExportSearch',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ExportSearchRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ExportSearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetCacheHealth(request,
             target,
             options=(),
@@ -427,6 +1367,168 @@ class DiscoveryService:
             '/arbitragevault.discovery.v1.DiscoveryService/GetCacheHealth',
             arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetCacheHealthRequest.SerializeToString,
             arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetCacheHealthResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeCache(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/PurgeCache',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.PurgeCacheRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.PurgeCacheResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetScoringConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/GetScoringConfig',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetScoringConfigRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetScoringConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateScoringConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/UpdateScoringConfig',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UpdateScoringConfigRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.UpdateScoringConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewScoringConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/PreviewScoringConfig',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.PreviewScoringConfigRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.PreviewScoringConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListScoringConfigRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/ListScoringConfigRevisions',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListScoringConfigRevisionsRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.ListScoringConfigRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetScoringConfigStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.discovery.v1.DiscoveryService/GetScoringConfigStats',
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetScoringConfigStatsRequest.SerializeToString,
+            arbitragevault_dot_discovery_dot_v1_dot_discovery__pb2.GetScoringConfigStatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,6 +58,69 @@ class DiscoveryServiceStub:
     """
     EstimateDiscovery: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.EstimateDiscoveryRequest, _discovery_pb2.EstimateDiscoveryResponse]
     """Says what a search would cost, with what is already stored subtracted. Spends nothing."""
+    ListNicheTemplates: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.ListNicheTemplatesRequest, _discovery_pb2.ListNicheTemplatesResponse]
+    """Lists the templates of niches by name. Spends nothing."""
+    DiscoverNiches: _grpc.UnaryStreamMultiCallable[_discovery_pb2.DiscoverNichesRequest, _discovery_pb2.DiscoverNichesResponse]
+    """Examines niches against real products, one message each as it is done, then how the
+    whole came about.
+
+    Without names the templates are drawn at random (action `surprise_me`), else the named
+    ones are examined (`niche_discovery`). Holds one envelope of the most that they can
+    cost; what is not spent goes back. After a 429 or when the envelope is used up it
+    sends what it has and spends nothing more. Fails with `NICHE_NOT_FOUND` when a name
+    is not known.
+    """
+    CreateSavedNiche: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.CreateSavedNicheRequest, _discovery_pb2.CreateSavedNicheResponse]
+    """Saves a niche as a bookmark.
+
+    Idempotent on `request_id`. Fails with `NICHE_NOT_FOUND` when its template is not
+    known.
+    """
+    GetSavedNiche: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.GetSavedNicheRequest, _discovery_pb2.GetSavedNicheResponse]
+    """Reads one saved niche. Fails with `NICHE_NOT_FOUND`."""
+    ListSavedNiches: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.ListSavedNichesRequest, _discovery_pb2.ListSavedNichesResponse]
+    """Lists saved niches, newest first."""
+    UpdateSavedNiche: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.UpdateSavedNicheRequest, _discovery_pb2.UpdateSavedNicheResponse]
+    """Changes a saved niche.
+
+    Idempotent on `request_id`. Fails with `NICHE_NOT_FOUND`, `ETAG_MISMATCH`.
+    """
+    DeleteSavedNiche: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.DeleteSavedNicheRequest, _discovery_pb2.DeleteSavedNicheResponse]
+    """Deletes a saved niche.
+
+    Idempotent on `request_id`. Fails with `NICHE_NOT_FOUND`, `ETAG_MISMATCH`.
+    """
+    SaveFavorite: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.SaveFavoriteRequest, _discovery_pb2.SaveFavoriteResponse]
+    """Marks a product as a favourite, or changes the notes of one.
+
+    Idempotent on `request_id`. Spends nothing; the product need not be stored.
+    """
+    ListFavorites: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.ListFavoritesRequest, _discovery_pb2.ListFavoritesResponse]
+    """Lists favourites, newest first."""
+    DeleteFavorite: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.DeleteFavoriteRequest, _discovery_pb2.DeleteFavoriteResponse]
+    """Takes a product off the favourites.
+
+    Idempotent on `request_id`. Fails with `FAVORITE_NOT_FOUND`.
+    """
+    BlockProduct: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.BlockProductRequest, _discovery_pb2.BlockProductResponse]
+    """Puts a product on the do-not-buy list: from then on it is scored as SKIP with the
+    reason `BLOCKED`, or gets a new reason when it is there already.
+
+    Idempotent on `request_id`. Spends nothing.
+    """
+    ListBlockedProducts: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.ListBlockedProductsRequest, _discovery_pb2.ListBlockedProductsResponse]
+    """Lists the do-not-buy list, newest first."""
+    UnblockProduct: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.UnblockProductRequest, _discovery_pb2.UnblockProductResponse]
+    """Takes a product off the do-not-buy list.
+
+    Idempotent on `request_id`. Fails with `BLOCKED_PRODUCT_NOT_FOUND`.
+    """
+    GetProductMetrics: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.GetProductMetricsRequest, _discovery_pb2.GetProductMetricsResponse]
+    """Reads what is known of one product: prices, rank, sales, competition.
+
+    Costs 1 token when it is not stored. Fails with `PRODUCT_NOT_FOUND` when Keepa does
+    not know it, `CACHE_MISS` when only stored answers are wanted and none is there.
+    """
     ExplainScore: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.ExplainScoreRequest, _discovery_pb2.ExplainScoreResponse]
     """Reads one stored score with everything that is needed to redo it by hand.
 
@@ -65,10 +128,57 @@ class DiscoveryServiceStub:
     """
     ListScores: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.ListScoresRequest, _discovery_pb2.ListScoresResponse]
     """Lists stored scores, best first."""
+    GetStrategicView: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.GetStrategicViewRequest, _discovery_pb2.GetStrategicViewResponse]
+    """Orders given products by a strategic view, each with its target prices.
+
+    Costs 1 token per product that is not stored.
+    """
+    EstimateStock: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.EstimateStockRequest, _discovery_pb2.EstimateStockResponse]
+    """Estimates how many units of a product are for sale near a target price.
+
+    Counts live offers within 15 % of the target. Costs what one product with offers
+    costs, usually 6 tokens, 16 at most; 0 when stored. When it may not spend or Keepa
+    does not answer, an expired stored answer is given, marked `stale`. Fails with
+    `PRODUCT_NOT_FOUND`, `CACHE_MISS`.
+    """
+    VerifyProduct: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.VerifyProductRequest, _discovery_pb2.VerifyProductResponse]
+    """Fetches fresh price, rank and offers of a product before it is bought, and compares
+    them with what the decision was made on.
+
+    Costs what one product with offers costs, usually 6 tokens, 16 at most. Fails with
+    `SCORE_NOT_FOUND` when there is nothing to compare with, `PRODUCT_NOT_FOUND`.
+    """
     ListSearches: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.ListSearchesRequest, _discovery_pb2.ListSearchesResponse]
     """Lists former searches, newest first."""
+    ExportSearch: _grpc.UnaryStreamMultiCallable[_discovery_pb2.ExportSearchRequest, _discovery_pb2.ExportSearchResponse]
+    """Streams the results of a former search as a file, in pieces of at most 64 KiB.
+
+    Fails with `SEARCH_NOT_FOUND`. Spends nothing.
+    """
     GetCacheHealth: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.GetCacheHealthRequest, _discovery_pb2.GetCacheHealthResponse]
     """Reads how well the caches serve."""
+    PurgeCache: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.PurgeCacheRequest, _discovery_pb2.PurgeCacheResponse]
+    """Deletes cache entries: expired ones, or all. The history of searches stays.
+
+    Idempotent on `request_id`.
+    """
+    GetScoringConfig: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.GetScoringConfigRequest, _discovery_pb2.GetScoringConfigResponse]
+    """Reads the scoring configuration that holds now."""
+    UpdateScoringConfig: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.UpdateScoringConfigRequest, _discovery_pb2.UpdateScoringConfigResponse]
+    """Changes the scoring configuration; every change is a new revision, and scores of
+    older revisions are stale from then on.
+
+    Idempotent on `request_id`. Fails with `ETAG_MISMATCH` when somebody else changed it
+    since it was read.
+    """
+    PreviewScoringConfig: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.PreviewScoringConfigRequest, _discovery_pb2.PreviewScoringConfigResponse]
+    """Scores stored products with a changed configuration beside the one that holds.
+    Spends and stores nothing.
+    """
+    ListScoringConfigRevisions: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.ListScoringConfigRevisionsRequest, _discovery_pb2.ListScoringConfigRevisionsResponse]
+    """Lists the revisions of the scoring configuration, newest first."""
+    GetScoringConfigStats: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.GetScoringConfigStatsRequest, _discovery_pb2.GetScoringConfigStatsResponse]
+    """Reads what the stored scores look like under the configuration that holds."""
 
 @_typing.type_check_only
 class DiscoveryServiceAsyncStub(DiscoveryServiceStub):
@@ -100,6 +210,69 @@ class DiscoveryServiceAsyncStub(DiscoveryServiceStub):
     """
     EstimateDiscovery: _aio.UnaryUnaryMultiCallable[_discovery_pb2.EstimateDiscoveryRequest, _discovery_pb2.EstimateDiscoveryResponse]  # type: ignore[assignment]
     """Says what a search would cost, with what is already stored subtracted. Spends nothing."""
+    ListNicheTemplates: _aio.UnaryUnaryMultiCallable[_discovery_pb2.ListNicheTemplatesRequest, _discovery_pb2.ListNicheTemplatesResponse]  # type: ignore[assignment]
+    """Lists the templates of niches by name. Spends nothing."""
+    DiscoverNiches: _aio.UnaryStreamMultiCallable[_discovery_pb2.DiscoverNichesRequest, _discovery_pb2.DiscoverNichesResponse]  # type: ignore[assignment]
+    """Examines niches against real products, one message each as it is done, then how the
+    whole came about.
+
+    Without names the templates are drawn at random (action `surprise_me`), else the named
+    ones are examined (`niche_discovery`). Holds one envelope of the most that they can
+    cost; what is not spent goes back. After a 429 or when the envelope is used up it
+    sends what it has and spends nothing more. Fails with `NICHE_NOT_FOUND` when a name
+    is not known.
+    """
+    CreateSavedNiche: _aio.UnaryUnaryMultiCallable[_discovery_pb2.CreateSavedNicheRequest, _discovery_pb2.CreateSavedNicheResponse]  # type: ignore[assignment]
+    """Saves a niche as a bookmark.
+
+    Idempotent on `request_id`. Fails with `NICHE_NOT_FOUND` when its template is not
+    known.
+    """
+    GetSavedNiche: _aio.UnaryUnaryMultiCallable[_discovery_pb2.GetSavedNicheRequest, _discovery_pb2.GetSavedNicheResponse]  # type: ignore[assignment]
+    """Reads one saved niche. Fails with `NICHE_NOT_FOUND`."""
+    ListSavedNiches: _aio.UnaryUnaryMultiCallable[_discovery_pb2.ListSavedNichesRequest, _discovery_pb2.ListSavedNichesResponse]  # type: ignore[assignment]
+    """Lists saved niches, newest first."""
+    UpdateSavedNiche: _aio.UnaryUnaryMultiCallable[_discovery_pb2.UpdateSavedNicheRequest, _discovery_pb2.UpdateSavedNicheResponse]  # type: ignore[assignment]
+    """Changes a saved niche.
+
+    Idempotent on `request_id`. Fails with `NICHE_NOT_FOUND`, `ETAG_MISMATCH`.
+    """
+    DeleteSavedNiche: _aio.UnaryUnaryMultiCallable[_discovery_pb2.DeleteSavedNicheRequest, _discovery_pb2.DeleteSavedNicheResponse]  # type: ignore[assignment]
+    """Deletes a saved niche.
+
+    Idempotent on `request_id`. Fails with `NICHE_NOT_FOUND`, `ETAG_MISMATCH`.
+    """
+    SaveFavorite: _aio.UnaryUnaryMultiCallable[_discovery_pb2.SaveFavoriteRequest, _discovery_pb2.SaveFavoriteResponse]  # type: ignore[assignment]
+    """Marks a product as a favourite, or changes the notes of one.
+
+    Idempotent on `request_id`. Spends nothing; the product need not be stored.
+    """
+    ListFavorites: _aio.UnaryUnaryMultiCallable[_discovery_pb2.ListFavoritesRequest, _discovery_pb2.ListFavoritesResponse]  # type: ignore[assignment]
+    """Lists favourites, newest first."""
+    DeleteFavorite: _aio.UnaryUnaryMultiCallable[_discovery_pb2.DeleteFavoriteRequest, _discovery_pb2.DeleteFavoriteResponse]  # type: ignore[assignment]
+    """Takes a product off the favourites.
+
+    Idempotent on `request_id`. Fails with `FAVORITE_NOT_FOUND`.
+    """
+    BlockProduct: _aio.UnaryUnaryMultiCallable[_discovery_pb2.BlockProductRequest, _discovery_pb2.BlockProductResponse]  # type: ignore[assignment]
+    """Puts a product on the do-not-buy list: from then on it is scored as SKIP with the
+    reason `BLOCKED`, or gets a new reason when it is there already.
+
+    Idempotent on `request_id`. Spends nothing.
+    """
+    ListBlockedProducts: _aio.UnaryUnaryMultiCallable[_discovery_pb2.ListBlockedProductsRequest, _discovery_pb2.ListBlockedProductsResponse]  # type: ignore[assignment]
+    """Lists the do-not-buy list, newest first."""
+    UnblockProduct: _aio.UnaryUnaryMultiCallable[_discovery_pb2.UnblockProductRequest, _discovery_pb2.UnblockProductResponse]  # type: ignore[assignment]
+    """Takes a product off the do-not-buy list.
+
+    Idempotent on `request_id`. Fails with `BLOCKED_PRODUCT_NOT_FOUND`.
+    """
+    GetProductMetrics: _aio.UnaryUnaryMultiCallable[_discovery_pb2.GetProductMetricsRequest, _discovery_pb2.GetProductMetricsResponse]  # type: ignore[assignment]
+    """Reads what is known of one product: prices, rank, sales, competition.
+
+    Costs 1 token when it is not stored. Fails with `PRODUCT_NOT_FOUND` when Keepa does
+    not know it, `CACHE_MISS` when only stored answers are wanted and none is there.
+    """
     ExplainScore: _aio.UnaryUnaryMultiCallable[_discovery_pb2.ExplainScoreRequest, _discovery_pb2.ExplainScoreResponse]  # type: ignore[assignment]
     """Reads one stored score with everything that is needed to redo it by hand.
 
@@ -107,10 +280,57 @@ class DiscoveryServiceAsyncStub(DiscoveryServiceStub):
     """
     ListScores: _aio.UnaryUnaryMultiCallable[_discovery_pb2.ListScoresRequest, _discovery_pb2.ListScoresResponse]  # type: ignore[assignment]
     """Lists stored scores, best first."""
+    GetStrategicView: _aio.UnaryUnaryMultiCallable[_discovery_pb2.GetStrategicViewRequest, _discovery_pb2.GetStrategicViewResponse]  # type: ignore[assignment]
+    """Orders given products by a strategic view, each with its target prices.
+
+    Costs 1 token per product that is not stored.
+    """
+    EstimateStock: _aio.UnaryUnaryMultiCallable[_discovery_pb2.EstimateStockRequest, _discovery_pb2.EstimateStockResponse]  # type: ignore[assignment]
+    """Estimates how many units of a product are for sale near a target price.
+
+    Counts live offers within 15 % of the target. Costs what one product with offers
+    costs, usually 6 tokens, 16 at most; 0 when stored. When it may not spend or Keepa
+    does not answer, an expired stored answer is given, marked `stale`. Fails with
+    `PRODUCT_NOT_FOUND`, `CACHE_MISS`.
+    """
+    VerifyProduct: _aio.UnaryUnaryMultiCallable[_discovery_pb2.VerifyProductRequest, _discovery_pb2.VerifyProductResponse]  # type: ignore[assignment]
+    """Fetches fresh price, rank and offers of a product before it is bought, and compares
+    them with what the decision was made on.
+
+    Costs what one product with offers costs, usually 6 tokens, 16 at most. Fails with
+    `SCORE_NOT_FOUND` when there is nothing to compare with, `PRODUCT_NOT_FOUND`.
+    """
     ListSearches: _aio.UnaryUnaryMultiCallable[_discovery_pb2.ListSearchesRequest, _discovery_pb2.ListSearchesResponse]  # type: ignore[assignment]
     """Lists former searches, newest first."""
+    ExportSearch: _aio.UnaryStreamMultiCallable[_discovery_pb2.ExportSearchRequest, _discovery_pb2.ExportSearchResponse]  # type: ignore[assignment]
+    """Streams the results of a former search as a file, in pieces of at most 64 KiB.
+
+    Fails with `SEARCH_NOT_FOUND`. Spends nothing.
+    """
     GetCacheHealth: _aio.UnaryUnaryMultiCallable[_discovery_pb2.GetCacheHealthRequest, _discovery_pb2.GetCacheHealthResponse]  # type: ignore[assignment]
     """Reads how well the caches serve."""
+    PurgeCache: _aio.UnaryUnaryMultiCallable[_discovery_pb2.PurgeCacheRequest, _discovery_pb2.PurgeCacheResponse]  # type: ignore[assignment]
+    """Deletes cache entries: expired ones, or all. The history of searches stays.
+
+    Idempotent on `request_id`.
+    """
+    GetScoringConfig: _aio.UnaryUnaryMultiCallable[_discovery_pb2.GetScoringConfigRequest, _discovery_pb2.GetScoringConfigResponse]  # type: ignore[assignment]
+    """Reads the scoring configuration that holds now."""
+    UpdateScoringConfig: _aio.UnaryUnaryMultiCallable[_discovery_pb2.UpdateScoringConfigRequest, _discovery_pb2.UpdateScoringConfigResponse]  # type: ignore[assignment]
+    """Changes the scoring configuration; every change is a new revision, and scores of
+    older revisions are stale from then on.
+
+    Idempotent on `request_id`. Fails with `ETAG_MISMATCH` when somebody else changed it
+    since it was read.
+    """
+    PreviewScoringConfig: _aio.UnaryUnaryMultiCallable[_discovery_pb2.PreviewScoringConfigRequest, _discovery_pb2.PreviewScoringConfigResponse]  # type: ignore[assignment]
+    """Scores stored products with a changed configuration beside the one that holds.
+    Spends and stores nothing.
+    """
+    ListScoringConfigRevisions: _aio.UnaryUnaryMultiCallable[_discovery_pb2.ListScoringConfigRevisionsRequest, _discovery_pb2.ListScoringConfigRevisionsResponse]  # type: ignore[assignment]
+    """Lists the revisions of the scoring configuration, newest first."""
+    GetScoringConfigStats: _aio.UnaryUnaryMultiCallable[_discovery_pb2.GetScoringConfigStatsRequest, _discovery_pb2.GetScoringConfigStatsResponse]  # type: ignore[assignment]
+    """Reads what the stored scores look like under the configuration that holds."""
 
 class DiscoveryServiceServicer:
     """Finds products worth reselling, scores them with all their costs, explains every
@@ -160,6 +380,139 @@ class DiscoveryServiceServicer:
     ) -> _typing.Union[_discovery_pb2.EstimateDiscoveryResponse, _abc.Awaitable[_discovery_pb2.EstimateDiscoveryResponse]]:
         """Says what a search would cost, with what is already stored subtracted. Spends nothing."""
 
+    def ListNicheTemplates(
+        self,
+        request: _discovery_pb2.ListNicheTemplatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.ListNicheTemplatesResponse, _abc.Awaitable[_discovery_pb2.ListNicheTemplatesResponse]]:
+        """Lists the templates of niches by name. Spends nothing."""
+
+    def DiscoverNiches(
+        self,
+        request: _discovery_pb2.DiscoverNichesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_discovery_pb2.DiscoverNichesResponse], _abc.AsyncIterator[_discovery_pb2.DiscoverNichesResponse]]:
+        """Examines niches against real products, one message each as it is done, then how the
+        whole came about.
+
+        Without names the templates are drawn at random (action `surprise_me`), else the named
+        ones are examined (`niche_discovery`). Holds one envelope of the most that they can
+        cost; what is not spent goes back. After a 429 or when the envelope is used up it
+        sends what it has and spends nothing more. Fails with `NICHE_NOT_FOUND` when a name
+        is not known.
+        """
+
+    def CreateSavedNiche(
+        self,
+        request: _discovery_pb2.CreateSavedNicheRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.CreateSavedNicheResponse, _abc.Awaitable[_discovery_pb2.CreateSavedNicheResponse]]:
+        """Saves a niche as a bookmark.
+
+        Idempotent on `request_id`. Fails with `NICHE_NOT_FOUND` when its template is not
+        known.
+        """
+
+    def GetSavedNiche(
+        self,
+        request: _discovery_pb2.GetSavedNicheRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.GetSavedNicheResponse, _abc.Awaitable[_discovery_pb2.GetSavedNicheResponse]]:
+        """Reads one saved niche. Fails with `NICHE_NOT_FOUND`."""
+
+    def ListSavedNiches(
+        self,
+        request: _discovery_pb2.ListSavedNichesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.ListSavedNichesResponse, _abc.Awaitable[_discovery_pb2.ListSavedNichesResponse]]:
+        """Lists saved niches, newest first."""
+
+    def UpdateSavedNiche(
+        self,
+        request: _discovery_pb2.UpdateSavedNicheRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.UpdateSavedNicheResponse, _abc.Awaitable[_discovery_pb2.UpdateSavedNicheResponse]]:
+        """Changes a saved niche.
+
+        Idempotent on `request_id`. Fails with `NICHE_NOT_FOUND`, `ETAG_MISMATCH`.
+        """
+
+    def DeleteSavedNiche(
+        self,
+        request: _discovery_pb2.DeleteSavedNicheRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.DeleteSavedNicheResponse, _abc.Awaitable[_discovery_pb2.DeleteSavedNicheResponse]]:
+        """Deletes a saved niche.
+
+        Idempotent on `request_id`. Fails with `NICHE_NOT_FOUND`, `ETAG_MISMATCH`.
+        """
+
+    def SaveFavorite(
+        self,
+        request: _discovery_pb2.SaveFavoriteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.SaveFavoriteResponse, _abc.Awaitable[_discovery_pb2.SaveFavoriteResponse]]:
+        """Marks a product as a favourite, or changes the notes of one.
+
+        Idempotent on `request_id`. Spends nothing; the product need not be stored.
+        """
+
+    def ListFavorites(
+        self,
+        request: _discovery_pb2.ListFavoritesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.ListFavoritesResponse, _abc.Awaitable[_discovery_pb2.ListFavoritesResponse]]:
+        """Lists favourites, newest first."""
+
+    def DeleteFavorite(
+        self,
+        request: _discovery_pb2.DeleteFavoriteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.DeleteFavoriteResponse, _abc.Awaitable[_discovery_pb2.DeleteFavoriteResponse]]:
+        """Takes a product off the favourites.
+
+        Idempotent on `request_id`. Fails with `FAVORITE_NOT_FOUND`.
+        """
+
+    def BlockProduct(
+        self,
+        request: _discovery_pb2.BlockProductRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.BlockProductResponse, _abc.Awaitable[_discovery_pb2.BlockProductResponse]]:
+        """Puts a product on the do-not-buy list: from then on it is scored as SKIP with the
+        reason `BLOCKED`, or gets a new reason when it is there already.
+
+        Idempotent on `request_id`. Spends nothing.
+        """
+
+    def ListBlockedProducts(
+        self,
+        request: _discovery_pb2.ListBlockedProductsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.ListBlockedProductsResponse, _abc.Awaitable[_discovery_pb2.ListBlockedProductsResponse]]:
+        """Lists the do-not-buy list, newest first."""
+
+    def UnblockProduct(
+        self,
+        request: _discovery_pb2.UnblockProductRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.UnblockProductResponse, _abc.Awaitable[_discovery_pb2.UnblockProductResponse]]:
+        """Takes a product off the do-not-buy list.
+
+        Idempotent on `request_id`. Fails with `BLOCKED_PRODUCT_NOT_FOUND`.
+        """
+
+    def GetProductMetrics(
+        self,
+        request: _discovery_pb2.GetProductMetricsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.GetProductMetricsResponse, _abc.Awaitable[_discovery_pb2.GetProductMetricsResponse]]:
+        """Reads what is known of one product: prices, rank, sales, competition.
+
+        Costs 1 token when it is not stored. Fails with `PRODUCT_NOT_FOUND` when Keepa does
+        not know it, `CACHE_MISS` when only stored answers are wanted and none is there.
+        """
+
     def ExplainScore(
         self,
         request: _discovery_pb2.ExplainScoreRequest,
@@ -177,6 +530,41 @@ class DiscoveryServiceServicer:
     ) -> _typing.Union[_discovery_pb2.ListScoresResponse, _abc.Awaitable[_discovery_pb2.ListScoresResponse]]:
         """Lists stored scores, best first."""
 
+    def GetStrategicView(
+        self,
+        request: _discovery_pb2.GetStrategicViewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.GetStrategicViewResponse, _abc.Awaitable[_discovery_pb2.GetStrategicViewResponse]]:
+        """Orders given products by a strategic view, each with its target prices.
+
+        Costs 1 token per product that is not stored.
+        """
+
+    def EstimateStock(
+        self,
+        request: _discovery_pb2.EstimateStockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.EstimateStockResponse, _abc.Awaitable[_discovery_pb2.EstimateStockResponse]]:
+        """Estimates how many units of a product are for sale near a target price.
+
+        Counts live offers within 15 % of the target. Costs what one product with offers
+        costs, usually 6 tokens, 16 at most; 0 when stored. When it may not spend or Keepa
+        does not answer, an expired stored answer is given, marked `stale`. Fails with
+        `PRODUCT_NOT_FOUND`, `CACHE_MISS`.
+        """
+
+    def VerifyProduct(
+        self,
+        request: _discovery_pb2.VerifyProductRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.VerifyProductResponse, _abc.Awaitable[_discovery_pb2.VerifyProductResponse]]:
+        """Fetches fresh price, rank and offers of a product before it is bought, and compares
+        them with what the decision was made on.
+
+        Costs what one product with offers costs, usually 6 tokens, 16 at most. Fails with
+        `SCORE_NOT_FOUND` when there is nothing to compare with, `PRODUCT_NOT_FOUND`.
+        """
+
     def ListSearches(
         self,
         request: _discovery_pb2.ListSearchesRequest,
@@ -184,11 +572,73 @@ class DiscoveryServiceServicer:
     ) -> _typing.Union[_discovery_pb2.ListSearchesResponse, _abc.Awaitable[_discovery_pb2.ListSearchesResponse]]:
         """Lists former searches, newest first."""
 
+    def ExportSearch(
+        self,
+        request: _discovery_pb2.ExportSearchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_discovery_pb2.ExportSearchResponse], _abc.AsyncIterator[_discovery_pb2.ExportSearchResponse]]:
+        """Streams the results of a former search as a file, in pieces of at most 64 KiB.
+
+        Fails with `SEARCH_NOT_FOUND`. Spends nothing.
+        """
+
     def GetCacheHealth(
         self,
         request: _discovery_pb2.GetCacheHealthRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_discovery_pb2.GetCacheHealthResponse, _abc.Awaitable[_discovery_pb2.GetCacheHealthResponse]]:
         """Reads how well the caches serve."""
+
+    def PurgeCache(
+        self,
+        request: _discovery_pb2.PurgeCacheRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.PurgeCacheResponse, _abc.Awaitable[_discovery_pb2.PurgeCacheResponse]]:
+        """Deletes cache entries: expired ones, or all. The history of searches stays.
+
+        Idempotent on `request_id`.
+        """
+
+    def GetScoringConfig(
+        self,
+        request: _discovery_pb2.GetScoringConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.GetScoringConfigResponse, _abc.Awaitable[_discovery_pb2.GetScoringConfigResponse]]:
+        """Reads the scoring configuration that holds now."""
+
+    def UpdateScoringConfig(
+        self,
+        request: _discovery_pb2.UpdateScoringConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.UpdateScoringConfigResponse, _abc.Awaitable[_discovery_pb2.UpdateScoringConfigResponse]]:
+        """Changes the scoring configuration; every change is a new revision, and scores of
+        older revisions are stale from then on.
+
+        Idempotent on `request_id`. Fails with `ETAG_MISMATCH` when somebody else changed it
+        since it was read.
+        """
+
+    def PreviewScoringConfig(
+        self,
+        request: _discovery_pb2.PreviewScoringConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.PreviewScoringConfigResponse, _abc.Awaitable[_discovery_pb2.PreviewScoringConfigResponse]]:
+        """Scores stored products with a changed configuration beside the one that holds.
+        Spends and stores nothing.
+        """
+
+    def ListScoringConfigRevisions(
+        self,
+        request: _discovery_pb2.ListScoringConfigRevisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.ListScoringConfigRevisionsResponse, _abc.Awaitable[_discovery_pb2.ListScoringConfigRevisionsResponse]]:
+        """Lists the revisions of the scoring configuration, newest first."""
+
+    def GetScoringConfigStats(
+        self,
+        request: _discovery_pb2.GetScoringConfigStatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_discovery_pb2.GetScoringConfigStatsResponse, _abc.Awaitable[_discovery_pb2.GetScoringConfigStatsResponse]]:
+        """Reads what the stored scores look like under the configuration that holds."""
 
 def add_DiscoveryServiceServicer_to_server(servicer: DiscoveryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.arbitragevault/discovery/v1/error_reason.proto\x12\x1b\x61rbitragevault.discovery.v1*\xc2\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x02\x12 \n\x1c\x45RROR_REASON_SCORE_NOT_FOUND\x10\x03\x12\x1b\n\x17\x45RROR_REASON_CACHE_MISS\x10\x04\x12\"\n\x1e\x45RROR_REASON_JOB_TOO_EXPENSIVE\x10\x05\x12#\n\x1f\x45RROR_REASON_DEADLINE_TOO_SHORT\x10\x06\x12%\n!ERROR_REASON_UPSTREAM_UNAVAILABLE\x10\x07\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x08\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\t\x12\"\n\x1e\x45RROR_REASON_PERMISSION_DENIED\x10\n\x12$\n ERROR_REASON_STORAGE_UNAVAILABLE\x10\x0b\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.arbitragevault/discovery/v1/error_reason.proto\x12\x1b\x61rbitragevault.discovery.v1*\x9c\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x02\x12 \n\x1c\x45RROR_REASON_SCORE_NOT_FOUND\x10\x03\x12\x1b\n\x17\x45RROR_REASON_CACHE_MISS\x10\x04\x12\"\n\x1e\x45RROR_REASON_JOB_TOO_EXPENSIVE\x10\x05\x12#\n\x1f\x45RROR_REASON_DEADLINE_TOO_SHORT\x10\x06\x12%\n!ERROR_REASON_UPSTREAM_UNAVAILABLE\x10\x07\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x08\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\t\x12\"\n\x1e\x45RROR_REASON_PERMISSION_DENIED\x10\n\x12$\n ERROR_REASON_STORAGE_UNAVAILABLE\x10\x0b\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0c\x12!\n\x1d\x45RROR_REASON_SEARCH_NOT_FOUND\x10\r\x12 \n\x1c\x45RROR_REASON_NICHE_NOT_FOUND\x10\x0e\x12#\n\x1f\x45RROR_REASON_FAVORITE_NOT_FOUND\x10\x0f\x12*\n&ERROR_REASON_BLOCKED_PRODUCT_NOT_FOUND\x10\x10\x12\"\n\x1e\x45RROR_REASON_PRODUCT_NOT_FOUND\x10\x11\x12\x1e\n\x1a\x45RROR_REASON_ETAG_MISMATCH\x10\x12\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'arbitragevault.discovery.v1
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=80
-  _globals['_ERRORREASON']._serialized_end=530
+  _globals['_ERRORREASON']._serialized_end=748
 # @@protoc_insertion_point(module_scope)

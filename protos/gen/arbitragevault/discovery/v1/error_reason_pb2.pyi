@@ -48,6 +48,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The database could not be reached; nothing was spent. Repeat the same request."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 12
     """Something unplanned. Metadata: `error_id`, to be found in the log."""
+    ERROR_REASON_SEARCH_NOT_FOUND: _ErrorReason.ValueType  # 13
+    """No such search. `ResourceInfo`."""
+    ERROR_REASON_NICHE_NOT_FOUND: _ErrorReason.ValueType  # 14
+    """No such template of a niche and no such saved niche. `ResourceInfo`."""
+    ERROR_REASON_FAVORITE_NOT_FOUND: _ErrorReason.ValueType  # 15
+    """The product is no favourite. `ResourceInfo`."""
+    ERROR_REASON_BLOCKED_PRODUCT_NOT_FOUND: _ErrorReason.ValueType  # 16
+    """The product is not on the do-not-buy list. `ResourceInfo`."""
+    ERROR_REASON_PRODUCT_NOT_FOUND: _ErrorReason.ValueType  # 17
+    """Keepa does not know the product. `ResourceInfo`."""
+    ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 18
+    """The resource has changed since it was read. Metadata: `etag`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why DiscoveryService refused. Sent without the prefix as the `reason` of `google.rpc.ErrorInfo`, domain
@@ -80,4 +92,16 @@ ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 11
 """The database could not be reached; nothing was spent. Repeat the same request."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 12
 """Something unplanned. Metadata: `error_id`, to be found in the log."""
+ERROR_REASON_SEARCH_NOT_FOUND: ErrorReason.ValueType  # 13
+"""No such search. `ResourceInfo`."""
+ERROR_REASON_NICHE_NOT_FOUND: ErrorReason.ValueType  # 14
+"""No such template of a niche and no such saved niche. `ResourceInfo`."""
+ERROR_REASON_FAVORITE_NOT_FOUND: ErrorReason.ValueType  # 15
+"""The product is no favourite. `ResourceInfo`."""
+ERROR_REASON_BLOCKED_PRODUCT_NOT_FOUND: ErrorReason.ValueType  # 16
+"""The product is not on the do-not-buy list. `ResourceInfo`."""
+ERROR_REASON_PRODUCT_NOT_FOUND: ErrorReason.ValueType  # 17
+"""Keepa does not know the product. `ResourceInfo`."""
+ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 18
+"""The resource has changed since it was read. Metadata: `etag`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
