@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -83,8 +83,7 @@ def demo(
 
     def tell(running: Running, narrator: Narrator) -> int:
         narrator.say("")
-        recorded = catalog is not None
-        return asyncio.run(_tell_story(running, out.absolute(), recorded=recorded))
+        return _run_to_end(_tell_story(running, out.absolute(), recorded=catalog is not None))
 
     sys.exit(_conduct(choose, tell))
 
@@ -117,6 +116,16 @@ def _stay_up(running: Running, narrator: Narrator) -> int:
     except Interrupted:
         narrator.say("Stopping; Ctrl-C again does not wait for paid work.")
         return 0  # Being stopped is how `up` is meant to end.
+
+
+def _run_to_end(story: Coroutine[None, None, int]) -> int:
+    """Run it, and have signals mean what they meant before: a loop forgets that at its end."""
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    try:
+        return asyncio.run(story)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 async def _tell_story(running: Running, out: Path, *, recorded: bool) -> int:
