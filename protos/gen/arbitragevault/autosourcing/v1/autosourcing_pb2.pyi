@@ -7,6 +7,7 @@ from arbitragevault.discovery.v1 import discovery_pb2 as _discovery_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -189,6 +190,76 @@ EXPORT_FORMAT_JSON_LINES: ExportFormat.ValueType  # 2
 EXPORT_FORMAT_XLSX: ExportFormat.ValueType  # 3
 """A workbook of Excel."""
 Global___ExportFormat: _TypeAlias = ExportFormat  # noqa: Y015
+
+class _SlotOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SlotOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SlotOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SLOT_OUTCOME_UNSPECIFIED: _SlotOutcome.ValueType  # 0
+    """Never sent."""
+    SLOT_OUTCOME_STARTED: _SlotOutcome.ValueType  # 1
+    """It started its job."""
+    SLOT_OUTCOME_SKIPPED: _SlotOutcome.ValueType  # 2
+    """It was late, paused, on a date to be skipped, or its job was refused."""
+    SLOT_OUTCOME_MISSED: _SlotOutcome.ValueType  # 3
+    """Daylight saving left its hour out."""
+
+class SlotOutcome(_SlotOutcome, metaclass=_SlotOutcomeEnumTypeWrapper):
+    """What became of a slot of a schedule. Values may be added."""
+
+SLOT_OUTCOME_UNSPECIFIED: SlotOutcome.ValueType  # 0
+"""Never sent."""
+SLOT_OUTCOME_STARTED: SlotOutcome.ValueType  # 1
+"""It started its job."""
+SLOT_OUTCOME_SKIPPED: SlotOutcome.ValueType  # 2
+"""It was late, paused, on a date to be skipped, or its job was refused."""
+SLOT_OUTCOME_MISSED: SlotOutcome.ValueType  # 3
+"""Daylight saving left its hour out."""
+Global___SlotOutcome: _TypeAlias = SlotOutcome  # noqa: Y015
+
+class _ReviewClass:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReviewClassEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReviewClass.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REVIEW_CLASS_UNSPECIFIED: _ReviewClass.ValueType  # 0
+    """As a filter: every class."""
+    REVIEW_CLASS_REJECT: _ReviewClass.ValueType  # 1
+    """Amazon sells it, the ROI is negative, or it has no rank."""
+    REVIEW_CLASS_FLUKE: _ReviewClass.ValueType  # 2
+    """It has no history."""
+    REVIEW_CLASS_JACKPOT: _ReviewClass.ValueType  # 3
+    """ROI above 80 %."""
+    REVIEW_CLASS_REVENANT: _ReviewClass.ValueType  # 4
+    """Seen again after 24 hours or more."""
+    REVIEW_CLASS_STABLE: _ReviewClass.ValueType  # 5
+    """Seen twice or more, ROI of 15 % or more."""
+    REVIEW_CLASS_OTHER: _ReviewClass.ValueType  # 6
+    """None of these."""
+
+class ReviewClass(_ReviewClass, metaclass=_ReviewClassEnumTypeWrapper):
+    """What a day's review makes of a pick; the first that fits, in this order. Values may be
+    added.
+    """
+
+REVIEW_CLASS_UNSPECIFIED: ReviewClass.ValueType  # 0
+"""As a filter: every class."""
+REVIEW_CLASS_REJECT: ReviewClass.ValueType  # 1
+"""Amazon sells it, the ROI is negative, or it has no rank."""
+REVIEW_CLASS_FLUKE: ReviewClass.ValueType  # 2
+"""It has no history."""
+REVIEW_CLASS_JACKPOT: ReviewClass.ValueType  # 3
+"""ROI above 80 %."""
+REVIEW_CLASS_REVENANT: ReviewClass.ValueType  # 4
+"""Seen again after 24 hours or more."""
+REVIEW_CLASS_STABLE: ReviewClass.ValueType  # 5
+"""Seen twice or more, ROI of 15 % or more."""
+REVIEW_CLASS_OTHER: ReviewClass.ValueType  # 6
+"""None of these."""
+Global___ReviewClass: _TypeAlias = ReviewClass  # noqa: Y015
 
 @_typing.final
 class JobSpec(_message.Message):
@@ -534,33 +605,38 @@ class Profile(_message.Message):
     MAX_PICKS_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Resource name, `profiles/{id}`."""
+    """Resource name, `profiles/{id}`. Ignored when it is created."""
     display_name: _builtins.str
-    """Name for people."""
+    """Name for people. At most 100 characters; required when it is created."""
     strategy: _discovery_pb2.Strategy.ValueType
-    """Whose thresholds decide."""
+    """Whose thresholds decide. Default: STRATEGY_BALANCED."""
     max_products: _builtins.int
-    """Products that are analysed at most."""
+    """Products that are analysed at most. [1, 1000]; default 10."""
     minimum_roi_percent: _builtins.float
-    """The least ROI of a priced pick in percent."""
+    """The least ROI of a priced pick in percent. [0, 1000]; default 0."""
     minimum_velocity_score: _builtins.float
-    """The least velocity of a pick."""
+    """The least velocity of a pick. [0, 100]; default 0."""
     minimum_stability_score: _builtins.float
-    """The least stability of a pick."""
+    """The least stability of a pick. [0, 100]; default 0."""
     minimum_confidence_score: _builtins.float
-    """The least confidence of a pick."""
+    """The least confidence of a pick. [0, 100]; default 0."""
     max_picks: _builtins.int
-    """Picks at most; further ones are not saved. 0: no limit."""
+    """Picks at most; further ones are not saved. [0, 1000]; 0: no limit."""
     etag: _builtins.str
-    """Changes with every update."""
+    """Changes with every update; give it back with UpdateProfile and DeleteProfile."""
     @_builtins.property
     def filter(self) -> _discovery_pb2.DiscoveryFilter:
         """Which products are searched."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was made."""
+        """When it was made. Set by the service."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was changed last. Set by the service."""
 
     def __init__(
         self,
@@ -577,14 +653,231 @@ class Profile(_message.Message):
         max_picks: _builtins.int = ...,
         etag: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "filter", b"filter"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "filter", b"filter", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "filter", b"filter", "max_picks", b"max_picks", "max_products", b"max_products", "minimum_confidence_score", b"minimum_confidence_score", "minimum_roi_percent", b"minimum_roi_percent", "minimum_stability_score", b"minimum_stability_score", "minimum_velocity_score", b"minimum_velocity_score", "name", b"name", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "filter", b"filter", "max_picks", b"max_picks", "max_products", b"max_products", "minimum_confidence_score", b"minimum_confidence_score", "minimum_roi_percent", b"minimum_roi_percent", "minimum_stability_score", b"minimum_stability_score", "minimum_velocity_score", b"minimum_velocity_score", "name", b"name", "strategy", b"strategy", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Profile: _TypeAlias = Profile  # noqa: Y015
+
+@_typing.final
+class Schedule(_message.Message):
+    """Starts jobs by itself at hours of the day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
+    PAUSE_END_TIME_FIELD_NUMBER: _builtins.int
+    SKIP_DATES_FIELD_NUMBER: _builtins.int
+    NEXT_SLOT_TIME_FIELD_NUMBER: _builtins.int
+    RECENT_SLOTS_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Resource name, `schedules/{uuid}`. Ignored when it is created."""
+    display_name: _builtins.str
+    """Name for people. At most 100 characters."""
+    time_zone: _builtins.str
+    """The time zone of hours and dates, an IANA name such as `Europe/Paris`. Default: `UTC`."""
+    paused: _builtins.bool
+    """Whether it starts nothing until a person turns it on again. Default: no."""
+    caller: _builtins.str
+    """Who made it, from `x-caller`. Set by the service."""
+    etag: _builtins.str
+    """Changes with every update; give it back with UpdateSchedule and DeleteSchedule."""
+    @_builtins.property
+    def spec(self) -> Global___JobSpec:
+        """What its jobs look for; usually no more than a `profile`. Required when it is created."""
+
+    @_builtins.property
+    def hours(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Hours of the day at which a job starts, 0 to 23, none twice. At least one is required
+        when it is created.
+        """
+
+    @_builtins.property
+    def pause_end_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when it starts nothing; absent: it is not held back."""
+
+    @_builtins.property
+    def skip_dates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Local dates on which it starts nothing, `YYYY-MM-DD`. At most 366, none twice."""
+
+    @_builtins.property
+    def next_slot_time(self) -> _timestamp_pb2.Timestamp:
+        """When its next job starts; absent while it is paused by a person. Set by the service."""
+
+    @_builtins.property
+    def recent_slots(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScheduleSlot]:
+        """Its newest slots that are decided, newest first. At most 50; only from GetSchedule."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made. Set by the service."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was changed last. Set by the service."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        spec: Global___JobSpec | None = ...,
+        hours: _abc.Iterable[_builtins.int] | None = ...,
+        time_zone: _builtins.str = ...,
+        paused: _builtins.bool = ...,
+        pause_end_time: _timestamp_pb2.Timestamp | None = ...,
+        skip_dates: _abc.Iterable[_builtins.str] | None = ...,
+        next_slot_time: _timestamp_pb2.Timestamp | None = ...,
+        recent_slots: _abc.Iterable[Global___ScheduleSlot] | None = ...,
+        caller: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "next_slot_time", b"next_slot_time", "pause_end_time", b"pause_end_time", "spec", b"spec", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "hours", b"hours", "name", b"name", "next_slot_time", b"next_slot_time", "pause_end_time", b"pause_end_time", "paused", b"paused", "recent_slots", b"recent_slots", "skip_dates", b"skip_dates", "spec", b"spec", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Schedule: _TypeAlias = Schedule  # noqa: Y015
+
+@_typing.final
+class ScheduleSlot(_message.Message):
+    """One hour of one day of a schedule."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    HOUR_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    SLOT_TIME_FIELD_NUMBER: _builtins.int
+    DECIDE_TIME_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """The local date, `YYYY-MM-DD`."""
+    hour: _builtins.int
+    """The local hour. [0, 23]."""
+    outcome: Global___SlotOutcome.ValueType
+    """What became of it."""
+    reason: _builtins.str
+    """Why it was skipped or missed, for people; else empty."""
+    job: _builtins.str
+    """The job it started, `jobs/{uuid}`; empty when none."""
+    @_builtins.property
+    def slot_time(self) -> _timestamp_pb2.Timestamp:
+        """The instant it stands for; absent for an hour that does not exist."""
+
+    @_builtins.property
+    def decide_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was decided."""
+
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        hour: _builtins.int = ...,
+        outcome: Global___SlotOutcome.ValueType = ...,
+        reason: _builtins.str = ...,
+        job: _builtins.str = ...,
+        slot_time: _timestamp_pb2.Timestamp | None = ...,
+        decide_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time", "slot_time", b"slot_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "decide_time", b"decide_time", "hour", b"hour", "job", b"job", "outcome", b"outcome", "reason", b"reason", "slot_time", b"slot_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleSlot: _TypeAlias = ScheduleSlot  # noqa: Y015
+
+@_typing.final
+class ReviewedPick(_message.Message):
+    """A pick as a day's review sees it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PICK_FIELD_NUMBER: _builtins.int
+    REVIEW_CLASS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SIGHTING_COUNT_FIELD_NUMBER: _builtins.int
+    FIRST_SIGHTING_TIME_FIELD_NUMBER: _builtins.int
+    PREVIOUS_SIGHTING_TIME_FIELD_NUMBER: _builtins.int
+    review_class: Global___ReviewClass.ValueType
+    """The first class that fits."""
+    reason: _builtins.str
+    """Why, for people, with the numbers."""
+    sighting_count: _builtins.int
+    """How often jobs have found the product."""
+    @_builtins.property
+    def pick(self) -> Global___Pick:
+        """The pick."""
+
+    @_builtins.property
+    def first_sighting_time(self) -> _timestamp_pb2.Timestamp:
+        """When a job found it first."""
+
+    @_builtins.property
+    def previous_sighting_time(self) -> _timestamp_pb2.Timestamp:
+        """When a job found it last before this pick; absent when never."""
+
+    def __init__(
+        self,
+        *,
+        pick: Global___Pick | None = ...,
+        review_class: Global___ReviewClass.ValueType = ...,
+        reason: _builtins.str = ...,
+        sighting_count: _builtins.int = ...,
+        first_sighting_time: _timestamp_pb2.Timestamp | None = ...,
+        previous_sighting_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_sighting_time", b"first_sighting_time", "pick", b"pick", "previous_sighting_time", b"previous_sighting_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_sighting_time", b"first_sighting_time", "pick", b"pick", "previous_sighting_time", b"previous_sighting_time", "reason", b"reason", "review_class", b"review_class", "sighting_count", b"sighting_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReviewedPick: _TypeAlias = ReviewedPick  # noqa: Y015
+
+@_typing.final
+class ReviewClassCount(_message.Message):
+    """How many picks of a day are in a class."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVIEW_CLASS_FIELD_NUMBER: _builtins.int
+    PICK_COUNT_FIELD_NUMBER: _builtins.int
+    review_class: Global___ReviewClass.ValueType
+    """The class."""
+    pick_count: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        review_class: Global___ReviewClass.ValueType = ...,
+        pick_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pick_count", b"pick_count", "review_class", b"review_class"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReviewClassCount: _TypeAlias = ReviewClassCount  # noqa: Y015
 
 @_typing.final
 class EstimateJobRequest(_message.Message):
@@ -1153,6 +1446,206 @@ class ExportPicksResponse(_message.Message):
 Global___ExportPicksResponse: _TypeAlias = ExportPicksResponse  # noqa: Y015
 
 @_typing.final
+class ImportIdentifiersRequest(_message.Message):
+    """A file to be read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    IDENTIFIER_COLUMN_FIELD_NUMBER: _builtins.int
+    COST_COLUMN_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """The file: UTF-8 text with one product per line, values parted by comma, semicolon or
+    tab; the first line may name the columns. 1 byte to 1 MiB. Required.
+    """
+    identifier_column: _builtins.str
+    """Heading of the column with the ASIN or ISBN. At most 100 characters; empty: the first
+    column that holds one.
+    """
+    cost_column: _builtins.str
+    """Heading of the column with the own buying price, such as `12.50`. At most 100
+    characters; empty: a column named `cost`, `price`, `buy` or `prix`, if there is one.
+    """
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+        identifier_column: _builtins.str = ...,
+        cost_column: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "cost_column", b"cost_column", "identifier_column", b"identifier_column"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportIdentifiersRequest: _TypeAlias = ImportIdentifiersRequest  # noqa: Y015
+
+@_typing.final
+class ImportIdentifiersResponse(_message.Message):
+    """What the file holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    REJECTED_LINES_FIELD_NUMBER: _builtins.int
+    LINE_COUNT_FIELD_NUMBER: _builtins.int
+    DUPLICATE_COUNT_FIELD_NUMBER: _builtins.int
+    REJECTED_COUNT_FIELD_NUMBER: _builtins.int
+    line_count: _builtins.int
+    """Lines that were read, headings and empty ones left out."""
+    duplicate_count: _builtins.int
+    """Lines that repeat a product; the first counts."""
+    rejected_count: _builtins.int
+    """Lines that could not be used, those beyond the limit included."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedIdentifier]:
+        """The products in the order of the file, each once, as ASINs. At most 1,000: lines
+        beyond are rejected.
+        """
+
+    @_builtins.property
+    def rejected_lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___RejectedLine]:
+        """The lines that could not be used, in the order of the file. At most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: _abc.Iterable[Global___ImportedIdentifier] | None = ...,
+        rejected_lines: _abc.Iterable[Global___RejectedLine] | None = ...,
+        line_count: _builtins.int = ...,
+        duplicate_count: _builtins.int = ...,
+        rejected_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate_count", b"duplicate_count", "identifiers", b"identifiers", "line_count", b"line_count", "rejected_count", b"rejected_count", "rejected_lines", b"rejected_lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportIdentifiersResponse: _TypeAlias = ImportIdentifiersResponse  # noqa: Y015
+
+@_typing.final
+class ImportedIdentifier(_message.Message):
+    """One product of a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIER_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """Its line in the file, from 1."""
+    text: _builtins.str
+    """What the line said, such as the ISBN-13."""
+    @_builtins.property
+    def identifier(self) -> Global___Identifier:
+        """The product, to be put into `JobSpec.identifiers`."""
+
+    def __init__(
+        self,
+        *,
+        identifier: Global___Identifier | None = ...,
+        line: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["identifier", b"identifier"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifier", b"identifier", "line", b"line", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportedIdentifier: _TypeAlias = ImportedIdentifier  # noqa: Y015
+
+@_typing.final
+class RejectedLine(_message.Message):
+    """One line of a file that could not be used."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """Its number in the file, from 1."""
+    text: _builtins.str
+    """What it says; cut at 200 characters."""
+    reason: _builtins.str
+    """Why it could not be used, for people."""
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        text: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line", b"line", "reason", b"reason", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RejectedLine: _TypeAlias = RejectedLine  # noqa: Y015
+
+@_typing.final
+class CreateProfileRequest(_message.Message):
+    """Asks to save a profile."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PROFILE_ID_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    profile_id: _builtins.str
+    """The id it shall have, `profiles/{id}`: lower-case letters, digits, hyphens, at most
+    64. Default: made from its `display_name`.
+    """
+    @_builtins.property
+    def profile(self) -> Global___Profile:
+        """What is saved; `display_name` is required. What the service sets is ignored."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        profile_id: _builtins.str = ...,
+        profile: Global___Profile | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "profile_id", b"profile_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateProfileRequest: _TypeAlias = CreateProfileRequest  # noqa: Y015
+
+@_typing.final
+class CreateProfileResponse(_message.Message):
+    """The profile that was saved, or that the same request saved before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def profile(self) -> Global___Profile:
+        """The profile."""
+
+    def __init__(
+        self,
+        *,
+        profile: Global___Profile | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateProfileResponse: _TypeAlias = CreateProfileResponse  # noqa: Y015
+
+@_typing.final
 class GetProfileRequest(_message.Message):
     """Names one profile."""
 
@@ -1251,6 +1744,374 @@ class ListProfilesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListProfilesResponse: _TypeAlias = ListProfilesResponse  # noqa: Y015
+
+@_typing.final
+class UpdateProfileRequest(_message.Message):
+    """Changes a profile."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    @_builtins.property
+    def profile(self) -> Global___Profile:
+        """The profile with its new values. `name` is required; an `etag` that is given must be
+        the one that was read, an empty one changes whatever is there.
+        """
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which fields change. Absent: those that are not empty."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        profile: Global___Profile | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateProfileRequest: _TypeAlias = UpdateProfileRequest  # noqa: Y015
+
+@_typing.final
+class UpdateProfileResponse(_message.Message):
+    """The profile after the change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def profile(self) -> Global___Profile:
+        """The profile."""
+
+    def __init__(
+        self,
+        *,
+        profile: Global___Profile | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateProfileResponse: _TypeAlias = UpdateProfileResponse  # noqa: Y015
+
+@_typing.final
+class DeleteProfileRequest(_message.Message):
+    """Names one profile to be deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    name: _builtins.str
+    """The profile, `profiles/{id}`. Required."""
+    etag: _builtins.str
+    """The `etag` that was read; empty deletes whatever is there."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteProfileRequest: _TypeAlias = DeleteProfileRequest  # noqa: Y015
+
+@_typing.final
+class DeleteProfileResponse(_message.Message):
+    """Nothing more is to be said of what is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteProfileResponse: _TypeAlias = DeleteProfileResponse  # noqa: Y015
+
+@_typing.final
+class CreateScheduleRequest(_message.Message):
+    """Asks for a schedule."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    @_builtins.property
+    def schedule(self) -> Global___Schedule:
+        """The schedule. What the service sets is ignored. Required."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        schedule: Global___Schedule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "schedule", b"schedule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateScheduleRequest: _TypeAlias = CreateScheduleRequest  # noqa: Y015
+
+@_typing.final
+class CreateScheduleResponse(_message.Message):
+    """The schedule that was made, or that the same request made before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def schedule(self) -> Global___Schedule:
+        """The schedule."""
+
+    def __init__(
+        self,
+        *,
+        schedule: Global___Schedule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateScheduleResponse: _TypeAlias = CreateScheduleResponse  # noqa: Y015
+
+@_typing.final
+class GetScheduleRequest(_message.Message):
+    """Names one schedule."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The schedule, `schedules/{uuid}`. Required."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetScheduleRequest: _TypeAlias = GetScheduleRequest  # noqa: Y015
+
+@_typing.final
+class GetScheduleResponse(_message.Message):
+    """The schedule that was asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def schedule(self) -> Global___Schedule:
+        """The schedule with its newest slots."""
+
+    def __init__(
+        self,
+        *,
+        schedule: Global___Schedule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetScheduleResponse: _TypeAlias = GetScheduleResponse  # noqa: Y015
+
+@_typing.final
+class ListSchedulesRequest(_message.Message):
+    """Asks for schedules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Items per page. Default 50, at most 1000; more is cut to 1000."""
+    page_token: _builtins.str
+    """Where the last page ended; empty for the first."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSchedulesRequest: _TypeAlias = ListSchedulesRequest  # noqa: Y015
+
+@_typing.final
+class ListSchedulesResponse(_message.Message):
+    """One page of schedules, newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def schedules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Schedule]:
+        """The schedules."""
+
+    def __init__(
+        self,
+        *,
+        schedules: _abc.Iterable[Global___Schedule] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "schedules", b"schedules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSchedulesResponse: _TypeAlias = ListSchedulesResponse  # noqa: Y015
+
+@_typing.final
+class UpdateScheduleRequest(_message.Message):
+    """Changes a schedule."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    @_builtins.property
+    def schedule(self) -> Global___Schedule:
+        """The schedule with its new values. `name` is required; an `etag` that is given must be
+        the one that was read, an empty one changes whatever is there.
+        """
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which fields change. Absent: those that are not empty. To end a pause name `paused`
+        or `pause_end_time` here.
+        """
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        schedule: Global___Schedule | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "schedule", b"schedule", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateScheduleRequest: _TypeAlias = UpdateScheduleRequest  # noqa: Y015
+
+@_typing.final
+class UpdateScheduleResponse(_message.Message):
+    """The schedule after the change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def schedule(self) -> Global___Schedule:
+        """The schedule."""
+
+    def __init__(
+        self,
+        *,
+        schedule: Global___Schedule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateScheduleResponse: _TypeAlias = UpdateScheduleResponse  # noqa: Y015
+
+@_typing.final
+class DeleteScheduleRequest(_message.Message):
+    """Names one schedule to be deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id for this request, a UUID kept across retries. Required."""
+    name: _builtins.str
+    """The schedule, `schedules/{uuid}`. Required."""
+    etag: _builtins.str
+    """The `etag` that was read; empty deletes whatever is there."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteScheduleRequest: _TypeAlias = DeleteScheduleRequest  # noqa: Y015
+
+@_typing.final
+class DeleteScheduleResponse(_message.Message):
+    """Nothing more is to be said of what is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteScheduleResponse: _TypeAlias = DeleteScheduleResponse  # noqa: Y015
 
 @_typing.final
 class GetJobStatsRequest(_message.Message):
@@ -1368,3 +2229,141 @@ class JobStateCount(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobStateCount: _TypeAlias = JobStateCount  # noqa: Y015
+
+@_typing.final
+class GetDailyReviewRequest(_message.Message):
+    """Asks for the picks of a day in their classes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    REVIEW_CLASS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """The day, `YYYY-MM-DD`; empty: today."""
+    time_zone: _builtins.str
+    """The time zone that says when a day begins, an IANA name such as `Europe/Paris`.
+    Default: `UTC`.
+    """
+    review_class: Global___ReviewClass.ValueType
+    """Only this class; unspecified lists every class."""
+    page_size: _builtins.int
+    """Items per page. Default 50, at most 1000; more is cut to 1000."""
+    page_token: _builtins.str
+    """Where the last page ended; empty for the first. Bound to the other fields."""
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+        review_class: Global___ReviewClass.ValueType = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "page_size", b"page_size", "page_token", b"page_token", "review_class", b"review_class", "time_zone", b"time_zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDailyReviewRequest: _TypeAlias = GetDailyReviewRequest  # noqa: Y015
+
+@_typing.final
+class GetDailyReviewResponse(_message.Message):
+    """The picks of a day, in the order of the classes, best first in each."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
+    PICKS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """The day, `YYYY-MM-DD`."""
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReviewClassCount]:
+        """How many picks of the day are in each class, whichever is listed."""
+
+    @_builtins.property
+    def picks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReviewedPick]:
+        """The picks."""
+
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        classes: _abc.Iterable[Global___ReviewClassCount] | None = ...,
+        picks: _abc.Iterable[Global___ReviewedPick] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "date", b"date", "next_page_token", b"next_page_token", "picks", b"picks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDailyReviewResponse: _TypeAlias = GetDailyReviewResponse  # noqa: Y015
+
+@_typing.final
+class GetOpportunityOfTheDayRequest(_message.Message):
+    """Asks for the best pick of a day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """The day, `YYYY-MM-DD`; empty: today."""
+    time_zone: _builtins.str
+    """The time zone that says when a day begins, an IANA name such as `Europe/Paris`.
+    Default: `UTC`.
+    """
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "time_zone", b"time_zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOpportunityOfTheDayRequest: _TypeAlias = GetOpportunityOfTheDayRequest  # noqa: Y015
+
+@_typing.final
+class GetOpportunityOfTheDayResponse(_message.Message):
+    """The best pick of a day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    OPPORTUNITY_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """The day, `YYYY-MM-DD`."""
+    message: _builtins.str
+    """Why this one, or why there is none, for people."""
+    @_builtins.property
+    def opportunity(self) -> Global___ReviewedPick:
+        """The pick; absent when the day has none that is worth it."""
+
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        opportunity: Global___ReviewedPick | None = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["opportunity", b"opportunity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "message", b"message", "opportunity", b"opportunity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOpportunityOfTheDayResponse: _TypeAlias = GetOpportunityOfTheDayResponse  # noqa: Y015

@@ -84,6 +84,16 @@ class AutoSourcingServiceStub:
                 request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ExportPicksRequest.SerializeToString,
                 response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ExportPicksResponse.FromString,
                 _registered_method=True)
+        self.ImportIdentifiers = channel.unary_unary(
+                '/arbitragevault.autosourcing.v1.AutoSourcingService/ImportIdentifiers',
+                request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ImportIdentifiersRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ImportIdentifiersResponse.FromString,
+                _registered_method=True)
+        self.CreateProfile = channel.unary_unary(
+                '/arbitragevault.autosourcing.v1.AutoSourcingService/CreateProfile',
+                request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.CreateProfileRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.CreateProfileResponse.FromString,
+                _registered_method=True)
         self.GetProfile = channel.unary_unary(
                 '/arbitragevault.autosourcing.v1.AutoSourcingService/GetProfile',
                 request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetProfileRequest.SerializeToString,
@@ -94,10 +104,55 @@ class AutoSourcingServiceStub:
                 request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ListProfilesRequest.SerializeToString,
                 response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ListProfilesResponse.FromString,
                 _registered_method=True)
+        self.UpdateProfile = channel.unary_unary(
+                '/arbitragevault.autosourcing.v1.AutoSourcingService/UpdateProfile',
+                request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.UpdateProfileRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.UpdateProfileResponse.FromString,
+                _registered_method=True)
+        self.DeleteProfile = channel.unary_unary(
+                '/arbitragevault.autosourcing.v1.AutoSourcingService/DeleteProfile',
+                request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.DeleteProfileRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.DeleteProfileResponse.FromString,
+                _registered_method=True)
+        self.CreateSchedule = channel.unary_unary(
+                '/arbitragevault.autosourcing.v1.AutoSourcingService/CreateSchedule',
+                request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.CreateScheduleRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.CreateScheduleResponse.FromString,
+                _registered_method=True)
+        self.GetSchedule = channel.unary_unary(
+                '/arbitragevault.autosourcing.v1.AutoSourcingService/GetSchedule',
+                request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetScheduleRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetScheduleResponse.FromString,
+                _registered_method=True)
+        self.ListSchedules = channel.unary_unary(
+                '/arbitragevault.autosourcing.v1.AutoSourcingService/ListSchedules',
+                request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ListSchedulesRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ListSchedulesResponse.FromString,
+                _registered_method=True)
+        self.UpdateSchedule = channel.unary_unary(
+                '/arbitragevault.autosourcing.v1.AutoSourcingService/UpdateSchedule',
+                request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.UpdateScheduleRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.UpdateScheduleResponse.FromString,
+                _registered_method=True)
+        self.DeleteSchedule = channel.unary_unary(
+                '/arbitragevault.autosourcing.v1.AutoSourcingService/DeleteSchedule',
+                request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.DeleteScheduleRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.DeleteScheduleResponse.FromString,
+                _registered_method=True)
         self.GetJobStats = channel.unary_unary(
                 '/arbitragevault.autosourcing.v1.AutoSourcingService/GetJobStats',
                 request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetJobStatsRequest.SerializeToString,
                 response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetJobStatsResponse.FromString,
+                _registered_method=True)
+        self.GetDailyReview = channel.unary_unary(
+                '/arbitragevault.autosourcing.v1.AutoSourcingService/GetDailyReview',
+                request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetDailyReviewRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetDailyReviewResponse.FromString,
+                _registered_method=True)
+        self.GetOpportunityOfTheDay = channel.unary_unary(
+                '/arbitragevault.autosourcing.v1.AutoSourcingService/GetOpportunityOfTheDay',
+                request_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetOpportunityOfTheDayRequest.SerializeToString,
+                response_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetOpportunityOfTheDayResponse.FromString,
                 _registered_method=True)
 
 
@@ -184,6 +239,26 @@ class AutoSourcingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportIdentifiers(self, request, context):
+        """Reads a file of ASINs or ISBNs with own buying prices, as far as it can be read.
+
+        Spends and stores nothing: what it gives back goes into `JobSpec.identifiers`. Every
+        line that is no identifier is reported with its number and the reason. Fails with
+        `INVALID_FIELD` when the content is no text or holds no line at all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateProfile(self, request, context):
+        """Saves a profile.
+
+        Idempotent on `request_id`. Fails with `PROFILE_ALREADY_EXISTS`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetProfile(self, request, context):
         """Reads one profile. Fails with `PROFILE_NOT_FOUND`.
         """
@@ -198,8 +273,88 @@ class AutoSourcingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateProfile(self, request, context):
+        """Changes a profile; jobs that were made with it keep the values they have.
+
+        Idempotent on `request_id`. Fails with `PROFILE_NOT_FOUND`, `ETAG_MISMATCH`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteProfile(self, request, context):
+        """Deletes a profile.
+
+        Idempotent on `request_id`. Fails with `PROFILE_NOT_FOUND`, `ETAG_MISMATCH`, and with
+        `PROFILE_IN_USE` (metadata `schedule`) while a schedule names it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateSchedule(self, request, context):
+        """Stores a schedule, which starts a job at each of its hours from now on.
+
+        One slot, a local date and hour, starts one job at most. An hour that daylight saving
+        repeats runs once; one that it leaves out is MISSED; a slot that is more than 10
+        minutes late or is refused is SKIPPED with its reason. Jobs run with
+        PRIORITY_BACKGROUND. Idempotent on `request_id`. Fails with `PROFILE_NOT_FOUND`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSchedule(self, request, context):
+        """Reads one schedule with its newest slots. Fails with `SCHEDULE_NOT_FOUND`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSchedules(self, request, context):
+        """Lists schedules, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateSchedule(self, request, context):
+        """Changes a schedule; slots that are decided stay as they are.
+
+        Idempotent on `request_id`. Fails with `SCHEDULE_NOT_FOUND`, `PROFILE_NOT_FOUND`,
+        `ETAG_MISMATCH`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSchedule(self, request, context):
+        """Deletes a schedule; the jobs that it started stay.
+
+        Idempotent on `request_id`. Fails with `SCHEDULE_NOT_FOUND`, `ETAG_MISMATCH`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetJobStats(self, request, context):
         """Reads what jobs found and spent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDailyReview(self, request, context):
+        """Reads the picks of one day, each put into the first class that fits. Spends nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOpportunityOfTheDay(self, request, context):
+        """Reads the one pick of a day that is worth most: of those that are neither REJECT nor
+        FLUKE and not IGNORED, priced before TARGET, the one with the best composite score.
+        Spends nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -253,6 +408,16 @@ def add_AutoSourcingServiceServicer_to_server(servicer, server):
                     request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ExportPicksRequest.FromString,
                     response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ExportPicksResponse.SerializeToString,
             ),
+            'ImportIdentifiers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportIdentifiers,
+                    request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ImportIdentifiersRequest.FromString,
+                    response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ImportIdentifiersResponse.SerializeToString,
+            ),
+            'CreateProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateProfile,
+                    request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.CreateProfileRequest.FromString,
+                    response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.CreateProfileResponse.SerializeToString,
+            ),
             'GetProfile': grpc.unary_unary_rpc_method_handler(
                     servicer.GetProfile,
                     request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetProfileRequest.FromString,
@@ -263,10 +428,55 @@ def add_AutoSourcingServiceServicer_to_server(servicer, server):
                     request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ListProfilesRequest.FromString,
                     response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ListProfilesResponse.SerializeToString,
             ),
+            'UpdateProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateProfile,
+                    request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.UpdateProfileRequest.FromString,
+                    response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.UpdateProfileResponse.SerializeToString,
+            ),
+            'DeleteProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteProfile,
+                    request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.DeleteProfileRequest.FromString,
+                    response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.DeleteProfileResponse.SerializeToString,
+            ),
+            'CreateSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSchedule,
+                    request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.CreateScheduleRequest.FromString,
+                    response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.CreateScheduleResponse.SerializeToString,
+            ),
+            'GetSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSchedule,
+                    request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetScheduleRequest.FromString,
+                    response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetScheduleResponse.SerializeToString,
+            ),
+            'ListSchedules': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSchedules,
+                    request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ListSchedulesRequest.FromString,
+                    response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ListSchedulesResponse.SerializeToString,
+            ),
+            'UpdateSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSchedule,
+                    request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.UpdateScheduleRequest.FromString,
+                    response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.UpdateScheduleResponse.SerializeToString,
+            ),
+            'DeleteSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSchedule,
+                    request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.DeleteScheduleRequest.FromString,
+                    response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.DeleteScheduleResponse.SerializeToString,
+            ),
             'GetJobStats': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJobStats,
                     request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetJobStatsRequest.FromString,
                     response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetJobStatsResponse.SerializeToString,
+            ),
+            'GetDailyReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDailyReview,
+                    request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetDailyReviewRequest.FromString,
+                    response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetDailyReviewResponse.SerializeToString,
+            ),
+            'GetOpportunityOfTheDay': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOpportunityOfTheDay,
+                    request_deserializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetOpportunityOfTheDayRequest.FromString,
+                    response_serializer=arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetOpportunityOfTheDayResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -528,6 +738,60 @@ class AutoSourcingService:
             _registered_method=True)
 
     @staticmethod
+    def ImportIdentifiers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.autosourcing.v1.AutoSourcingService/ImportIdentifiers',
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ImportIdentifiersRequest.SerializeToString,
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ImportIdentifiersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.autosourcing.v1.AutoSourcingService/CreateProfile',
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.CreateProfileRequest.SerializeToString,
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.CreateProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetProfile(request,
             target,
             options=(),
@@ -582,6 +846,195 @@ class AutoSourcingService:
             _registered_method=True)
 
     @staticmethod
+    def UpdateProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.autosourcing.v1.AutoSourcingService/UpdateProfile',
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.UpdateProfileRequest.SerializeToString,
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.UpdateProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.autosourcing.v1.AutoSourcingService/DeleteProfile',
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.DeleteProfileRequest.SerializeToString,
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.DeleteProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.autosourcing.v1.AutoSourcingService/CreateSchedule',
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.CreateScheduleRequest.SerializeToString,
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.CreateScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.autosourcing.v1.AutoSourcingService/GetSchedule',
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetScheduleRequest.SerializeToString,
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSchedules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.autosourcing.v1.AutoSourcingService/ListSchedules',
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ListSchedulesRequest.SerializeToString,
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.ListSchedulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.autosourcing.v1.AutoSourcingService/UpdateSchedule',
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.UpdateScheduleRequest.SerializeToString,
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.UpdateScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.autosourcing.v1.AutoSourcingService/DeleteSchedule',
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.DeleteScheduleRequest.SerializeToString,
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.DeleteScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetJobStats(request,
             target,
             options=(),
@@ -598,6 +1051,60 @@ class AutoSourcingService:
             '/arbitragevault.autosourcing.v1.AutoSourcingService/GetJobStats',
             arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetJobStatsRequest.SerializeToString,
             arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetJobStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDailyReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.autosourcing.v1.AutoSourcingService/GetDailyReview',
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetDailyReviewRequest.SerializeToString,
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetDailyReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOpportunityOfTheDay(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/arbitragevault.autosourcing.v1.AutoSourcingService/GetOpportunityOfTheDay',
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetOpportunityOfTheDayRequest.SerializeToString,
+            arbitragevault_dot_autosourcing_dot_v1_dot_autosourcing__pb2.GetOpportunityOfTheDayResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -73,12 +73,65 @@ class AutoSourcingServiceStub:
     """
     ExportPicks: _grpc.UnaryStreamMultiCallable[_autosourcing_pb2.ExportPicksRequest, _autosourcing_pb2.ExportPicksResponse]
     """Streams picks as a file, in pieces of at most 64 KiB."""
+    ImportIdentifiers: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.ImportIdentifiersRequest, _autosourcing_pb2.ImportIdentifiersResponse]
+    """Reads a file of ASINs or ISBNs with own buying prices, as far as it can be read.
+
+    Spends and stores nothing: what it gives back goes into `JobSpec.identifiers`. Every
+    line that is no identifier is reported with its number and the reason. Fails with
+    `INVALID_FIELD` when the content is no text or holds no line at all.
+    """
+    CreateProfile: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.CreateProfileRequest, _autosourcing_pb2.CreateProfileResponse]
+    """Saves a profile.
+
+    Idempotent on `request_id`. Fails with `PROFILE_ALREADY_EXISTS`.
+    """
     GetProfile: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.GetProfileRequest, _autosourcing_pb2.GetProfileResponse]
     """Reads one profile. Fails with `PROFILE_NOT_FOUND`."""
     ListProfiles: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.ListProfilesRequest, _autosourcing_pb2.ListProfilesResponse]
     """Lists profiles by name."""
+    UpdateProfile: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.UpdateProfileRequest, _autosourcing_pb2.UpdateProfileResponse]
+    """Changes a profile; jobs that were made with it keep the values they have.
+
+    Idempotent on `request_id`. Fails with `PROFILE_NOT_FOUND`, `ETAG_MISMATCH`.
+    """
+    DeleteProfile: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.DeleteProfileRequest, _autosourcing_pb2.DeleteProfileResponse]
+    """Deletes a profile.
+
+    Idempotent on `request_id`. Fails with `PROFILE_NOT_FOUND`, `ETAG_MISMATCH`, and with
+    `PROFILE_IN_USE` (metadata `schedule`) while a schedule names it.
+    """
+    CreateSchedule: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.CreateScheduleRequest, _autosourcing_pb2.CreateScheduleResponse]
+    """Stores a schedule, which starts a job at each of its hours from now on.
+
+    One slot, a local date and hour, starts one job at most. An hour that daylight saving
+    repeats runs once; one that it leaves out is MISSED; a slot that is more than 10
+    minutes late or is refused is SKIPPED with its reason. Jobs run with
+    PRIORITY_BACKGROUND. Idempotent on `request_id`. Fails with `PROFILE_NOT_FOUND`.
+    """
+    GetSchedule: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.GetScheduleRequest, _autosourcing_pb2.GetScheduleResponse]
+    """Reads one schedule with its newest slots. Fails with `SCHEDULE_NOT_FOUND`."""
+    ListSchedules: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.ListSchedulesRequest, _autosourcing_pb2.ListSchedulesResponse]
+    """Lists schedules, newest first."""
+    UpdateSchedule: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.UpdateScheduleRequest, _autosourcing_pb2.UpdateScheduleResponse]
+    """Changes a schedule; slots that are decided stay as they are.
+
+    Idempotent on `request_id`. Fails with `SCHEDULE_NOT_FOUND`, `PROFILE_NOT_FOUND`,
+    `ETAG_MISMATCH`.
+    """
+    DeleteSchedule: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.DeleteScheduleRequest, _autosourcing_pb2.DeleteScheduleResponse]
+    """Deletes a schedule; the jobs that it started stay.
+
+    Idempotent on `request_id`. Fails with `SCHEDULE_NOT_FOUND`, `ETAG_MISMATCH`.
+    """
     GetJobStats: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.GetJobStatsRequest, _autosourcing_pb2.GetJobStatsResponse]
     """Reads what jobs found and spent."""
+    GetDailyReview: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.GetDailyReviewRequest, _autosourcing_pb2.GetDailyReviewResponse]
+    """Reads the picks of one day, each put into the first class that fits. Spends nothing."""
+    GetOpportunityOfTheDay: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.GetOpportunityOfTheDayRequest, _autosourcing_pb2.GetOpportunityOfTheDayResponse]
+    """Reads the one pick of a day that is worth most: of those that are neither REJECT nor
+    FLUKE and not IGNORED, priced before TARGET, the one with the best composite score.
+    Spends nothing.
+    """
 
 @_typing.type_check_only
 class AutoSourcingServiceAsyncStub(AutoSourcingServiceStub):
@@ -125,12 +178,65 @@ class AutoSourcingServiceAsyncStub(AutoSourcingServiceStub):
     """
     ExportPicks: _aio.UnaryStreamMultiCallable[_autosourcing_pb2.ExportPicksRequest, _autosourcing_pb2.ExportPicksResponse]  # type: ignore[assignment]
     """Streams picks as a file, in pieces of at most 64 KiB."""
+    ImportIdentifiers: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.ImportIdentifiersRequest, _autosourcing_pb2.ImportIdentifiersResponse]  # type: ignore[assignment]
+    """Reads a file of ASINs or ISBNs with own buying prices, as far as it can be read.
+
+    Spends and stores nothing: what it gives back goes into `JobSpec.identifiers`. Every
+    line that is no identifier is reported with its number and the reason. Fails with
+    `INVALID_FIELD` when the content is no text or holds no line at all.
+    """
+    CreateProfile: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.CreateProfileRequest, _autosourcing_pb2.CreateProfileResponse]  # type: ignore[assignment]
+    """Saves a profile.
+
+    Idempotent on `request_id`. Fails with `PROFILE_ALREADY_EXISTS`.
+    """
     GetProfile: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.GetProfileRequest, _autosourcing_pb2.GetProfileResponse]  # type: ignore[assignment]
     """Reads one profile. Fails with `PROFILE_NOT_FOUND`."""
     ListProfiles: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.ListProfilesRequest, _autosourcing_pb2.ListProfilesResponse]  # type: ignore[assignment]
     """Lists profiles by name."""
+    UpdateProfile: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.UpdateProfileRequest, _autosourcing_pb2.UpdateProfileResponse]  # type: ignore[assignment]
+    """Changes a profile; jobs that were made with it keep the values they have.
+
+    Idempotent on `request_id`. Fails with `PROFILE_NOT_FOUND`, `ETAG_MISMATCH`.
+    """
+    DeleteProfile: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.DeleteProfileRequest, _autosourcing_pb2.DeleteProfileResponse]  # type: ignore[assignment]
+    """Deletes a profile.
+
+    Idempotent on `request_id`. Fails with `PROFILE_NOT_FOUND`, `ETAG_MISMATCH`, and with
+    `PROFILE_IN_USE` (metadata `schedule`) while a schedule names it.
+    """
+    CreateSchedule: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.CreateScheduleRequest, _autosourcing_pb2.CreateScheduleResponse]  # type: ignore[assignment]
+    """Stores a schedule, which starts a job at each of its hours from now on.
+
+    One slot, a local date and hour, starts one job at most. An hour that daylight saving
+    repeats runs once; one that it leaves out is MISSED; a slot that is more than 10
+    minutes late or is refused is SKIPPED with its reason. Jobs run with
+    PRIORITY_BACKGROUND. Idempotent on `request_id`. Fails with `PROFILE_NOT_FOUND`.
+    """
+    GetSchedule: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.GetScheduleRequest, _autosourcing_pb2.GetScheduleResponse]  # type: ignore[assignment]
+    """Reads one schedule with its newest slots. Fails with `SCHEDULE_NOT_FOUND`."""
+    ListSchedules: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.ListSchedulesRequest, _autosourcing_pb2.ListSchedulesResponse]  # type: ignore[assignment]
+    """Lists schedules, newest first."""
+    UpdateSchedule: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.UpdateScheduleRequest, _autosourcing_pb2.UpdateScheduleResponse]  # type: ignore[assignment]
+    """Changes a schedule; slots that are decided stay as they are.
+
+    Idempotent on `request_id`. Fails with `SCHEDULE_NOT_FOUND`, `PROFILE_NOT_FOUND`,
+    `ETAG_MISMATCH`.
+    """
+    DeleteSchedule: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.DeleteScheduleRequest, _autosourcing_pb2.DeleteScheduleResponse]  # type: ignore[assignment]
+    """Deletes a schedule; the jobs that it started stay.
+
+    Idempotent on `request_id`. Fails with `SCHEDULE_NOT_FOUND`, `ETAG_MISMATCH`.
+    """
     GetJobStats: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.GetJobStatsRequest, _autosourcing_pb2.GetJobStatsResponse]  # type: ignore[assignment]
     """Reads what jobs found and spent."""
+    GetDailyReview: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.GetDailyReviewRequest, _autosourcing_pb2.GetDailyReviewResponse]  # type: ignore[assignment]
+    """Reads the picks of one day, each put into the first class that fits. Spends nothing."""
+    GetOpportunityOfTheDay: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.GetOpportunityOfTheDayRequest, _autosourcing_pb2.GetOpportunityOfTheDayResponse]  # type: ignore[assignment]
+    """Reads the one pick of a day that is worth most: of those that are neither REJECT nor
+    FLUKE and not IGNORED, priced before TARGET, the one with the best composite score.
+    Spends nothing.
+    """
 
 class AutoSourcingServiceServicer:
     """Runs jobs that find and score products by themselves and always leave something
@@ -220,6 +326,28 @@ class AutoSourcingServiceServicer:
     ) -> _typing.Union[_abc.Iterator[_autosourcing_pb2.ExportPicksResponse], _abc.AsyncIterator[_autosourcing_pb2.ExportPicksResponse]]:
         """Streams picks as a file, in pieces of at most 64 KiB."""
 
+    def ImportIdentifiers(
+        self,
+        request: _autosourcing_pb2.ImportIdentifiersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_autosourcing_pb2.ImportIdentifiersResponse, _abc.Awaitable[_autosourcing_pb2.ImportIdentifiersResponse]]:
+        """Reads a file of ASINs or ISBNs with own buying prices, as far as it can be read.
+
+        Spends and stores nothing: what it gives back goes into `JobSpec.identifiers`. Every
+        line that is no identifier is reported with its number and the reason. Fails with
+        `INVALID_FIELD` when the content is no text or holds no line at all.
+        """
+
+    def CreateProfile(
+        self,
+        request: _autosourcing_pb2.CreateProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_autosourcing_pb2.CreateProfileResponse, _abc.Awaitable[_autosourcing_pb2.CreateProfileResponse]]:
+        """Saves a profile.
+
+        Idempotent on `request_id`. Fails with `PROFILE_ALREADY_EXISTS`.
+        """
+
     def GetProfile(
         self,
         request: _autosourcing_pb2.GetProfileRequest,
@@ -234,11 +362,97 @@ class AutoSourcingServiceServicer:
     ) -> _typing.Union[_autosourcing_pb2.ListProfilesResponse, _abc.Awaitable[_autosourcing_pb2.ListProfilesResponse]]:
         """Lists profiles by name."""
 
+    def UpdateProfile(
+        self,
+        request: _autosourcing_pb2.UpdateProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_autosourcing_pb2.UpdateProfileResponse, _abc.Awaitable[_autosourcing_pb2.UpdateProfileResponse]]:
+        """Changes a profile; jobs that were made with it keep the values they have.
+
+        Idempotent on `request_id`. Fails with `PROFILE_NOT_FOUND`, `ETAG_MISMATCH`.
+        """
+
+    def DeleteProfile(
+        self,
+        request: _autosourcing_pb2.DeleteProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_autosourcing_pb2.DeleteProfileResponse, _abc.Awaitable[_autosourcing_pb2.DeleteProfileResponse]]:
+        """Deletes a profile.
+
+        Idempotent on `request_id`. Fails with `PROFILE_NOT_FOUND`, `ETAG_MISMATCH`, and with
+        `PROFILE_IN_USE` (metadata `schedule`) while a schedule names it.
+        """
+
+    def CreateSchedule(
+        self,
+        request: _autosourcing_pb2.CreateScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_autosourcing_pb2.CreateScheduleResponse, _abc.Awaitable[_autosourcing_pb2.CreateScheduleResponse]]:
+        """Stores a schedule, which starts a job at each of its hours from now on.
+
+        One slot, a local date and hour, starts one job at most. An hour that daylight saving
+        repeats runs once; one that it leaves out is MISSED; a slot that is more than 10
+        minutes late or is refused is SKIPPED with its reason. Jobs run with
+        PRIORITY_BACKGROUND. Idempotent on `request_id`. Fails with `PROFILE_NOT_FOUND`.
+        """
+
+    def GetSchedule(
+        self,
+        request: _autosourcing_pb2.GetScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_autosourcing_pb2.GetScheduleResponse, _abc.Awaitable[_autosourcing_pb2.GetScheduleResponse]]:
+        """Reads one schedule with its newest slots. Fails with `SCHEDULE_NOT_FOUND`."""
+
+    def ListSchedules(
+        self,
+        request: _autosourcing_pb2.ListSchedulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_autosourcing_pb2.ListSchedulesResponse, _abc.Awaitable[_autosourcing_pb2.ListSchedulesResponse]]:
+        """Lists schedules, newest first."""
+
+    def UpdateSchedule(
+        self,
+        request: _autosourcing_pb2.UpdateScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_autosourcing_pb2.UpdateScheduleResponse, _abc.Awaitable[_autosourcing_pb2.UpdateScheduleResponse]]:
+        """Changes a schedule; slots that are decided stay as they are.
+
+        Idempotent on `request_id`. Fails with `SCHEDULE_NOT_FOUND`, `PROFILE_NOT_FOUND`,
+        `ETAG_MISMATCH`.
+        """
+
+    def DeleteSchedule(
+        self,
+        request: _autosourcing_pb2.DeleteScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_autosourcing_pb2.DeleteScheduleResponse, _abc.Awaitable[_autosourcing_pb2.DeleteScheduleResponse]]:
+        """Deletes a schedule; the jobs that it started stay.
+
+        Idempotent on `request_id`. Fails with `SCHEDULE_NOT_FOUND`, `ETAG_MISMATCH`.
+        """
+
     def GetJobStats(
         self,
         request: _autosourcing_pb2.GetJobStatsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_autosourcing_pb2.GetJobStatsResponse, _abc.Awaitable[_autosourcing_pb2.GetJobStatsResponse]]:
         """Reads what jobs found and spent."""
+
+    def GetDailyReview(
+        self,
+        request: _autosourcing_pb2.GetDailyReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_autosourcing_pb2.GetDailyReviewResponse, _abc.Awaitable[_autosourcing_pb2.GetDailyReviewResponse]]:
+        """Reads the picks of one day, each put into the first class that fits. Spends nothing."""
+
+    def GetOpportunityOfTheDay(
+        self,
+        request: _autosourcing_pb2.GetOpportunityOfTheDayRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_autosourcing_pb2.GetOpportunityOfTheDayResponse, _abc.Awaitable[_autosourcing_pb2.GetOpportunityOfTheDayResponse]]:
+        """Reads the one pick of a day that is worth most: of those that are neither REJECT nor
+        FLUKE and not IGNORED, priced before TARGET, the one with the best composite score.
+        Spends nothing.
+        """
 
 def add_AutoSourcingServiceServicer_to_server(servicer: AutoSourcingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -60,6 +60,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The database could not be reached. Repeat the same request."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 18
     """Something unplanned. Metadata: `error_id`, to be found in the log."""
+    ERROR_REASON_SCHEDULE_NOT_FOUND: _ErrorReason.ValueType  # 19
+    """No such schedule. `ResourceInfo`."""
+    ERROR_REASON_PROFILE_ALREADY_EXISTS: _ErrorReason.ValueType  # 20
+    """A profile of this id is there already. `ResourceInfo`."""
+    ERROR_REASON_PROFILE_IN_USE: _ErrorReason.ValueType  # 21
+    """A schedule names the profile. Metadata: `schedule`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why AutoSourcingService refused. Sent without the prefix as the `reason` of `google.rpc.ErrorInfo`, domain
@@ -104,4 +110,10 @@ ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 17
 """The database could not be reached. Repeat the same request."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 18
 """Something unplanned. Metadata: `error_id`, to be found in the log."""
+ERROR_REASON_SCHEDULE_NOT_FOUND: ErrorReason.ValueType  # 19
+"""No such schedule. `ResourceInfo`."""
+ERROR_REASON_PROFILE_ALREADY_EXISTS: ErrorReason.ValueType  # 20
+"""A profile of this id is there already. `ResourceInfo`."""
+ERROR_REASON_PROFILE_IN_USE: ErrorReason.ValueType  # 21
+"""A schedule names the profile. Metadata: `schedule`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
