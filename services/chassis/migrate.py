@@ -52,7 +52,8 @@ grant connect on database {database} to {role};
 def known_services() -> list[str]:
     """List the services that have migrations, by name."""
     folders = _SERVICES.glob("*/storage/migrations/versions")
-    return sorted(folder.parents[2].name for folder in folders)
+    names = sorted(folder.parents[2].name for folder in folders)
+    return [name for name in names if ready.required_revision(name)]
 
 
 async def migrate(database_url: str, services: Sequence[str] = ()) -> dict[str, str]:
@@ -77,10 +78,15 @@ async def migrate(database_url: str, services: Sequence[str] = ()) -> dict[str, 
     connection = await _connect(database_url)
     try:
         await connection.execute(f"select pg_advisory_lock({_LOCK})")
-        await _repeated(connection, _DATABASE.format(database=_database(database_url)))
+        await close_to_public(connection, database_url)
         return {service: await _bring(connection, database_url, service) for service in chosen}
     finally:
         await connection.close()
+
+
+async def close_to_public(connection: asyncpg.Connection, database_url: str) -> None:
+    """Take from everybody what PostgreSQL allows everybody; a copy of a database has it again."""
+    await _repeated(connection, _DATABASE.format(database=_database(database_url)))
 
 
 async def _bring(connection: asyncpg.Connection, database_url: str, service: str) -> str:
@@ -96,7 +102,7 @@ async def _bring(connection: asyncpg.Connection, database_url: str, service: str
     )
     await _repeated(connection, statements)
     needed = ready.required_revision(service)
-    assert needed is not None, f"{service} has a migrations folder without a migration"
+    assert needed is not None, "only services with migrations are known"
     applied = await ready.applied_revision(connection, service)
     if applied is None or applied < needed:
         await _upgrade(database_url, service)

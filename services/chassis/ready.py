@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import re
 import socket
 import time
@@ -40,9 +41,8 @@ def check_port(settings: ServiceSettings) -> None:
         variable = name.upper()
         if error.errno == errno.EADDRINUSE:
             raise port_taken(settings) from error
-        raise StartError(
-            f"{place}: {error.strerror}; correct {variable}_HOST or {variable}_PORT."
-        ) from error
+        told = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise StartError(f"{place}: {told}; correct {variable}_HOST or {variable}_PORT.") from error
 
 
 def port_taken(settings: ServiceSettings) -> StartError:

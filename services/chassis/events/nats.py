@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -37,20 +36,16 @@ async def connect(nats_url: str, name: str, *, patience_seconds: float = 30.0) -
     Raises:
         StartError: The broker did not answer in time.
     """
-    began = time.monotonic()
-    while True:
-        try:
-            return await _connect_once(nats_url, name)
-        except (OSError, TimeoutError, NatsError) as error:
-            if time.monotonic() - began >= patience_seconds:
-                where = ", ".join(
-                    urlsplit(url).netloc.rpartition("@")[2] for url in _urls(nats_url)
-                )
-                raise StartError(
-                    f"{name} cannot reach NATS at {where} ({type(error).__name__}): "
-                    "start it, or correct NATS_URL."
-                ) from None
-        await asyncio.sleep(0.3)
+    last: list[Exception] = []
+    try:
+        async with asyncio.timeout(patience_seconds):
+            return await _connect(nats_url, name, last)
+    except (OSError, TimeoutError, NatsError) as error:
+        where = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in _urls(nats_url))
+        reason = type(last[-1] if last else error).__name__
+        raise StartError(
+            f"{name} cannot reach NATS at {where} ({reason}): start it, or correct NATS_URL."
+        ) from None
 
 
 @asynccontextmanager
@@ -152,28 +147,34 @@ def _urls(nats_url: str) -> list[str]:
     return [url.strip() for url in nats_url.split(",")]
 
 
-async def _connect_once(nats_url: str, name: str) -> Client:
+async def _connect(nats_url: str, name: str, failures: list[Exception]) -> Client:
+    """Connect, trying for ever, and note in ``failures`` why it takes so long."""
+    connected = False
+
     async def lost() -> None:
-        _log.warning("broker lost", name=name)
+        if connected:
+            _log.warning("broker lost", client=name)
 
     async def found() -> None:
-        _log.info("broker found again", name=name)
+        _log.info("broker found again", client=name)
 
     async def failed(error: Exception) -> None:
-        _log.debug("broker error", name=name, error=str(error))
+        failures[:] = [error]
+        _log.debug("broker error", client=name, error=str(error))
 
-    async with asyncio.timeout(5):
-        return await nats.connect(
-            _urls(nats_url),
-            name=name,
-            inbox_prefix=f"_INBOX_{name}",
-            error_cb=failed,
-            disconnected_cb=lost,
-            reconnected_cb=found,
-            connect_timeout=2,
-            reconnect_time_wait=0.25,
-            max_reconnect_attempts=-1,
-            ping_interval=5,
-            max_outstanding_pings=2,
-            drain_timeout=2,
-        )
+    client = await nats.connect(
+        _urls(nats_url),
+        name=name,
+        inbox_prefix=f"_INBOX_{name}",
+        error_cb=failed,
+        disconnected_cb=lost,
+        reconnected_cb=found,
+        connect_timeout=2,
+        reconnect_time_wait=0.25,
+        max_reconnect_attempts=-1,
+        ping_interval=5,
+        max_outstanding_pings=2,
+        drain_timeout=2,
+    )
+    connected = True
+    return client

@@ -43,7 +43,7 @@ class Databases:
     def copy(self) -> str:
         """Make a fresh database with everybody's empty tables; returns the superuser's URL."""
         name = f"test_{next(_numbers)}"
-        _run(self._execute(f"create database {name} template {_TEMPLATE}"))
+        _run(self._copy_template(name))
         return self._url(name)
 
     def drop(self, database_url: str) -> None:
@@ -61,6 +61,14 @@ class Databases:
         return (
             make_url(self.server_url).set(database=database).render_as_string(hide_password=False)
         )
+
+    async def _copy_template(self, name: str) -> None:
+        await self._execute(f"create database {name} template {_TEMPLATE}")
+        connection = await asyncpg.connect(sql.plain_url(self._url(name)))
+        try:
+            await migrate.close_to_public(connection, self._url(name))
+        finally:
+            await connection.close()
 
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(sql.plain_url(self.server_url))

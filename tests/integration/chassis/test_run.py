@@ -1,0 +1,234 @@
+"""A service as a process: how it starts, what it says when it cannot, and how it stops."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import wrappers_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from services.chassis.rpc import client
+from tests.support import refusal
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[3]
+NOWHERE = "127.0.0.1:1"
+SECRET = "hunter2-canary"
+Start = Callable[..., Awaitable[Process]]
+Text = wrappers_pb2.StringValue
+
+
+@pytest.fixture
+async def start(postgres: str, nats_server: str) -> AsyncIterator[Start]:
+    """Start the tiny service with the engines of the test, and some variables changed."""
+    started: list[Process] = []
+
+    async def begin(**changed: str) -> Process:
+        variables = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "TINY_PORT": "0",
+            "TINY_DATABASE_URL": postgres,
+            "TINY_START_PATIENCE_SECONDS": "0.5",
+            "NATS_URL": nats_server,
+            **changed,
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.integration.chassis.tiny",
+            env=variables,
+            cwd=ROOT,
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def _line(process: Process, event: str) -> dict[str, Any]:
+    """Read the log up to a line about ``event``."""
+    assert process.stderr is not None
+    async with asyncio.timeout(20):
+        async for line in process.stderr:
+            found = json.loads(line)
+            if found["event"] == event:
+                return dict(found)
+    raise AssertionError(f"the log ended without {event!r}")
+
+
+async def _end(process: Process) -> tuple[int, str, str]:
+    async with asyncio.timeout(30):
+        output, errors = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode(), errors.decode()
+
+
+def _call(channel: grpc.aio.Channel, method: str, kind: str = "unary_unary") -> Any:
+    stub = getattr(channel, kind)(
+        f"/Tiny/{method}",
+        request_serializer=Text.SerializeToString,
+        response_deserializer=Text.FromString,
+    )
+    return stub(Text(value="x"))
+
+
+async def test_a_service_stops_in_order_and_pays_what_it_began(start: Start) -> None:
+    """An orderly stop leaves nothing unknown: loops, paid work, calls, broker, pool (K20)."""
+    process = await start()
+    port = (await _line(process, "service started"))["port"]
+    async with client.create_channel(f"127.0.0.1:{port}", caller="test") as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        serving = await health.Check(health_pb2.HealthCheckRequest(service="Tiny"))
+        watch = _call(channel, "Watch", "unary_stream")
+        await watch.read()
+        paying = asyncio.ensure_future(_call(channel, "Pay"))
+        await asyncio.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        stopped = await refusal(watch.read())
+        answer = await paying
+    code, output, _ = await _end(process)
+
+    assert serving.status == health_pb2.HealthCheckResponse.SERVING
+    assert answer.value == "x"
+    assert stopped.reason == "SERVER_STOPPING"
+    assert code == 0
+    assert [line for line in output.split() if line != "loop"] == [
+        "paid",
+        "finished",
+        "finished",
+        "closed",
+    ]
+
+
+async def test_a_loop_that_fails_is_started_again(start: Start) -> None:
+    """A relay that stops for good would be noticed by nobody."""
+    process = await start()
+    for _ in range(3):
+        assert (await _line(process, "loop failed"))["loop"] == "failing"
+
+    process.send_signal(signal.SIGINT)
+    code, output, _ = await _end(process)
+
+    assert code == 0
+    assert output.split().count("loop") >= 3
+
+
+async def test_a_taken_port_is_named_with_what_to_do(start: Start) -> None:
+    """The likeliest mistake of a first start is a second one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, errors = await _end(await start(TINY_PORT=str(port)))
+
+    assert code == 1
+    assert errors == (
+        f"tiny cannot listen on 127.0.0.1:{port}: another process has port {port}; "
+        "stop it, or set TINY_PORT.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (
+            {"TINY_DATABASE_URL": f"postgresql://tiny:{SECRET}@{NOWHERE}/x"},
+            (
+                f"tiny cannot reach PostgreSQL at {NOWHERE} (ConnectionRefusedError): start it, or "
+                "correct TINY_DATABASE_URL.\n"
+            ),
+        ),
+        (
+            {"NATS_URL": f"nats://tiny:{SECRET}@{NOWHERE}"},
+            f"tiny cannot reach NATS at {NOWHERE} (ConnectionRefusedError): start it, or correct NATS_URL.\n",
+        ),
+        (
+            {"TINY_HOST": "203.0.113.9"},
+            (
+                "tiny cannot listen on 203.0.113.9:0: Cannot assign requested address; "
+                "correct TINY_HOST or TINY_PORT.\n"
+            ),
+        ),
+    ],
+)
+async def test_an_engine_that_is_away_is_one_sentence(
+    start: Start, changed: dict[str, str], expected: str
+) -> None:
+    """A trace would hide what to do, and might show a password."""
+    code, _, errors = await _end(await start(**changed))
+
+    assert (code, errors) == (1, expected)
+
+
+async def test_a_database_without_tables_names_the_command_that_makes_them(
+    start: Start, databases: Any
+) -> None:
+    """The second likeliest mistake of a first start."""
+    code, _, errors = await _end(
+        await start(
+            TINY_PREFIX="KEEPA_GATEWAY_",
+            KEEPA_GATEWAY_PORT="0",
+            KEEPA_GATEWAY_START_PATIENCE_SECONDS="0",
+            KEEPA_GATEWAY_DATABASE_URL=databases.server_url,
+        )
+    )
+
+    assert code == 1
+    assert "python -m services.chassis.migrate" in errors
+    assert errors.count("\n") == 1
+
+
+async def test_a_wrong_password_names_the_role_and_not_the_password(
+    start: Start, postgres: str
+) -> None:
+    """The sentence ends up in tickets."""
+    url = postgres.replace(postgres.split(":")[2].split("@", maxsplit=1)[0], SECRET)
+    code, _, errors = await _end(await start(TINY_DATABASE_URL=url))
+
+    assert code == 1
+    assert "as role postgres" in errors
+    assert SECRET not in errors
+
+
+async def test_every_bad_setting_is_named_at_once_without_its_value(start: Start) -> None:
+    """Mending one variable per start is a slow way to learn them."""
+    code, _, errors = await _end(
+        await start(TINY_PORT=SECRET, LOG_LEVEL=SECRET, TINY_DATABASE_URL="")
+    )
+
+    assert code == 2
+    assert [line.partition(":")[0] for line in errors.splitlines()] == [
+        "TINY_PORT",
+        "TINY_DATABASE_URL",
+        "LOG_LEVEL",
+    ]
+    assert SECRET not in errors
+
+
+async def test_a_stop_while_waiting_for_the_database_is_obeyed(start: Start) -> None:
+    """Ctrl-C must not wait for the patience to end."""
+    process = await start(
+        TINY_START_PATIENCE_SECONDS="60", TINY_DATABASE_URL=f"postgresql://a:b@{NOWHERE}/x"
+    )
+    await asyncio.sleep(1.5)
+
+    process.send_signal(signal.SIGINT)
+    code, _, errors = await _end(process)
+
+    assert code == 0
+    assert "Traceback" not in errors
