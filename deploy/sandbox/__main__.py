@@ -11,6 +11,7 @@ from deploy.sandbox.app import build
 from deploy.sandbox.bucket import MINUTES_A_TOKEN_LIVES, Bucket, on_time, sometimes_late
 from deploy.sandbox.catalogue import Catalogue
 from deploy.sandbox.catalogue.generated import GeneratedCatalogue
+from deploy.sandbox.catalogue.recorded import NothingRecorded, load
 from deploy.sandbox.keepa_time import minute_of
 from deploy.sandbox.options import parser
 from deploy.sandbox.server import listen, serve
@@ -25,7 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sock = listen(options.port, options.host)
     except OSError as error:
         return _give_up(f"Port {options.port} cannot be listened on: {error.strerror}.")
-    catalogue = _catalogue(options, clock)
+    try:
+        catalogue = _catalogue(options, clock)
+    except NothingRecorded as nothing:
+        sock.close()
+        return _give_up(str(nothing))
     account = _account(options, clock)
     sandbox = build(account, catalogue, rng=_rng(options), key=options.key, latency=options.latency)
     print(_greeting(options, catalogue, sock.getsockname()[1]), flush=True)
@@ -35,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _catalogue(options: argparse.Namespace, clock: Callable[[], int]) -> Catalogue:
-    return GeneratedCatalogue(seed=options.seed, size=options.books, minute=minute_of(clock()))
+    minute = minute_of(clock())
+    if options.catalog:
+        return load(options.catalog, minute)
+    return GeneratedCatalogue(seed=options.seed, size=options.books, minute=minute)
 
 
 def _account(options: argparse.Namespace, clock: Callable[[], int]) -> Account:

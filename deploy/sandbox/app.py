@@ -13,11 +13,12 @@ from starlette.types import ASGIApp
 from deploy.sandbox.account import Account
 from deploy.sandbox.answering import Endpoint, Keepa
 from deploy.sandbox.catalogue import Catalogue
-from deploy.sandbox.catalogue.taxonomy import BOOKS, CATEGORIES
 from deploy.sandbox.control import control_routes
 from deploy.sandbox.endpoints.bestsellers import BestSellers
+from deploy.sandbox.endpoints.category import CategoryLookup, Shelves
 from deploy.sandbox.endpoints.product import Product
 from deploy.sandbox.endpoints.query import Query
+from deploy.sandbox.endpoints.search import Search
 from deploy.sandbox.endpoints.token import Token
 from deploy.sandbox.faults import Faults
 from deploy.sandbox.wire import Severable
@@ -49,16 +50,23 @@ def build(
     """
     faults = Faults()
     keepa = Keepa(account, faults, key=key, latency=latency)
-    endpoints: dict[str, Endpoint] = {
-        "/token": Token(),
-        "/product": Product(catalogue, rng),
-        "/query": Query(catalogue),
-        "/bestsellers": BestSellers(catalogue, frozenset(CATEGORIES), BOOKS),
-    }
+    endpoints = _endpoints(catalogue, rng)
     routes = [_route(keepa, path, endpoint) for path, endpoint in endpoints.items()]
     lost = Route("/{path:path}", keepa.lost, methods=["GET", "POST"])
     app = Starlette(routes=[*control_routes(account, faults), *_flat(routes), lost])
     return Sandbox(Severable(app), account, faults)
+
+
+def _endpoints(catalogue: Catalogue, rng: random.Random) -> dict[str, Endpoint]:
+    shelves, product = Shelves(catalogue), Product(catalogue, rng)
+    return {
+        "/token": Token(),
+        "/product": product,
+        "/query": Query(catalogue),
+        "/bestsellers": BestSellers(catalogue),
+        "/category": CategoryLookup(catalogue, shelves),
+        "/search": Search(catalogue, shelves, product),
+    }
 
 
 def _route(keepa: Keepa, path: str, endpoint: Endpoint) -> list[Route]:

@@ -1,8 +1,9 @@
 """The products that the stand-in sells: invented from a seed, or recorded from the real one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from deploy.sandbox.catalogue.taxonomy import Category
 from deploy.sandbox.catalogue.view import View
 
 
@@ -12,6 +13,10 @@ class Item(Protocol):
     @property
     def asin(self) -> str:
         """The product's ASIN."""
+
+    @property
+    def domain(self) -> int:
+        """The Amazon locale it is sold in."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -29,12 +34,16 @@ class Item(Protocol):
     def refresh(self, now: int) -> None:
         """Refresh the product at minute ``now``."""
 
-    def render(self, view: View, domain: int) -> dict[str, Any]:
+    def render(self, view: View) -> dict[str, Any]:
         """Return Keepa's product object."""
 
 
 class Catalogue(Protocol):
     """All products."""
+
+    @property
+    def tree(self) -> Mapping[int, Category]:
+        """The categories, by id."""
 
     def asins(self) -> Sequence[str]:
         """Return every ASIN."""

@@ -38,6 +38,13 @@ _STORIES = {
 }
 
 
+_GAPPED = {Story.BARGAIN: 0.5, Story.UNPRICED: 0.4}
+"""How often a merchant asks far less than the buy boxes: what only fetched offers can show."""
+
+_USED_WORTH = {Story.BARGAIN: (0.6, 0.85)}
+"""What a used copy costs relative to a new one, where it is not the usual 0.42 to 0.74."""
+
+
 class Quirk(Enum):
     """What makes a product unfit whatever its prices; most have none."""
 
@@ -65,6 +72,8 @@ class Book:
         sold_monthly: Rank drops a month, the nearest that Keepa has to sales.
         ebay_age: Minutes since eBay was looked at, or -1 when it never was.
         update_age: Minutes since the product was last refreshed.
+        used_box: What Amazon's own used copy asks in the used buy box, far above the lowest; -1
+            when the lowest has that box.
         swing: Relative spread of its prices from one change to the next.
     """
 
@@ -92,6 +101,7 @@ class Book:
     amazon: int
     list_price: int
     buy_box: int
+    used_box: int
     ebay_new: int
     ebay_used: int
     trade_in: int
@@ -115,7 +125,9 @@ def draw_book(seed: int, index: int) -> Book:
     shape = _shape(rng, category)
     demand = _demand(rng)
     prices = _prices(rng, category, story, shape["weight"])
-    counts = _counts(rng, story, prices["used"])
+    counts = _counts(rng, story)
+    if not counts["count_new_fba"]:
+        prices |= {"buy_box": prices["new"], "used_box": ABSENT}
     edition = rng.choices((1, 2, 3, 4, 5), (70, 12, 9, 6, 3))[0]
     return Book(
         asin=asin_of(seed, index),
@@ -179,7 +191,7 @@ def _demand(rng: random.Random) -> dict[str, Any]:
 def _prices(rng: random.Random, category: Category, story: Story, weight: int) -> dict[str, Any]:
     """Return what everybody asks for the book at this moment."""
     new = _priced(rng, max(599, category.median_cents * rng.lognormvariate(0, 0.42)))
-    used = _priced(rng, new * rng.uniform(0.42, 0.74))
+    used = _priced(rng, new * rng.uniform(*_USED_WORTH.get(story, (0.42, 0.74))))
     amazon = _priced(rng, new * rng.uniform(1.0, 1.06)) if story is Story.AMAZON else ABSENT
     never = story is Story.UNPRICED and rng.random() < 0.5
     fresh = rng.randint(20, 4_500)
@@ -188,8 +200,8 @@ def _prices(rng: random.Random, category: Category, story: Story, weight: int) -
         {}
         if never
         else {
-            "ebay_new": _ebay(rng, story, new, weight),
-            "ebay_used": _ebay(rng, story, used, weight),
+            "ebay_new": _ebay(rng, story, new, weight, greed=0.0),
+            "ebay_used": _ebay(rng, story, used, weight, greed=0.25),
         }
     )
     return {
@@ -197,7 +209,7 @@ def _prices(rng: random.Random, category: Category, story: Story, weight: int) -
         "used": used,
         "amazon": amazon,
         "list_price": _priced(rng, new * rng.uniform(1.02, 1.6)),
-        "buy_box": amazon if amazon > 0 else _priced(rng, new * rng.choice((1, 1, 1.03, 1.08))),
+        **_boxes(rng, story, new, used, amazon),
         "trade_in": int(used * 0.3) if rng.random() < 0.25 else ABSENT,
         "ebay_new": ABSENT,
         "ebay_used": ABSENT,
@@ -206,8 +218,26 @@ def _prices(rng: random.Random, category: Category, story: Story, weight: int) -
     }
 
 
-def _ebay(rng: random.Random, story: Story, sell: int, weight: int) -> int:
-    """Return the landed eBay price at which the story comes true for a sale at ``sell``."""
+def _boxes(rng: random.Random, story: Story, new: int, used: int, amazon: int) -> dict[str, Any]:
+    """Return what the new and the used buy box ask."""
+    if rng.random() < _GAPPED.get(story, 0.0):
+        return {
+            "buy_box": _priced(rng, new * rng.uniform(1.7, 2.3)),
+            "used_box": _priced(rng, min(1.6 * new, used * rng.uniform(1.8, 2.4))),
+        }
+    return {"buy_box": amazon if amazon > 0 else _buy_box(rng, new), "used_box": ABSENT}
+
+
+def _buy_box(rng: random.Random, new: int) -> int:
+    """Return the buy box's price: the lowest, or a little above it."""
+    return max(new, _priced(rng, new * rng.choice((1, 1, 1.03, 1.08))))
+
+
+def _ebay(rng: random.Random, story: Story, sell: int, weight: int, *, greed: float) -> int:
+    """Return the landed eBay price at which the story comes true for a sale at ``sell``.
+
+    ``greed`` is added to the return: a small sum needs a larger one to be worth the work.
+    """
     wanted = {
         Story.BARGAIN: rng.uniform(0.38, 1.25),
         Story.CROWDED: rng.uniform(0.3, 0.8),
@@ -217,7 +247,7 @@ def _ebay(rng: random.Random, story: Story, sell: int, weight: int) -> int:
     net = _rough_net(sell, weight)
     if wanted is None or net < 350:
         return _priced(rng, sell * rng.uniform(0.72, 0.98))
-    return max(199, round(net / (1 + wanted)) - 20 - _inbound(weight))
+    return max(199, round(net / (1 + wanted + greed)) - 20 - _inbound(weight))
 
 
 def _rough_net(sell: int, weight: int) -> int:
@@ -231,19 +261,17 @@ def _inbound(weight: int) -> int:
     return round(40 * weight / 453.6)
 
 
-def _counts(rng: random.Random, story: Story, used: int) -> dict[str, Any]:
-    """Return how many sellers there are; few enough that one page of offers holds them."""
+def _counts(rng: random.Random, story: Story) -> dict[str, Any]:
+    """Return how many sellers there are; few enough that one page of offers nearly always does."""
     crowded = story is Story.CROWDED
-    fba = (
-        rng.randint(9, 26)
-        if crowded
-        else rng.choices((0, 1, 2, 3, 4, 5), (5, 24, 28, 22, 13, 8))[0]
-    )
-    merchant = rng.randint(6, 20) if crowded else rng.randint(1, 4)
+    amazon = int(story is Story.AMAZON)
+    usual = rng.choices((0, 1, 2, 3, 4, 5), (5, 24, 28, 22, 13, 8))[0]
+    fba = rng.randint(6, 9) if crowded else usual
+    merchant = rng.choices((1, 2), (7, 3))[0]
     return {
-        "count_new_fba": fba + (story is Story.AMAZON),
-        "count_new": fba + merchant + (story is Story.AMAZON),
-        "count_used": rng.randint(1, 9) if used > 0 else 0,
+        "count_new_fba": fba + amazon,
+        "count_new": fba + merchant + amazon,
+        "count_used": 1 if crowded else rng.randint(1, 3),
     }
 
 

@@ -15,6 +15,7 @@ from deploy.sandbox.catalogue.series_index import Series
 from deploy.sandbox.catalogue.statistics import DAY, Windows, statistics
 from deploy.sandbox.catalogue.view import View
 
+AMAZON_COM = 1
 HISTORIES_KEPT = 400
 _CURRENT = {
     Series.AMAZON: "amazon",
@@ -33,6 +34,8 @@ _CURRENT = {
 
 class GeneratedItem:
     """One book of the generated catalogue, with its history once that was needed."""
+
+    domain = AMAZON_COM
 
     def __init__(self, book: Book, home: "GeneratedCatalogue") -> None:
         self.book = book
@@ -95,10 +98,11 @@ class GeneratedItem:
         """Remember that the product was refreshed at minute ``now``."""
         self._home.refreshed[self.asin] = now
 
-    def render(self, view: View, domain: int) -> dict[str, Any]:
+    def render(self, view: View) -> dict[str, Any]:
         """Return Keepa's product object."""
         updated = self.updated()
-        return render(self.book, self.series(), view, domain=domain, updated=updated)
+        end = self._home.minute - self.book.update_age
+        return render(self.book, self.series(), view, domain=self.domain, updated=updated, end=end)
 
 
 class GeneratedCatalogue:
@@ -109,6 +113,8 @@ class GeneratedCatalogue:
         size: How many books there are.
         minute: The Keepa minute that every history ends at.
     """
+
+    tree = taxonomy.CATEGORIES
 
     def __init__(self, *, seed: int, size: int, minute: int) -> None:
         self.minute = minute

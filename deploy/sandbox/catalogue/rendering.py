@@ -7,21 +7,31 @@ from deploy.sandbox.catalogue import words
 from deploy.sandbox.catalogue.book import Book, Quirk
 from deploy.sandbox.catalogue.history import DAY, Points
 from deploy.sandbox.catalogue.isbn import ean_of
+from deploy.sandbox.catalogue.offers import (
+    buy_box_fields,
+    buy_box_stats,
+    extra_series,
+    offer_fields,
+    offer_stats,
+)
 from deploy.sandbox.catalogue.placeholder import blank_product, blank_stats
-from deploy.sandbox.catalogue.series_index import LENGTH, TRIPLES, Series, extras
+from deploy.sandbox.catalogue.sellers import AMAZON_SELLER, landed_shipping
+from deploy.sandbox.catalogue.series_index import LENGTH, TRIPLES, Series
 from deploy.sandbox.catalogue.statistics import statistics
 from deploy.sandbox.catalogue.taxonomy import BOOKS, lineage
 from deploy.sandbox.catalogue.view import View
 
-AMAZON_SELLER = "ATVPDKIKX0DER"
 SeriesByIndex = Mapping[int, Points]
 
 
 def render(
-    book: Book, series: SeriesByIndex, view: View, *, domain: int, updated: int
+    book: Book, series: SeriesByIndex, view: View, *, domain: int, updated: int, end: int
 ) -> dict[str, Any]:
-    """Return the product as the view asks for it, refreshed at minute ``updated``."""
-    granted = extras(offers=view.offers > 0, buybox=view.buybox, rating=view.rating)
+    """Return the product as the view asks for it.
+
+    It was refreshed at minute ``updated``; nothing changed since minute ``end``.
+    """
+    series = {**series, **extra_series(book, end, view)} if series else series
     product = {
         **blank_product(book.asin, domain, updated),
         **_identity(book, updated),
@@ -41,8 +51,20 @@ def render(
             **statistics(series, windows),
             **_stats(book, updated),
         }
-    product["offersSuccessful"] = bool(view.offers and granted)
+    if series:
+        _add_options(product, book, view, updated)
     return product
+
+
+def _add_options(product: dict[str, Any], book: Book, view: View, updated: int) -> None:
+    """Add what was paid for: the buy box, and the offers."""
+    stats = product.get("stats", {})
+    if view.offers or view.buybox:
+        product |= buy_box_fields(book, updated)
+        stats |= buy_box_stats(book, updated)
+    if view.offers:
+        product |= offer_fields(book, updated, view)
+        stats |= offer_stats(book, updated, view)
 
 
 def csv(series: SeriesByIndex, start: int | None) -> list[list[int] | None]:
@@ -50,7 +72,10 @@ def csv(series: SeriesByIndex, start: int | None) -> list[list[int] | None]:
     packed: list[list[int] | None] = [None] * LENGTH
     for index, points in series.items():
         kept = _since(points, start)
-        flat = _triples(kept) if index in TRIPLES else [n for point in kept for n in point]
+        if index in TRIPLES:
+            flat = _triples(kept, free=index == Series.BUY_BOX_SHIPPING)
+        else:
+            flat = [number for point in kept for number in point]
         packed[index] = flat or None
     return packed
 
@@ -64,15 +89,11 @@ def _since(points: Points, start: int | None) -> Points:
     return [(start, earlier[-1][1]), *later] if earlier else later
 
 
-def shipping_of(landed: int) -> int:
-    """Return how much of a landed price is shipping: even prices of $8 and up carry $3.99."""
-    return 399 if landed >= 800 and landed % 2 == 0 else 0
-
-
-def _triples(points: Points) -> list[int]:
+def _triples(points: Points, *, free: bool) -> list[int]:
+    """Pack landed prices as ``[time, price, shipping]``; the buy box ships for nothing."""
     flat: list[int] = []
     for minute, landed in points:
-        shipping = shipping_of(landed) if landed >= 0 else -1
+        shipping = -1 if landed < 0 else 0 if free else landed_shipping(landed)
         flat += (minute, landed - shipping if landed >= 0 else -1, shipping)
     return flat
 
@@ -93,7 +114,7 @@ def _identity(book: Book, updated: int) -> dict[str, Any]:
         "trackingSince": updated - book.tracked_days * DAY,
         "listedSince": updated - (book.tracked_days + 30) * DAY,
         "lastEbayUpdate": ebay,
-        "lastRatingUpdate": updated - (book.index * 7_919) % (30 * DAY),
+        "lastRatingUpdate": updated - (book.index * 7_919) % (29 * DAY // 2),
         "g": book.index % 30_000,
     }
 

@@ -19,10 +19,8 @@ class BestSellers:
 
     gated = True
 
-    def __init__(self, catalogue: Catalogue, categories: frozenset[int], root: int) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._categories = categories
-        self._root = root
 
     async def answer(self, params: Params, now_ms: int) -> Answer:
         """Return ``bestSellersList``, best rank first, or null for an unknown category."""
@@ -30,22 +28,23 @@ class BestSellers:
         category = params.integer("category")
         if category is None or params.integer("range", 0) not in RANGES:
             raise params.refused("category" if category is None else "range")
-        if category not in self._categories:
+        node = self._catalogue.tree.get(category)
+        if node is None:
             return Answer({"bestSellersList": None}, 0, 40)
-        limit = MOST_IN_ROOT if category == self._root else MOST_IN_CATEGORY
+        limit = MOST_IN_CATEGORY if node.parent else MOST_IN_ROOT
         listed = {
             "domainId": domain,
             "lastUpdate": minute_of(now_ms),
             "categoryId": category,
-            "asinList": (await self._ranked(category))[:limit],
+            "asinList": (await self._ranked(category, domain))[:limit],
         }
         return Answer({"bestSellersList": listed}, TOKENS, 400)
 
-    async def _ranked(self, category: int) -> list[str]:
+    async def _ranked(self, category: int, domain: int) -> list[str]:
         ranked: list[tuple[int, str]] = []
         for number, asin in enumerate(self._catalogue.asins()):
             item = self._catalogue.find(asin)
-            if item and category in item.facts["categories"]:
+            if item and item.domain == domain and category in item.facts["categories"]:
                 rank = item.stat("current", Series.SALES)
                 ranked += [(rank, asin)] if rank > 0 else []
             if number % YIELD_EVERY == YIELD_EVERY - 1:

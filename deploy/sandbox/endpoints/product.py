@@ -77,14 +77,14 @@ class Product:
     def _one(self, asin: str, options: Options, minute: int) -> tuple[dict[str, Any] | None, int]:
         """Return one product and its price; no product only for update=-1 and unknown."""
         item = self._catalogue.find(asin)
-        if item is None:
+        if item is None or item.domain != options.domain:
             if options.update == -1:
                 return None, 0
             return self._catalogue.placeholder(asin, options.domain, options.view), 1
         age = minute - item.updated()
         if options.update >= 0 and age >= options.update * 60:
             item.refresh(minute)
-        product = item.render(options.view, options.domain)
+        product = item.render(options.view)
         forced = int(options.update == 0 and age < 60)
         return product, forced + self._price(item, product, options, minute)
 
@@ -95,7 +95,7 @@ class Product:
             return 1 + 2 * view.buybox + (view.rating and rated)
         stocked = minute - int(product.get("lastStockUpdate") or 0) < STOCK_FRESH
         stock = 2 * (view.stock and stocked)
-        if self._rng.random() < FETCH_FAILURES:
+        if "offers" not in product or self._rng.random() < FETCH_FAILURES:
             _without_offers(product)
             return 1 + (view.rating and rated) + stock
         return self._offer_pages(item, product, options, minute) + stock

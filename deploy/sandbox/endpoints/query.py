@@ -25,22 +25,22 @@ class Query:
 
     async def answer(self, params: Params, _now_ms: int) -> Answer:
         """Return one page of ``asinList`` and how many there are in all."""
-        params.domain()
+        domain = params.domain()
         if params.flag("stats"):
             raise Refused(INVALID, details="stats")
         selection = parse_selection(_json(params.text("selection")))
-        matches = await self._matches(selection)
+        matches = await self._matches(selection, domain)
         found = [item.asin for item in selection.sorted(matches)]
         first = selection.page * selection.per_page
         page = found[first : first + selection.per_page]
         tokens = BASE_TOKENS + -(-len(page) // ASINS_PER_TOKEN)
         return Answer({"asinList": page, "totalResults": len(found)}, tokens, 750)
 
-    async def _matches(self, selection: Selection) -> list[Item]:
+    async def _matches(self, selection: Selection, domain: int) -> list[Item]:
         matches: list[Item] = []
         for number, asin in enumerate(self._catalogue.asins()):
             item = self._catalogue.find(asin)
-            if item and selection.accepts(item):
+            if item and item.domain == domain and selection.accepts(item):
                 matches.append(item)
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
