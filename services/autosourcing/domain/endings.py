@@ -42,15 +42,14 @@ def cancelled() -> Ending:
     return Ending(State.CANCELLED, "CANCELLED", "Cancelled on request; picks found are kept")
 
 
-def wait_ended(*, balance: int, required: int) -> Ending:
+def wait_ended(*, balance: int | None, required: int) -> Ending:
     """The gate did not open within the time that the caller gave."""
-    message = (
-        f"Waited in vain for tokens: {required} required, {balance} available "
-        f"(deficit {max(1, required - balance)})"
-    )
-    return Ending(
-        State.BUDGET_STOPPED, "INSUFFICIENT_TOKENS", message, "Try later or reduce the job"
-    )
+    known = ""
+    if balance is not None:
+        known = f", {balance} available (deficit {max(1, required - balance)})"
+    message = f"Waited in vain for tokens: {required} required{known}"
+    suggestion = "Try again later, or reduce the job"
+    return Ending(State.BUDGET_STOPPED, "INSUFFICIENT_TOKENS", message, suggestion)
 
 
 def refused(reason: str, message: str) -> Ending:

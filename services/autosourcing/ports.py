@@ -1,0 +1,274 @@
+"""What the use cases need from the outside, in the domain's words; promises stand here."""
+
+from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from services.autosourcing.domain.course import Change
+from services.autosourcing.domain.estimate import Estimate, Outlook
+from services.autosourcing.domain.job import Job, State
+from services.autosourcing.domain.picks import Action, Analysis, Kind, Pick
+from services.autosourcing.domain.spec import Profile, Spec
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call that changes something, as it is remembered.
+
+    Attributes:
+        id: The caller's, kept across retries.
+        fingerprint: Of method and content: the same id with another one is refused.
+    """
+
+    id: UUID
+    fingerprint: bytes
+
+
+@dataclass(frozen=True)
+class SavedPick:
+    """A pick with what the reseller decided about it."""
+
+    pick: Pick
+    action: Action
+    notes: str
+    created_at: datetime
+    updated_at: datetime | None = None
+    revision: int = 1
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One recorded change of a job: the job after it, and what it found."""
+
+    job: Job
+    changed_at: datetime
+    picks: tuple[SavedPick, ...] = ()
+    products: tuple[Analysis, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Sums over the jobs of a time."""
+
+    states: dict[State, int]
+    tokens: int
+    analyzed: int
+    picks: int
+    buys: int
+    mean_duration: timedelta | None
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs there were."""
+        return sum(self.states.values())
+
+
+@dataclass(frozen=True)
+class PickFilter:
+    """Which picks are listed; None does not restrict."""
+
+    job_id: UUID | None = None
+    action: Action | None = None
+
+
+@dataclass(frozen=True)
+class PickPlace:
+    """Where a page of picks ended, in listing order."""
+
+    kind: Kind
+    sort_score: str
+    profit_cents: int
+    asin: str
+    id: UUID
+
+
+@dataclass(frozen=True)
+class Grant:
+    """An envelope as budget answered it.
+
+    Attributes:
+        open: Whether calls may draw on it.
+        remaining: How long it stays open when nobody releases it.
+    """
+
+    name: str
+    open: bool
+    remaining: timedelta
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an envelope has paid for: settled, and not settled yet."""
+
+    spent: int
+    unsettled: int
+
+
+class Work(Protocol):
+    """One transaction on the jobs: all of it is stored, or nothing."""
+
+    async def now(self) -> datetime:
+        """The database's time, which all replicas share."""
+        ...
+
+    async def request(self, request_id: UUID) -> tuple[Request, bytes] | None:
+        """A remembered request and its answer; None when it is new."""
+        ...
+
+    async def remember(self, request: Request, answer: bytes) -> bool:
+        """Bind a request to its answer; False when the id is bound already."""
+        ...
+
+    async def add(self, job: Job, request_id: UUID, *, attend_at: datetime | None) -> Job:
+        """Store a new job, which is looked after from ``attend_at`` on.
+
+        Returns:
+            The job as stored: its sequence is 1.
+        """
+        ...
+
+    async def lock(self, job_id: UUID) -> Job | None:
+        """Read a job that nobody else changes until the transaction ends; None without one."""
+        ...
+
+    async def save(self, change: Change, *, attend_at: datetime | None) -> Job:
+        """Store a change with its picks, its products and all it announces.
+
+        Returns:
+            The job as stored: its sequence is one higher.
+        """
+        ...
+
+    async def update(self, job: Job) -> None:
+        """Store a job of which nothing changed that a watcher is told."""
+        ...
+
+    async def attend(self, job_id: UUID, at: datetime | None) -> None:
+        """Set when the job is next looked after; the job itself does not change."""
+        ...
+
+    async def withdraw(self, job_id: UUID) -> None:
+        """Forget a pending job and the request that made it, as if it had never come."""
+        ...
+
+    async def claim(self, *, lease: timedelta, most: int) -> list[UUID]:
+        """Take jobs that are due to be looked after; no other replica gets them for a while."""
+        ...
+
+    async def recent(self, domain: str, asins: Collection[str], since: datetime) -> frozenset[str]:
+        """Those of the ASINs that any job analysed since then."""
+        ...
+
+    async def profile(self, profile_id: str) -> Profile | None:
+        """A saved profile; None without one."""
+        ...
+
+    async def lock_pick(self, pick_id: UUID) -> SavedPick | None:
+        """Read a pick that nobody else changes until the transaction ends."""
+        ...
+
+    async def save_pick(self, pick: SavedPick) -> None:
+        """Store what the reseller decided."""
+        ...
+
+
+class Jobs(Protocol):
+    """Where jobs are kept."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Work]:
+        """Begin a transaction: stored at its end, undone when the block raises."""
+        ...
+
+    async def next_attention(self) -> timedelta | None:
+        """How long until a job is due to be looked after; None when none is."""
+        ...
+
+
+class Library(Protocol):
+    """Reads what is stored; each answer is one consistent picture."""
+
+    async def job(self, job_id: UUID) -> tuple[Job, list[Analysis]] | None:
+        """A job with its products; None without one."""
+        ...
+
+    async def jobs(
+        self, state: State | None, after: tuple[datetime, UUID] | None, most: int
+    ) -> list[Job]:
+        """Jobs, newest first."""
+        ...
+
+    async def snapshot(self, job_id: UUID, at: int | None) -> Moment | None:
+        """A job as of change ``at``, else the newest, with all picks and products so far."""
+        ...
+
+    async def moments(self, job_id: UUID, after: int, most: int) -> list[Moment]:
+        """The changes of a job after ``after``, in order."""
+        ...
+
+    async def picks(self, which: PickFilter, after: PickPlace | None, most: int) -> list[SavedPick]:
+        """Picks in listing order: priced before targets, best first."""
+        ...
+
+    async def profiles(self, after: str, most: int) -> list[Profile]:
+        """Profiles by id."""
+        ...
+
+    async def stats(self, since: datetime | None, until: datetime | None) -> Stats:
+        """Sums over the jobs made in a time; absent bounds are 30 days ago and now."""
+        ...
+
+
+class Changes(Protocol):
+    """Tells waiting readers that some job changed; a hint, so every wait is bounded."""
+
+    def heard(self) -> AbstractAsyncContextManager["Ear"]:
+        """Listen from now on."""
+        ...
+
+
+class Ear(Protocol):
+    """One listener."""
+
+    async def wait(self, seconds: float) -> None:
+        """Sleep until something changed since the last wait, or for ``seconds`` at most."""
+        ...
+
+
+class Budget(Protocol):
+    """Rations the tokens. Every method may refuse with budget's own reasons."""
+
+    async def reserve(self, job: Job, *, gate: int, hold: timedelta, wait: timedelta) -> Grant:
+        """Hold the job's estimate as its envelope; the same attempt gets the same envelope.
+
+        Raises:
+            Refusal: The tokens are not there, or budget does not answer. Only in the
+                second case may an envelope have been made; it is found again by asking again.
+        """
+        ...
+
+    async def release(self, job_id: UUID, envelope: str) -> Cost:
+        """End an envelope of the job: nothing more is drawn on it. Safe to repeat."""
+        ...
+
+    async def cost(self, name: str) -> Cost:
+        """What an envelope has paid for so far."""
+        ...
+
+    async def outlook(self, *, tokens: int, gate: int) -> Outlook:
+        """Whether tokens could be had now, and when if not."""
+        ...
+
+
+class Discovery(Protocol):
+    """Knows what is stored already, and so what a job would cost."""
+
+    async def estimate_search(self, spec: Spec, wanted: int) -> tuple[int, bool]:
+        """The most that a search for ``wanted`` ASINs can cost, and whether it is stored."""
+        ...
+
+    async def estimate_products(self, spec: Spec, asins: Sequence[str]) -> Estimate:
+        """The most that given products can cost."""
+        ...

@@ -1,0 +1,1 @@
+"""Where jobs, picks and profiles are kept: PostgreSQL, the schema ``autosourcing``."""

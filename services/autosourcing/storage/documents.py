@@ -1,0 +1,36 @@
+"""Domain values as JSON documents in a column."""
+
+import json
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import Dialect
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+
+T = TypeVar("T")
+
+
+class Document(TypeDecorator[T], Generic[T]):
+    """Keeps one frozen dataclass as ``jsonb``.
+
+    Fields that were added since a row was written take their defaults, and fields that were
+    removed are ignored, so rows stay readable.
+    """
+
+    impl = JSONB
+    cache_ok = True
+
+    def __init__(self, kind: type[T]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: T | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Turn the value into what the driver takes."""
+        return None if value is None else json.loads(msgspec.json.encode(value))
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> T | None:  # noqa: ARG002
+        """Build the value again."""
+        if value is None:
+            return None
+        return msgspec.json.decode(msgspec.json.encode(value), type=self.kind)

@@ -1,0 +1,1 @@
+"""How the schema ``autosourcing`` came to be."""

@@ -1,0 +1,130 @@
+"""The tables of the schema ``autosourcing``."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from services.autosourcing.domain.job import Job
+from services.autosourcing.domain.picks import Finding
+from services.autosourcing.domain.spec import Profile
+from services.autosourcing.storage.documents import Document
+from services.chassis.events.inbox import dead_letters_table, inbox_table
+from services.chassis.events.outbox import outbox_table
+
+metadata = MetaData(schema="autosourcing")
+
+Instant = DateTime(timezone=True)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("request_id", Uuid, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    Column("attend_at", Instant),
+    Column("sequence", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("analyzed", Integer, nullable=False),
+    Column("document", Document(Job), nullable=False),
+    Index("jobs_attend", "attend_at", postgresql_where=text("attend_at is not null")),
+    Index("jobs_newest", text("created_at desc"), text("id desc")),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False, server_default=text("clock_timestamp()")),
+)
+
+moments = Table(
+    "moments",
+    metadata,
+    Column("job_id", ForeignKey(jobs.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("changed_at", Instant, nullable=False),
+    Column("document", Document(Job), nullable=False),
+)
+
+products = Table(
+    "products",
+    metadata,
+    Column("job_id", ForeignKey(jobs.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("asin", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("recommendation", Text),
+)
+
+picks = Table(
+    "picks",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("job_id", ForeignKey(jobs.c.id, ondelete="CASCADE"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("sort_score", Numeric, nullable=False),
+    Column("profit_cents", BigInteger, nullable=False),
+    Column("asin", Text, nullable=False),
+    Column("recommendation", Text, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("rating", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("finding", Document(Finding), nullable=False),
+    Column("score", LargeBinary, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("notes", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant),
+    Index("picks_job", "job_id", "sequence"),
+    Index(
+        "picks_listing",
+        "kind",
+        text("sort_score desc"),
+        text("profit_cents desc"),
+        "asin",
+        "id",
+    ),
+)
+
+seen_products = Table(
+    "seen_products",
+    metadata,
+    Column("domain", Text, primary_key=True),
+    Column("asin", Text, primary_key=True),
+    Column("job_id", Uuid, nullable=False),
+    Column("analyzed_at", Instant, nullable=False),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("document", Document(Profile), nullable=False),
+)
+
+outbox = outbox_table(metadata)
+inbox = inbox_table(metadata)
+dead_letters = dead_letters_table(metadata)

@@ -1,0 +1,1 @@
+"""What the service can be asked, one module per sort of question."""

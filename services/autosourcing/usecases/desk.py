@@ -1,0 +1,145 @@
+"""What people do with jobs, picks and profiles that exist: read, cancel, decide, export."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from services.autosourcing.domain import attention, course, endings, exports, refusals
+from services.autosourcing.domain.job import Job, State
+from services.autosourcing.domain.picks import Action, Analysis
+from services.autosourcing.domain.spec import Profile
+from services.autosourcing.ports import (
+    Jobs,
+    Library,
+    PickFilter,
+    PickPlace,
+    Request,
+    SavedPick,
+    Stats,
+    Work,
+)
+
+_EXPORT_PAGE = 200
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a reseller decides about a pick; None leaves it as it is.
+
+    Attributes:
+        revision: The one that was read; None changes whatever is there.
+    """
+
+    action: Action | None
+    notes: str | None
+    revision: int | None
+
+
+class Desk:
+    """Reads the library and changes what people may change."""
+
+    def __init__(self, jobs: Jobs, library: Library) -> None:
+        self._jobs = jobs
+        self._library = library
+
+    async def job(self, job_id: UUID) -> tuple[Job, list[Analysis]]:
+        """A job with its products."""
+        found = await self._library.job(job_id)
+        if found is None:
+            raise refusals.job_not_found(f"jobs/{job_id}")
+        return found
+
+    async def jobs(
+        self, state: State | None, after: tuple[datetime, UUID] | None, most: int
+    ) -> list[Job]:
+        """Jobs, newest first."""
+        return await self._library.jobs(state, after, most)
+
+    async def cancel(self, request: Request, job_id: UUID) -> Job:
+        """End a job; cancelling what is cancelled answers the same."""
+        async with self._jobs.transaction() as work:
+            job, now = await work.lock(job_id), await work.now()
+            if job is None:
+                raise refusals.job_not_found(f"jobs/{job_id}")
+            repeated = await _answer(work, request) is not None
+            if job.state is State.CANCELLED or repeated:
+                return job
+            if job.state.final:
+                raise refusals.job_finished(job)
+            await work.remember(request, b"")
+            change = course.give_up(job, endings.cancelled(), now)
+            return await work.save(change, attend_at=attention.after_change(change.job, now))
+
+    async def picks(self, which: PickFilter, after: PickPlace | None, most: int) -> list[SavedPick]:
+        """Picks in listing order."""
+        return await self._library.picks(which, after, most)
+
+    async def decide(self, request: Request, pick_id: UUID, decision: Decision) -> SavedPick:
+        """Store what a reseller decided about a pick; repeated, give the first answer."""
+        async with self._jobs.transaction() as work:
+            saved, now = await work.lock_pick(pick_id), await work.now()
+            if saved is None:
+                raise refusals.pick_not_found(f"picks/{pick_id}")
+            answer = await _answer(work, request)
+            if answer is not None:
+                return msgspec.json.decode(answer, type=SavedPick)
+            if decision.revision not in (None, saved.revision):
+                raise refusals.etag_mismatch(str(saved.revision))
+            saved = replace(
+                saved,
+                action=saved.action if decision.action is None else decision.action,
+                notes=saved.notes if decision.notes is None else decision.notes,
+                updated_at=now,
+                revision=saved.revision + 1,
+            )
+            await work.save_pick(saved)
+            await work.remember(request, msgspec.json.encode(saved))
+            return saved
+
+    async def export(self, which: PickFilter) -> AsyncIterator[list[exports.Line]]:
+        """All picks that match, in listing order, page by page."""
+        after: PickPlace | None = None
+        while True:
+            page = await self._library.picks(which, after, _EXPORT_PAGE)
+            yield [exports.Line(saved.pick, saved.action, saved.notes) for saved in page]
+            if len(page) < _EXPORT_PAGE:
+                return
+            after = place(page[-1])
+
+    async def profile(self, profile_id: str) -> Profile:
+        """A saved profile."""
+        async with self._jobs.transaction() as work:
+            found = await work.profile(profile_id)
+        if found is None:
+            raise refusals.profile_not_found(f"profiles/{profile_id}")
+        return found
+
+    async def profiles(self, after: str, most: int) -> list[Profile]:
+        """Profiles by id."""
+        return await self._library.profiles(after, most)
+
+    async def stats(self, since: datetime | None, until: datetime | None) -> Stats:
+        """Sums over the jobs made in a time."""
+        return await self._library.stats(since, until)
+
+
+def place(saved: SavedPick) -> PickPlace:
+    """Where in listing order a pick stands."""
+    pick = saved.pick
+    return PickPlace(
+        pick.kind, str(pick.sort_score), pick.finding.profit_cents, pick.finding.asin, pick.id
+    )
+
+
+async def _answer(work: Work, request: Request) -> bytes | None:
+    """The answer that this request got before; None when it is new."""
+    known = await work.request(request.id)
+    if known is None:
+        return None
+    made, answer = known
+    if made.fingerprint != request.fingerprint:
+        raise refusals.request_id_reused()
+    return answer

@@ -1,0 +1,170 @@
+"""Makes jobs and brings them from PENDING to RUNNING, with their tokens held."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid5
+
+from services.autosourcing.domain import attention, course, estimate, refusals
+from services.autosourcing.domain.job import Job, Queue, State
+from services.autosourcing.domain.limits import Limits, gate, hold_time
+from services.autosourcing.domain.spec import Spec
+from services.autosourcing.ports import Budget, Grant, Jobs, Request, Work
+from services.autosourcing.usecases.planning import Planning
+from services.chassis import telemetry
+from services.chassis.errors import Kind, Refusal
+
+_NAMESPACE = UUID("2f8f6a0e-9f0e-5d39-8f5b-6f1a5f2f6f11")
+_MOST_ENVELOPES = 3
+_SAFETY = timedelta(seconds=30)
+_log = telemetry.get_logger(__name__)
+
+
+class Launching:
+    """Stores a job first, then holds its tokens, then starts it: two transactions.
+
+    Every step repeats the same ids, so whoever finds a job half-way may go on with it.
+    """
+
+    def __init__(self, jobs: Jobs, budget: Budget, planning: Planning, limits: Limits) -> None:
+        self._jobs = jobs
+        self._budget = budget
+        self._planning = planning
+        self._limits = limits
+
+    async def create(self, request: Request, spec: Spec, *, caller: str, wait: timedelta) -> Job:
+        """Make the job, or return the one that the same request made.
+
+        Raises:
+            Refusal: It is too expensive, or its tokens are not there and it does not queue.
+                Nothing is kept then, so the same request may be tried again.
+        """
+        job = await self._find_or_add(request, spec, caller=caller, wait=wait)
+        if job.state is not State.PENDING:
+            return job
+        try:
+            return await self.launch(job)
+        except Refusal as refusal:
+            if job.queue.until is not None and _waiting_helps(refusal):
+                return await self._postpone(job, refusal)
+            await self.withdraw(job)
+            raise
+
+    async def launch(self, job: Job, *, wait: timedelta = timedelta(0)) -> Job:
+        """Hold the job's tokens, waiting for them at most so long, and start it.
+
+        Raises:
+            Refusal: Budget does not grant them.
+        """
+        if job.plan.estimated_tokens == 0:
+            return await self._start(job, "")
+        for _ in range(_MOST_ENVELOPES):
+            grant = await self._reserve(job, wait)
+            if grant.open and grant.remaining >= hold_time(self._limits) - _SAFETY:
+                return await self._start(job, grant.name)
+            job = await self._next_envelope(job, grant)
+        raise Refusal(Kind.UNAVAILABLE, "UPSTREAM_UNAVAILABLE", "Budget gives no open envelope.")
+
+    async def withdraw(self, job: Job) -> None:
+        """Forget a job that never started."""
+        async with self._jobs.transaction() as work:
+            present = await work.lock(job.id)
+            if present is not None and present.state is State.PENDING:
+                await work.withdraw(present.id)
+
+    async def _find_or_add(
+        self, request: Request, spec: Spec, *, caller: str, wait: timedelta
+    ) -> Job:
+        async with self._jobs.transaction() as work:
+            known = await self._known(work, request)
+        if known is not None:
+            return known
+        plan, price = await self._planning.plan(spec)
+        if estimate.too_expensive(self._limits, price):
+            raise refusals.too_expensive(self._limits, price.tokens)
+        async with self._jobs.transaction() as work:
+            now = await work.now()
+            until = now + min(wait, self._limits.longest_wait) if wait else None
+            job = Job(
+                id=uuid5(_NAMESPACE, str(request.id)),
+                plan=plan,
+                state=State.PENDING,
+                created_at=now,
+                caller=caller,
+                queue=Queue(until=until),
+            )
+            if not await work.remember(request, str(job.id).encode()):
+                return await self._known(work, request) or job
+            return await work.add(job, request.id, attend_at=attention.after_change(job, now))
+
+    async def _known(self, work: Work, request: Request) -> Job | None:
+        """The job that this request made; a repeated request finds it in whatever state."""
+        found = await work.request(request.id)
+        if found is None:
+            return None
+        made, answer = found
+        if made.fingerprint != request.fingerprint:
+            raise refusals.request_id_reused()
+        return await work.lock(UUID(answer.decode()))
+
+    async def _reserve(self, job: Job, wait: timedelta) -> Grant:
+        tokens = job.plan.estimated_tokens
+        return await self._budget.reserve(
+            job,
+            gate=gate(self._limits, tokens),
+            hold=hold_time(self._limits),
+            wait=wait,
+        )
+
+    async def _start(self, job: Job, envelope: str) -> Job:
+        """The second transaction. An envelope that no job took is given back."""
+        async with self._jobs.transaction() as work:
+            present = await work.lock(job.id)
+            if present is not None and present.state is State.PENDING:
+                now = await work.now()
+                change = course.start(present, self._limits, now, envelope=envelope)
+                attend_at = attention.after_change(change.job, now)
+                present = await work.save(change, attend_at=attend_at)
+        if envelope and (present is None or present.envelope.name != envelope):
+            await self._give_back(job, envelope)
+        if present is None:
+            raise refusals.withdrawn()
+        return present
+
+    async def _next_envelope(self, job: Job, grant: Grant) -> Job:
+        """Give back an envelope too short-lived to be used; the next attempt has its own id."""
+        if grant.open:
+            await self._give_back(job, grant.name)
+        async with self._jobs.transaction() as work:
+            present = await work.lock(job.id)
+            if present is None:
+                raise refusals.withdrawn()
+            queue = replace(present.queue, attempt=job.queue.attempt + 1)
+            present = replace(present, queue=queue)
+            await work.update(present)
+            return present
+
+    async def _give_back(self, job: Job, envelope: str) -> None:
+        """Release what is not needed; when that fails it expires by itself, unspent."""
+        try:
+            await self._budget.release(job.id, envelope)
+        except Refusal as refusal:
+            _log.warning("envelope left to expire", envelope=envelope, reason=refusal.reason)
+
+    async def _postpone(self, job: Job, refusal: Refusal) -> Job:
+        """Leave the job in the queue; whoever tends the jobs waits for its tokens."""
+        async with self._jobs.transaction() as work:
+            present = await work.lock(job.id)
+            if present is None:
+                raise refusals.withdrawn()
+            if present.state is not State.PENDING:
+                return present
+            now = await work.now()
+            expected = now + refusal.retry_after if refusal.retry_after else None
+            present = replace(present, queue=replace(present.queue, expected_start_at=expected))
+            await work.update(present)
+            await work.attend(present.id, now)
+            return present
+
+
+def _waiting_helps(refusal: Refusal) -> bool:
+    return refusal.kind in (Kind.RESOURCE_EXHAUSTED, Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED)
