@@ -66,6 +66,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A profile of this id is there already. `ResourceInfo`."""
     ERROR_REASON_PROFILE_IN_USE: _ErrorReason.ValueType  # 21
     """A schedule names the profile. Metadata: `schedule`."""
+    ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 22
+    """The call set no deadline and was ended after the usual one. Metadata: `seconds`. Repeat the same request."""
+    ERROR_REASON_SERVER_STOPPING: _ErrorReason.ValueType  # 23
+    """The server stops and ends its watches; watch again, and another one answers. `RetryInfo`."""
+    ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 24
+    """The method is in the contract, but this version of the service has no answer yet."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why AutoSourcingService refused. Sent without the prefix as the `reason` of `google.rpc.ErrorInfo`, domain
@@ -116,4 +122,10 @@ ERROR_REASON_PROFILE_ALREADY_EXISTS: ErrorReason.ValueType  # 20
 """A profile of this id is there already. `ResourceInfo`."""
 ERROR_REASON_PROFILE_IN_USE: ErrorReason.ValueType  # 21
 """A schedule names the profile. Metadata: `schedule`."""
+ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 22
+"""The call set no deadline and was ended after the usual one. Metadata: `seconds`. Repeat the same request."""
+ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 23
+"""The server stops and ends its watches; watch again, and another one answers. `RetryInfo`."""
+ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 24
+"""The method is in the contract, but this version of the service has no answer yet."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

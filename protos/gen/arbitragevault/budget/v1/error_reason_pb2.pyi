@@ -64,6 +64,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The database could not be reached; nothing is known to be stored. Repeat the same request."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 20
     """Something unplanned. Metadata: `error_id`, to be found in the log."""
+    ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 21
+    """The call set no deadline and was ended after the usual one. Metadata: `seconds`. Repeat the same request."""
+    ERROR_REASON_SERVER_STOPPING: _ErrorReason.ValueType  # 22
+    """The server stops and ends its watches; watch again, and another one answers. `RetryInfo`."""
+    ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 23
+    """The method is in the contract, but this version of the service has no answer yet."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why BudgetService refused. Sent without the prefix as the `reason` of `google.rpc.ErrorInfo`, domain
@@ -112,4 +118,10 @@ ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 19
 """The database could not be reached; nothing is known to be stored. Repeat the same request."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 20
 """Something unplanned. Metadata: `error_id`, to be found in the log."""
+ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 21
+"""The call set no deadline and was ended after the usual one. Metadata: `seconds`. Repeat the same request."""
+ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 22
+"""The server stops and ends its watches; watch again, and another one answers. `RetryInfo`."""
+ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 23
+"""The method is in the contract, but this version of the service has no answer yet."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

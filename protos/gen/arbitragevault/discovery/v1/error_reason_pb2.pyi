@@ -60,6 +60,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Keepa does not know the product. `ResourceInfo`."""
     ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 18
     """The resource has changed since it was read. Metadata: `etag`."""
+    ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 19
+    """The call set no deadline and was ended after the usual one. Metadata: `seconds`. Repeat the same request."""
+    ERROR_REASON_SERVER_STOPPING: _ErrorReason.ValueType  # 20
+    """The server stops and ends its watches; watch again, and another one answers. `RetryInfo`."""
+    ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 21
+    """The method is in the contract, but this version of the service has no answer yet."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why DiscoveryService refused. Sent without the prefix as the `reason` of `google.rpc.ErrorInfo`, domain
@@ -104,4 +110,10 @@ ERROR_REASON_PRODUCT_NOT_FOUND: ErrorReason.ValueType  # 17
 """Keepa does not know the product. `ResourceInfo`."""
 ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 18
 """The resource has changed since it was read. Metadata: `etag`."""
+ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 19
+"""The call set no deadline and was ended after the usual one. Metadata: `seconds`. Repeat the same request."""
+ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 20
+"""The server stops and ends its watches; watch again, and another one answers. `RetryInfo`."""
+ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 21
+"""The method is in the contract, but this version of the service has no answer yet."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -60,6 +60,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The database could not be reached; nothing was sent. Repeat the same request."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 18
     """Something unplanned. Metadata: `error_id`, to be found in the log."""
+    ERROR_REASON_UPSTREAM_UNAVAILABLE: _ErrorReason.ValueType  # 19
+    """A peer other than budget could not be reached. `RetryInfo`."""
+    ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 20
+    """The call set no deadline and was ended after the usual one. Metadata: `seconds`. Repeat the same request."""
+    ERROR_REASON_SERVER_STOPPING: _ErrorReason.ValueType  # 21
+    """The server stops and ends its watches; watch again, and another one answers. `RetryInfo`."""
+    ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 22
+    """The method is in the contract, but this version of the service has no answer yet."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why KeepaGatewayService refused. Sent without the prefix as the `reason` of `google.rpc.ErrorInfo`, domain
@@ -104,4 +112,12 @@ ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 17
 """The database could not be reached; nothing was sent. Repeat the same request."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 18
 """Something unplanned. Metadata: `error_id`, to be found in the log."""
+ERROR_REASON_UPSTREAM_UNAVAILABLE: ErrorReason.ValueType  # 19
+"""A peer other than budget could not be reached. `RetryInfo`."""
+ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 20
+"""The call set no deadline and was ended after the usual one. Metadata: `seconds`. Repeat the same request."""
+ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 21
+"""The server stops and ends its watches; watch again, and another one answers. `RetryInfo`."""
+ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 22
+"""The method is in the contract, but this version of the service has no answer yet."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
