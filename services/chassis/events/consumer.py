@@ -27,6 +27,7 @@ __all__ = ["Consumer", "Delivery", "Poison"]
 
 MOST_DELIVERIES = 10
 ACK_WAIT_SECONDS = 30.0
+DATABASE_PAUSE_SECONDS = 1.0
 BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 
 _BATCH = 16
@@ -152,7 +153,8 @@ class Consumer(Generic[E]):
             return
         await _settle(message.nak(delay=pause))
         if passing:
-            await asyncio.sleep(1)  # Nothing else would fare better until the database is back.
+            # No other event would fare better until the database is back.
+            await asyncio.sleep(DATABASE_PAUSE_SECONDS)
 
     async def _bury(self, message: Msg, error: Exception) -> None:
         """Keep a dead letter, then end its deliveries; without the letter it is delivered again."""
