@@ -91,12 +91,12 @@ class Grant:
 
     Attributes:
         open: Whether calls may draw on it.
-        remaining: How long it stays open when nobody releases it.
+        expires_at: When it ends if nobody releases it.
     """
 
     name: str
     open: bool
-    remaining: timedelta
+    expires_at: datetime
 
 
 @dataclass(frozen=True)

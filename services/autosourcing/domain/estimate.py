@@ -39,11 +39,13 @@ class Outlook:
         required: Tokens that must be available: the gate; 0 for a free job.
         wait_seconds: Until it could start; 0 when it can; None when it never can or
             nobody knows.
+        warning: For people, when the balance is low.
     """
 
     balance: int | None
     required: int
     wait_seconds: float | None
+    warning: str = ""
 
     @property
     def deficit(self) -> int:

@@ -26,6 +26,7 @@ class Line:
 
 Value = str | int | Decimal
 Column = tuple[str, Callable[[Line], Value]]
+Render = Callable[[Iterable[Line]], str]
 
 _COLUMNS: tuple[Column, ...] = (
     ("asin", lambda line: line.pick.finding.asin),

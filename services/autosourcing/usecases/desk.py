@@ -30,12 +30,12 @@ class Decision:
     """What a reseller decides about a pick; None leaves it as it is.
 
     Attributes:
-        revision: The one that was read; None changes whatever is there.
+        etag: The one that was read; empty changes whatever is there.
     """
 
     action: Action | None
     notes: str | None
-    revision: int | None
+    etag: str = ""
 
 
 class Desk:
@@ -86,7 +86,7 @@ class Desk:
             answer = await _answer(work, request)
             if answer is not None:
                 return msgspec.json.decode(answer, type=SavedPick)
-            if decision.revision not in (None, saved.revision):
+            if decision.etag not in ("", str(saved.revision)):
                 raise refusals.etag_mismatch(str(saved.revision))
             saved = replace(
                 saved,

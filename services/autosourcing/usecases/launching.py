@@ -1,7 +1,7 @@
 """Makes jobs and brings them from PENDING to RUNNING, with their tokens held."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from services.autosourcing.domain import attention, course, estimate, refusals
@@ -56,11 +56,12 @@ class Launching:
             Refusal: Budget does not grant them.
         """
         if job.plan.estimated_tokens == 0:
-            return await self._start(job, "")
+            return await self._start(job, None) or job
         for _ in range(_MOST_ENVELOPES):
             grant = await self._reserve(job, wait)
-            if grant.open and grant.remaining >= hold_time(self._limits) - _SAFETY:
-                return await self._start(job, grant.name)
+            started = await self._start(job, grant)
+            if started is not None:
+                return started
             job = await self._next_envelope(job, grant)
         raise Refusal(Kind.UNAVAILABLE, "UPSTREAM_UNAVAILABLE", "Budget gives no open envelope.")
 
@@ -115,20 +116,28 @@ class Launching:
             wait=wait,
         )
 
-    async def _start(self, job: Job, envelope: str) -> Job:
-        """The second transaction. An envelope that no job took is given back."""
+    async def _start(self, job: Job, grant: Grant | None) -> Job | None:
+        """The second transaction; None when the grant would not last for the job.
+
+        An envelope that no job took, because it started or ended meanwhile, is given back.
+        """
         async with self._jobs.transaction() as work:
-            present = await work.lock(job.id)
+            present, now = await work.lock(job.id), await work.now()
             if present is not None and present.state is State.PENDING:
-                now = await work.now()
+                if grant is not None and not self._lasts(grant, now):
+                    return None
+                envelope = grant.name if grant else ""
                 change = course.start(present, self._limits, now, envelope=envelope)
                 attend_at = attention.after_change(change.job, now)
-                present = await work.save(change, attend_at=attend_at)
-        if envelope and (present is None or present.envelope.name != envelope):
-            await self._give_back(job, envelope)
+                return await work.save(change, attend_at=attend_at)
+        if grant and grant.open and (present is None or present.envelope.name != grant.name):
+            await self._give_back(job, grant.name)
         if present is None:
             raise refusals.withdrawn()
         return present
+
+    def _lasts(self, grant: Grant, now: datetime) -> bool:
+        return grant.open and grant.expires_at >= now + hold_time(self._limits) - _SAFETY
 
     async def _next_envelope(self, job: Job, grant: Grant) -> Job:
         """Give back an envelope too short-lived to be used; the next attempt has its own id."""

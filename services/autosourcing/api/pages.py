@@ -1,0 +1,89 @@
+"""Pages of lists: sizes, and opaque tokens that are bound to the question."""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from google.protobuf.message import Message
+
+from services.autosourcing.domain.picks import Kind
+from services.autosourcing.ports import PickPlace
+from services.chassis.errors import Refusal, invalid_field
+
+DEFAULT_SIZE = 50
+LARGEST_SIZE = 1000
+
+T = TypeVar("T")
+
+
+def size(asked: int) -> int:
+    """The size of a page: the default for 0, and never more than the largest."""
+    return min(asked or DEFAULT_SIZE, LARGEST_SIZE)
+
+
+def cut(found: Sequence[T], most: int) -> tuple[Sequence[T], T | None]:
+    """One page of ``most + 1`` found items, and its last one when more follow."""
+    return found[:most], found[most - 1] if len(found) > most else None
+
+
+def token(request: Message, *place: str | int) -> str:
+    """A token that continues the same question behind ``place``."""
+    text = json.dumps([_question(request), *place])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def job_place(request: Message, given: str) -> tuple[datetime, UUID] | None:
+    """Where a page of jobs ended; None for the first page."""
+    if not given:
+        return None
+    created, job_id = _read(request, given, 2)
+    try:
+        return datetime.fromisoformat(str(created)), UUID(str(job_id))
+    except ValueError:
+        raise _bad() from None
+
+
+def pick_place(request: Message, given: str) -> PickPlace | None:
+    """Where a page of picks ended; None for the first page."""
+    if not given:
+        return None
+    kind, score, profit, asin, pick_id = _read(request, given, 5)
+    try:
+        return PickPlace(Kind(str(kind)), str(score), int(profit), str(asin), UUID(str(pick_id)))
+    except ValueError:
+        raise _bad() from None
+
+
+def profile_place(request: Message, given: str) -> str:
+    """Where a page of profiles ended; empty for the first page."""
+    return str(_read(request, given, 1)[0]) if given else ""
+
+
+def _read(request: Message, given: str, parts: int) -> list[str | int]:
+    try:
+        padded = given + "=" * (-len(given) % 4)
+        parsed: list[str | int] = json.loads(base64.urlsafe_b64decode(padded))
+        question, *place = parsed
+    except (binascii.Error, ValueError, TypeError):
+        raise _bad() from None
+    if question != _question(request) or len(place) != parts:
+        raise _bad()
+    return place
+
+
+def _question(request: Message) -> str:
+    """A digest of everything that is asked but the page itself."""
+    asked = type(request)()
+    asked.CopyFrom(request)
+    for name in ("page_size", "page_token"):
+        asked.ClearField(name)
+    return hashlib.sha256(asked.SerializeToString(deterministic=True)).hexdigest()[:16]
+
+
+def _bad() -> Refusal:
+    return invalid_field("page_token", "is not the token of a page of this question")

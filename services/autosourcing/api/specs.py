@@ -1,0 +1,134 @@
+"""Specs, filters and profiles of the contract as domain values, and back."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
+from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
+
+from services.autosourcing.api import words
+from services.autosourcing.domain import identifiers
+from services.autosourcing.domain.spec import Criteria, Item, Profile, Spec, Thresholds
+from services.chassis.errors import FieldViolation, Kind, Refusal
+
+_MOST_VIOLATIONS = 100
+
+
+def spec(message: pb.JobSpec) -> Spec:
+    """What a caller asks for.
+
+    Raises:
+        Refusal: An identifier is no ASIN and no ISBN; every such line is named.
+    """
+    return Spec(
+        display_name=message.display_name,
+        profile=words.last_id(message.profile),
+        criteria=criteria(message.filter) if message.HasField("filter") else None,
+        items=_items(message.identifiers),
+        strategy=words.strategy_asked(message.strategy),
+        products=message.max_products,
+        thresholds=Thresholds(
+            roi_percent=_decimal(message.minimum_roi_percent),
+            velocity=_decimal(message.minimum_velocity_score),
+        ),
+        include_recent=message.include_recently_seen,
+        force_refresh=message.force_refresh,
+    )
+
+
+def spec_message(value: Spec) -> pb.JobSpec:
+    """A stored spec as callers see it."""
+    message = pb.JobSpec(
+        display_name=value.display_name,
+        profile=f"profiles/{value.profile}" if value.profile else "",
+        strategy=words.strategy(value.strategy),
+        max_products=value.products,
+        minimum_roi_percent=float(value.thresholds.roi_percent),
+        minimum_velocity_score=float(value.thresholds.velocity),
+        include_recently_seen=value.include_recent,
+        force_refresh=value.force_refresh,
+    )
+    if value.items:
+        for item in value.items:
+            message.identifiers.add(value=item.asin, buy_cents=item.buy_cents or None)
+    elif value.criteria is not None:
+        message.filter.CopyFrom(filter_message(value.criteria, value.products))
+    return message
+
+
+def criteria(message: discovery_pb.DiscoveryFilter) -> Criteria:
+    """Which products are asked for."""
+    return Criteria(
+        domain=words.domain_asked(message.domain),
+        category_ids=tuple(message.category_ids),
+        best_rank=message.rank_range.minimum,
+        worst_rank=message.rank_range.maximum,
+        lowest_price_cents=message.price_range.minimum_cents,
+        highest_price_cents=message.price_range.maximum_cents,
+        availability=words.availability_asked(message.availability),
+        condition=words.condition_asked(message.condition),
+        title=message.title,
+        products=message.max_results,
+    )
+
+
+def filter_message(value: Criteria, max_results: int) -> discovery_pb.DiscoveryFilter:
+    """The filter for a search of at most so many ASINs; open ranges stay absent."""
+    message = discovery_pb.DiscoveryFilter(
+        domain=words.domain(value.domain),
+        category_ids=value.category_ids,
+        availability=words.availability(value.availability),
+        condition=words.condition(value.condition),
+        title=value.title,
+        max_results=max_results,
+    )
+    if value.best_rank or value.worst_rank:
+        message.rank_range.minimum = value.best_rank
+        message.rank_range.maximum = value.worst_rank
+    if value.lowest_price_cents or value.highest_price_cents:
+        message.price_range.minimum_cents = value.lowest_price_cents
+        message.price_range.maximum_cents = value.highest_price_cents
+    return message
+
+
+def profile(value: Profile) -> pb.Profile:
+    """A saved profile as callers see it."""
+    return pb.Profile(
+        name=f"profiles/{value.id}",
+        display_name=value.display_name,
+        filter=filter_message(value.criteria, value.products),
+        strategy=words.strategy(value.strategy),
+        max_products=value.products,
+        minimum_roi_percent=float(value.thresholds.roi_percent),
+        minimum_velocity_score=float(value.thresholds.velocity),
+        minimum_stability_score=float(value.thresholds.stability),
+        minimum_confidence_score=float(value.thresholds.confidence),
+        max_picks=value.max_picks,
+        etag=str(value.revision),
+        create_time=words.timestamp(value.created_at),
+    )
+
+
+def _items(given: Sequence[pb.Identifier]) -> tuple[Item, ...]:
+    """The given products in order, duplicates kept; the first own price of each counts."""
+    items: list[Item] = []
+    violations: list[FieldViolation] = []
+    for index, one in enumerate(given):
+        try:
+            items.append(Item(identifiers.asin(one.value), one.buy_cents))
+        except identifiers.BadIdentifierError as error:
+            place = f"spec.identifiers[{index}].value"
+            violations.append(FieldViolation(place, f"{one.value!r}: {error}"))
+    if violations:
+        count = len(violations)
+        raise Refusal(
+            Kind.INVALID_ARGUMENT,
+            "INVALID_FIELD",
+            f"{count} of {len(given)} identifiers cannot be used; nothing was spent.",
+            violations=violations[:_MOST_VIOLATIONS],
+        )
+    return tuple(items)
+
+
+def _decimal(number: float) -> Decimal:
+    return Decimal(str(number))

@@ -1,0 +1,100 @@
+"""The composition root: settings become engine, broker, peers, use cases and loops."""
+
+from contextlib import AsyncExitStack
+from typing import TypeVar
+
+from arbitragevault.autosourcing.v1 import autosourcing_pb2, autosourcing_pb2_grpc
+from arbitragevault.discovery.v1 import events_pb2 as discovery_events
+from google.protobuf.message import Message
+from nats.js import JetStreamContext
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.autosourcing.api import specs, translate
+from services.autosourcing.api.servicer import AutoSourcingServicer
+from services.autosourcing.clients.budget import GrpcBudget
+from services.autosourcing.clients.discovery import GrpcDiscovery
+from services.autosourcing.events.announce import Announcing, Messages
+from services.autosourcing.events.handlers import DiscoveryEvents
+from services.autosourcing.settings import Settings
+from services.autosourcing.storage import changes, tables
+from services.autosourcing.storage.library import PostgresLibrary
+from services.autosourcing.storage.work import PostgresJobs
+from services.autosourcing.usecases.answering import Answering
+from services.autosourcing.usecases.desk import Desk
+from services.autosourcing.usecases.launching import Launching
+from services.autosourcing.usecases.planning import Planning
+from services.autosourcing.usecases.tending import Tending
+from services.autosourcing.usecases.watching import Watching
+from services.chassis import sql
+from services.chassis.clock import SystemClock
+from services.chassis.events import nats
+from services.chassis.events.consumer import Consumer, Handler
+from services.chassis.events.publisher import Publisher
+from services.chassis.events.relay import Relay
+from services.chassis.rpc.client import create_channel
+from services.chassis.run import Loop, Service
+
+E = TypeVar("E", bound=Message)
+NAME = "autosourcing"
+_SERVICE = autosourcing_pb2.DESCRIPTOR.services_by_name["AutoSourcingService"].full_name
+
+
+async def build(settings: Settings, stack: AsyncExitStack) -> Service:
+    """Wire the service; what is opened here is closed in reverse at stop."""
+    limits = settings.limits()
+    engine = sql.create_engine(settings.database_url, application=NAME, pool_size=12)
+    stack.push_async_callback(engine.dispose)
+    bell = await stack.enter_async_context(sql.Bell(settings.database_url, changes.CHANNEL))
+    broker = await stack.enter_async_context(nats.connection(settings.nats_url, NAME))
+    js = broker.jetstream()
+    await nats.ensure_stream(js, NAME)
+    budget_channel = create_channel(settings.budget_target, caller=NAME)
+    discovery_channel = create_channel(settings.discovery_target, caller=NAME)
+    await stack.enter_async_context(budget_channel)
+    await stack.enter_async_context(discovery_channel)
+
+    announcing = Announcing(Messages(translate.job, translate.pick, specs.filter_message))
+    jobs, library = PostgresJobs(engine, announcing), PostgresLibrary(engine)
+    heard = changes.PostgresChanges(bell)
+    budget = GrpcBudget(budget_channel)
+    discovery = GrpcDiscovery(discovery_channel, specs.filter_message)
+    planning = Planning(jobs, discovery, budget, limits)
+    launching = Launching(jobs, budget, planning, limits)
+    tending = Tending(jobs, budget, launching, limits, heard)
+    servicer = AutoSourcingServicer(
+        planning=planning,
+        launching=launching,
+        watching=Watching(library, heard),
+        desk=Desk(jobs, library),
+        limits=limits,
+        clock=SystemClock(),
+    )
+    return Service(
+        name=NAME,
+        register=lambda server: autosourcing_pb2_grpc.add_AutoSourcingServiceServicer_to_server(
+            servicer, server
+        ),
+        full_names=[_SERVICE],
+        loops=[
+            Loop("changes", heard.run),
+            Loop("tending", tending.run),
+            Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} outbox").run),
+            *_readers(js, engine, DiscoveryEvents(Answering(limits), jobs.joined)),
+        ],
+    )
+
+
+def _readers(js: JetStreamContext, engine: AsyncEngine, handlers: DiscoveryEvents) -> list[Loop]:
+    """One consumer for each event of discovery that answers a step."""
+
+    def reader(event: type[E], handler: Handler[E]) -> Loop:
+        mail = tables.dead_letters
+        consumer = Consumer(js, engine, tables.inbox, NAME, event, handler, mail)
+        return Loop(event.DESCRIPTOR.name, consumer.run)
+
+    return [
+        reader(discovery_events.DiscoveryCompleted, handlers.on_discovery_completed),
+        reader(discovery_events.DiscoveryFailed, handlers.on_discovery_failed),
+        reader(discovery_events.ScoringCompleted, handlers.on_scoring_completed),
+        reader(discovery_events.ScoringFailed, handlers.on_scoring_failed),
+    ]

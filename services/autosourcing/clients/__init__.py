@@ -1,0 +1,1 @@
+"""The peers: each module knows one stub and translates what it says."""
