@@ -36,12 +36,12 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     parser.add_argument("--image", type=Path, help="write a descriptor image for buf instead")
     arguments = parser.parse_args()
+    if arguments.image:
+        write_image(arguments.image)
+        return 0
     with tempfile.TemporaryDirectory() as scratch:
         rules = Path(scratch) / "validate.binpb"
         _write_validate_descriptor(rules)
-        if arguments.image:
-            _protoc(rules, *_image_options(arguments.image), *_contracts())
-            return 0
         fresh = Path(scratch) / "gen"
         fresh.mkdir()
         _generate(rules, fresh)
@@ -51,6 +51,16 @@ def main() -> int:
         for name in differences:
             _replace(GENERATED / name, fresh / name)
         return 0
+
+
+def write_image(target: Path, *further: str) -> None:
+    """Write the descriptors of every contract, of what it imports, and of ``further`` files."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    options = ["--include_imports", "--include_source_info", f"--descriptor_set_out={target}"]
+    with tempfile.TemporaryDirectory() as scratch:
+        rules = Path(scratch) / "validate.binpb"
+        _write_validate_descriptor(rules)
+        _protoc(rules, *options, *_contracts(), *further)
 
 
 def _write_validate_descriptor(target: Path) -> None:
@@ -67,11 +77,6 @@ def _contracts() -> list[str]:
     return sorted(
         str(path.relative_to(PROTOS)) for path in (PROTOS / "arbitragevault").rglob("*.proto")
     )
-
-
-def _image_options(target: Path) -> list[str]:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return ["--include_imports", "--include_source_info", f"--descriptor_set_out={target}"]
 
 
 def _generate(rules: Path, target: Path) -> None:
