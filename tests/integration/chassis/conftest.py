@@ -39,8 +39,8 @@ class Exchange:
     stack: AsyncExitStack
     tables: dict[str, Table] = field(default_factory=dict)
 
-    async def create(self) -> None:
-        """Make the tables."""
+    async def describe(self, *, create: bool) -> None:
+        """Describe the tables, and make them."""
         self.tables = {
             "outbox": outbox.outbox_table(self.metadata),
             "inbox": inbox.inbox_table(self.metadata),
@@ -52,6 +52,8 @@ class Exchange:
                 Column("sequence", BigInteger),
             ),
         }
+        if not create:
+            return
         async with self.engine.begin() as connection:
             await connection.execute(text(f"create schema {self.metadata.schema}"))
             await connection.run_sync(self.metadata.create_all)
@@ -130,12 +132,13 @@ async def eventually(claim: Callable[[], Awaitable[bool]], seconds: float = 15) 
 
 
 @asynccontextmanager
-async def exchanging(database_url: str, nats_url: str) -> AsyncIterator[Exchange]:
+async def exchanging(database_url: str, nats_url: str, schema: str = "") -> AsyncIterator[Exchange]:
+    """Connect both engines; tables are made unless they are there, in ``schema``."""
     engine = sql.create_engine(database_url, application="test")
     async with nats.connection(nats_url, "test") as client, AsyncExitStack() as stack:
-        metadata = MetaData(schema=next(_schemas))
+        metadata = MetaData(schema=schema or next(_schemas))
         exchange = Exchange(engine, client, client.jetstream(), metadata, stack)
-        await exchange.create()
+        await exchange.describe(create=not schema)
         yield exchange
     await engine.dispose()
 
