@@ -54,3 +54,6 @@ class Breaker:
             return self
         trials = self.trials + 1
         return Breaker() if trials >= TRIALS_TO_CLOSE else replace(self, trials=trials)
+
+
+CLOSED = Breaker()

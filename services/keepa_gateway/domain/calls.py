@@ -23,7 +23,7 @@ class Endpoint(StrEnum):
 
 
 class Pace(StrEnum):
-    """How long a kind of call may and usually does take."""
+    """How long a kind of call usually takes."""
 
     STATUS = "status"
     PLAIN = "plain"
@@ -31,15 +31,24 @@ class Pace(StrEnum):
     LIST = "list"
 
     @property
-    def deadline(self) -> timedelta:
-        """When to give up on the answer; whether it was charged is unknown then."""
-        return timedelta(seconds={"status": 10, "plain": 30, "offers": 120, "list": 60}[self])
-
-    @property
     def usual(self) -> timedelta:
         """Less time than this is not worth paying for an answer nobody can wait for."""
         seconds = {"status": 0.1, "plain": 0.5, "offers": 5.0, "list": 1.0}[self]
         return timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """When to give up on an answer, in seconds by pace; whether it was charged is unknown then."""
+
+    status: float = 10.0
+    plain: float = 30.0
+    offers: float = 120.0
+    list: float = 60.0
+
+    def of(self, pace: Pace) -> timedelta:
+        """The deadline of one pace."""
+        return timedelta(seconds=getattr(self, pace.value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

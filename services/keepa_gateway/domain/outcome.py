@@ -7,7 +7,7 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from services.keepa_gateway.domain.calls import Call
-from services.keepa_gateway.domain.envelope import Envelope, Observation
+from services.keepa_gateway.domain.envelope import Envelope, KeepaError, Observation
 
 KEY_REFUSALS = frozenset(
     {HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN}
@@ -39,12 +39,14 @@ class Outcome:
         consumed: What Keepa charged; nothing when that is not known.
         observation: The balance the answer stated, when believable.
         reason: What went wrong, as a sentence without secrets; empty when nothing did.
+        error: What Keepa itself said about it.
     """
 
     verdict: Verdict
     consumed: int | None = None
     observation: Observation | None = None
     reason: str = ""
+    error: KeepaError | None = None
 
 
 def unsent(reason: str) -> Outcome:
@@ -86,6 +88,7 @@ def judge(
         consumed=consumed,
         observation=envelope.observation(now),
         reason=reason,
+        error=envelope.error,
     )
 
 

@@ -36,6 +36,11 @@ class Throttle:
             return wait
         return replace(self, full_at=full_at)
 
+    def places(self, now: datetime) -> int:
+        """How many requests could go out at once."""
+        owed = max(self.full_at - now, timedelta(0))
+        return max(0, (self.burst * self.interval - owed) // self.interval)
+
 
 def pause(observation: Observation | None, tick: timedelta) -> timedelta:
     """How long nobody may call after a 429, counted from its arrival.

@@ -1,0 +1,229 @@
+"""Between the contract's messages and the domain's values."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from arbitragevault.budget.v1 import budget_pb2 as budget
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
+from google.protobuf import json_format
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.chassis.rpc.call import current_call
+from services.keepa_gateway.domain.answers import ListAnswer, ProductAnswer
+from services.keepa_gateway.domain.attempt import Asking, Priority, Spending
+from services.keepa_gateway.domain.breaker import Circuit
+from services.keepa_gateway.domain.costs import Cost
+from services.keepa_gateway.domain.egress import Egress
+from services.keepa_gateway.domain.list_requests import BestSellersRequest, FinderRequest
+from services.keepa_gateway.domain.products_request import ProductOptions, ProductsRequest
+from services.keepa_gateway.domain.snapshot import DEFAULT_MAX_AGE
+from services.keepa_gateway.ports import Counts
+
+DEFAULT_PER_PAGE = 50
+DEFAULT_STATS_DAYS = 90
+FRESH = timedelta(0)
+_AVAILABILITY_OFFSET = 2
+
+PaidRequest = pb.GetProductsRequest | pb.FindProductsRequest | pb.ListBestSellersRequest
+
+
+def asking(request: PaidRequest, *, cache_only: bool = False) -> Asking:
+    """Who asks, on whose account, and how old an answer may be."""
+    age = request.max_age_duration if request.HasField("max_age_duration") else None
+    return Asking(
+        request_id=UUID(request.request_id),
+        spending=spending(request.spending),
+        until=current_call().deadline,
+        max_age=DEFAULT_MAX_AGE if age is None else age.ToTimedelta(),
+        cache_only=cache_only,
+    )
+
+
+def spending(value: pb.Spending) -> Spending:
+    """Read on whose account a request spends."""
+    return Spending(
+        envelope=value.envelope,
+        priority=Priority(value.priority or Priority.INTERACTIVE),
+        action=value.action,
+        job=value.job,
+        max_wait=value.max_wait_duration.ToTimedelta(),
+        most_tokens=value.max_token_count,
+    )
+
+
+def products_request(request: pb.GetProductsRequest) -> ProductsRequest:
+    """Read a product request; without options the current values are asked for, free of charge."""
+    options = request.options
+    if not request.HasField("options"):
+        options = pb.ProductOptions(stats_days=DEFAULT_STATS_DAYS)
+    return ProductsRequest(
+        domain=request.domain or pb.DOMAIN_COM,
+        asins=tuple(request.asins),
+        codes=tuple(request.codes),
+        code_limit=options.code_limit or 1,
+        options=ProductOptions(
+            history=options.history,
+            history_days=options.history_days,
+            stats_days=options.stats_days,
+            offers=options.offer_count,
+            only_live_offers=options.only_live_offers,
+            stock=options.stock,
+            buybox=options.buy_box,
+            rating=options.rating,
+            historical_variations=options.historical_variations,
+            update_hours=options.update_hours if options.HasField("update_hours") else None,
+        ),
+    )
+
+
+def finder_request(request: pb.FindProductsRequest) -> FinderRequest:
+    """Read a Product Finder request in Keepa's own words."""
+    return FinderRequest(
+        domain=request.domain or pb.DOMAIN_COM,
+        selection=selection(request.selection),
+        page=request.page,
+        per_page=request.per_page or DEFAULT_PER_PAGE,
+    )
+
+
+def selection(value: pb.ProductSelection) -> dict[str, object]:
+    """Spell a selection as Keepa does; what is not typed passes as it is."""
+    built: dict[str, object] = {
+        key: int(number) if isinstance(number, float) and number.is_integer() else number
+        for key, number in json_format.MessageToDict(value.extra).items()
+    }
+    if value.root_category_id:
+        built["rootCategory"] = [value.root_category_id]
+    for name, given in (
+        ("categories_include", value.category_ids),
+        ("categories_exclude", value.excluded_category_ids),
+        ("author", value.authors),
+        ("binding", value.bindings),
+        (
+            "availabilityAmazon",
+            [each - _AVAILABILITY_OFFSET for each in value.amazon_availabilities],
+        ),
+    ):
+        if given:
+            built[name] = list(given)
+    if value.title:
+        built["title"] = value.title
+    built["productType"] = [each - 1 for each in value.types] or [0]
+    for one in value.ranges:
+        if one.HasField("minimum"):
+            built[f"{one.field}_gte"] = one.minimum
+        if one.HasField("maximum"):
+            built[f"{one.field}_lte"] = one.maximum
+    sorts = [[one.field, "desc" if one.descending else "asc"] for one in value.sorts]
+    built["sort"] = sorts or [["current_SALES", "asc"]]
+    return built
+
+
+def best_sellers_request(request: pb.ListBestSellersRequest) -> BestSellersRequest:
+    """Read a best-seller request."""
+    return BestSellersRequest(
+        domain=request.domain or pb.DOMAIN_COM,
+        category=request.category_id,
+        range_days=request.range_days,
+    )
+
+
+def product_answer(
+    answer: ProductAnswer, now: datetime, *, with_raw: bool
+) -> pb.GetProductsResponse:
+    """Build the message of one product; what is stored is the contract's message already."""
+    built = pb.GetProductsResponse(
+        requested=answer.requested,
+        status=pb.ProductStatus.ValueType(answer.status),
+        token_count=answer.tokens,
+        unsettled_token_count=answer.unsettled,
+        reason=answer.reason,
+        retry_delay=duration(answer.retry_after) if answer.retry_after is not None else None,
+    )
+    if answer.snapshot is not None:
+        built.fetch_time.CopyFrom(instant(answer.snapshot.fetched_at))
+        built.age_duration.CopyFrom(duration(max(now - answer.snapshot.fetched_at, FRESH)))
+        if answer.snapshot.known:
+            built.product.MergeFromString(answer.snapshot.product)
+            built.raw_json = answer.snapshot.raw if with_raw else b""
+    return built
+
+
+def finder_answer(answer: ListAnswer) -> pb.FindProductsResponse:
+    """Build the message of a finder page."""
+    return pb.FindProductsResponse(
+        asins=answer.asins,
+        total_count=answer.total,
+        token_count=answer.tokens,
+        fetch_time=instant(answer.fetched_at),
+        cached=answer.cached,
+    )
+
+
+def duration(value: timedelta) -> Duration:
+    """Write a duration."""
+    built = Duration()
+    built.FromTimedelta(value)
+    return built
+
+
+def instant(value: datetime) -> Timestamp:
+    """Write an instant."""
+    built = Timestamp()
+    built.FromDatetime(value.astimezone(UTC))
+    return built
+
+
+_CIRCUITS = {
+    Circuit.CLOSED: pb.CIRCUIT_STATE_CLOSED,
+    Circuit.OPEN: pb.CIRCUIT_STATE_OPEN,
+    Circuit.TRYING: pb.CIRCUIT_STATE_HALF_OPEN,
+}
+
+
+def egress_status(state: Egress, counts: Counts, now: datetime, per_minute: int) -> pb.EgressStatus:
+    """Build what stands between a request and Keepa."""
+    built = pb.EgressStatus(
+        open=state.refusal(now) is None,
+        circuit=_CIRCUITS[state.breaker.circuit(now)],
+        throttle_available_count=counts.places,
+        throttle_per_minute_count=per_minute,
+        key_rejected=state.rejected_at is not None,
+        pending_count=counts.pending,
+        unknown_count=counts.unknown,
+        failure_count=state.breaker.failures,
+    )
+    if state.breaker.opened_until is not None:
+        built.circuit_retry_time.CopyFrom(instant(state.breaker.opened_until))
+    if state.paused_until is not None and state.paused_until > now:
+        built.pause_end_time.CopyFrom(instant(state.paused_until))
+    return built
+
+
+def snapshot_status(counts: Counts) -> pb.SnapshotStatus:
+    """Build what is told of the store."""
+    return pb.SnapshotStatus(
+        product_count=counts.products,
+        hit_count=counts.hits,
+        saved_token_count=counts.saved,
+    )
+
+
+def estimate(cost: Cost, cached: int) -> pb.EstimateCostResponse:
+    """Build an estimate."""
+    return pb.EstimateCostResponse(
+        least_token_count=cost.least,
+        expected_token_count=cost.expected,
+        most_token_count=cost.most,
+        cached_count=cached,
+    )
+
+
+def refill_wait_minutes(account: budget.Account, now: datetime) -> float:
+    """Minutes to the next refill, rounded up to a tenth; 0 when nothing is known."""
+    if not account.HasField("next_tick_time"):
+        return 0.0
+    seconds = (account.next_tick_time.ToDatetime(UTC) - now).total_seconds()
+    return math.ceil(max(seconds, 0) / 6) / 10

@@ -1,0 +1,168 @@
+"""The composition root: settings in, a service with everything wired out."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import grpc.aio
+from arbitragevault.budget.v1.budget_pb2_grpc import BudgetServiceStub
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as rpc
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.chassis import sql, telemetry
+from services.chassis.clock import SystemClock
+from services.chassis.events.nats import connection, ensure_stream
+from services.chassis.events.publisher import Publisher
+from services.chassis.events.relay import Relay
+from services.chassis.rpc.client import create_channel
+from services.chassis.run import Loop, Service
+from services.keepa_gateway.api.servicer import KeepaGatewayServicer, UseCases
+from services.keepa_gateway.clients.budget import GrpcBudget
+from services.keepa_gateway.clients.keepa import HttpKeepa, create_client
+from services.keepa_gateway.events.announce import announcer
+from services.keepa_gateway.settings import Settings
+from services.keepa_gateway.storage.attempts import PostgresAttempts
+from services.keepa_gateway.storage.gate import PostgresGate
+from services.keepa_gateway.storage.listings import PostgresListings
+from services.keepa_gateway.storage.packing import pack
+from services.keepa_gateway.storage.snapshots import PostgresSnapshots
+from services.keepa_gateway.storage.tables import outbox
+from services.keepa_gateway.storage.turn import PostgresTurn
+from services.keepa_gateway.usecases.balance import Balance
+from services.keepa_gateway.usecases.chores import Chores
+from services.keepa_gateway.usecases.estimates import Estimates
+from services.keepa_gateway.usecases.lists import Lists
+from services.keepa_gateway.usecases.paid import PaidSections
+from services.keepa_gateway.usecases.products import Products
+from services.keepa_gateway.usecases.reconciler import Reconciler
+from services.keepa_gateway.usecases.tally import Tally
+from services.keepa_gateway.usecases.way import Way
+
+NAME = "keepa_gateway"
+FULL_NAME = "arbitragevault.keepa_gateway.v1.KeepaGatewayService"
+
+
+async def build(settings: Settings, stack: AsyncExitStack) -> Service:
+    """Wire the gateway; what is entered on the stack closes in reverse."""
+    engine = sql.create_engine(settings.database_url, application=NAME, pool_size=16)
+    stack.push_async_callback(engine.dispose)
+    patience = settings.start_patience_seconds
+    broker = await stack.enter_async_context(
+        connection(settings.nats_url, NAME, patience_seconds=patience)
+    )
+    stream = broker.jetstream()
+    await ensure_stream(stream, NAME)
+    channel = create_channel(settings.budget_target, caller=NAME)
+    await stack.enter_async_context(channel)
+    parts = await assemble(settings, stack, engine, channel)
+    relay = Relay(engine, outbox, Publisher(stream), f"{NAME} relay")
+    return Service(
+        name=NAME,
+        register=parts.register,
+        full_names=[FULL_NAME],
+        loops=[*parts.loops, Loop("relay", relay.run)],
+        finish=parts.finish,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The gateway without its broker."""
+
+    register: Callable[[grpc.aio.Server], None]
+    loops: Sequence[Loop]
+    finish: Sequence[Callable[[], Awaitable[None]]]
+
+
+async def assemble(
+    settings: Settings, stack: AsyncExitStack, engine: AsyncEngine, channel: grpc.aio.Channel
+) -> Parts:
+    """Wire everything between the database, Keepa and budget."""
+    clock, tick = SystemClock(), timedelta(seconds=settings.keepa_tick_seconds)
+    keepa = await _keepa(settings, stack)
+    budget = GrpcBudget(
+        BudgetServiceStub(channel),
+        settings.account,
+        deadlines=settings.deadlines,
+        margin=timedelta(seconds=settings.hold_margin_seconds),
+    )
+    announce = announcer(outbox, settings.account)
+    gate = PostgresGate(
+        engine,
+        announce,
+        account=settings.account,
+        tick=tick,
+        per_minute=settings.throttle_per_minute,
+        burst=settings.throttle_burst,
+    )
+    await gate.prepare()
+    attempts = PostgresAttempts(engine, gate, announce)
+    snapshots, listings = PostgresSnapshots(engine), PostgresListings(engine)
+    turn, tally = PostgresTurn(engine), Tally(gate)
+    way = Way(
+        gate=gate,
+        attempts=attempts,
+        budget=budget,
+        clock=clock,
+        deadlines=settings.deadlines,
+        per_minute=settings.throttle_per_minute,
+        burst=settings.throttle_burst,
+    )
+    paid = PaidSections(keepa=keepa, attempts=attempts, budget=budget, way=way)
+    balance = Balance(keepa=keepa, gate=gate, budget=budget, way=way, turn=turn)
+    reconciler = Reconciler(
+        attempts=attempts,
+        budget=budget,
+        gate=gate,
+        way=way,
+        paid=paid,
+        balance=balance,
+        turn=turn,
+        tick=tick,
+    )
+    products = Products(
+        attempts=attempts,
+        snapshots=snapshots,
+        budget=budget,
+        way=way,
+        paid=paid,
+        packer=pack,
+        tally=tally,
+    )
+    lists = Lists(attempts=attempts, listings=listings, way=way, paid=paid)
+    ask = UseCases(
+        products=products,
+        lists=lists,
+        estimates=Estimates(snapshots=snapshots, lists=lists, way=way),
+        balance=balance,
+        gate=gate,
+        way=way,
+        account=budget.account,
+        per_minute=settings.throttle_per_minute,
+    )
+    chores = Chores(turn, [attempts.purge, snapshots.purge, listings.purge])
+    return Parts(
+        register=partial(_register, KeepaGatewayServicer(ask)),
+        loops=[
+            Loop("balance", balance.watch),
+            Loop("reconciler", reconciler.run),
+            Loop("tally", tally.run),
+            Loop("chores", chores.run),
+        ],
+        finish=[paid.finish, tally.flush],
+    )
+
+
+async def _keepa(settings: Settings, stack: AsyncExitStack) -> HttpKeepa:
+    """Read the key once, hide it from every log line, and open the one client."""
+    key = settings.read_key()
+    telemetry.hide(key)
+    client = create_client(settings.keepa_base_url)
+    await stack.enter_async_context(client)
+    return HttpKeepa(client, key, settings.deadlines)
+
+
+def _register(servicer: KeepaGatewayServicer, server: grpc.aio.Server) -> None:
+    rpc.add_KeepaGatewayServiceServicer_to_server(servicer, server)

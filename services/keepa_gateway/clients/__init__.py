@@ -1,0 +1,1 @@
+"""What the gateway calls: Keepa over HTTP, budget over gRPC."""

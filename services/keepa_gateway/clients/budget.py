@@ -1,0 +1,199 @@
+"""The ledger of tokens over gRPC: the only module that knows budget's stub."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+import grpc
+import grpc.aio
+from arbitragevault.budget.v1 import budget_pb2 as pb
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.chassis.errors import Kind, Refusal
+from services.chassis.rpc.call import Call as RpcCall
+from services.chassis.rpc.call import current_call, working_for
+from services.chassis.rpc.status import UPSTREAM_UNAVAILABLE, refusal_from
+from services.keepa_gateway.domain.attempt import Attempt, Spending
+from services.keepa_gateway.domain.calls import Call, Deadlines
+from services.keepa_gateway.domain.envelope import Observation
+from services.keepa_gateway.ports import Fate, Hold, OpenHold
+
+if TYPE_CHECKING:  # The generated class of the async stub exists in its stub file only.
+    from arbitragevault.budget.v1.budget_pb2_grpc import BudgetServiceAsyncStub
+
+SETTLE_SECONDS = 10.0
+_PAGE = 1000
+_Answer = TypeVar("_Answer")
+
+
+class GrpcBudget:
+    """Implements ``ports.Budget``."""
+
+    def __init__(
+        self,
+        stub: "BudgetServiceAsyncStub",
+        account: str,
+        *,
+        deadlines: Deadlines,
+        margin: timedelta,
+    ) -> None:
+        self._deadlines = deadlines
+        self._margin = margin
+        self._stub = stub
+        self._account = f"accounts/{account}"
+
+    async def reserve(
+        self, hold_id: UUID, *, tokens: int, call: Call, spending: Spending, wait: timedelta
+    ) -> Hold | None:
+        """Reserve under an id made from the caller's, so that a repetition holds nothing twice."""
+        request = pb.ReserveTokensRequest(
+            request_id=str(hold_id),
+            account=self._account,
+            token_count=tokens,
+            priority=pb.Priority.ValueType(spending.priority),
+            kind=pb.RESERVATION_KIND_CALL,
+            parent=spending.envelope,
+            action=spending.action,
+            endpoint=call.endpoint.value,
+            job=spending.job,
+            hold_duration=_duration(self._deadlines.of(call.pace) + self._margin),
+            max_wait_duration=_duration(wait),
+        )
+        answer = await _asked(self._stub.ReserveTokens, request)
+        if answer.reservation.state != pb.RESERVATION_STATE_HELD:
+            return None
+        return Hold(answer.reservation.name, answer.account.sequence)
+
+    async def commit(self, attempt: Attempt) -> None:
+        """Commit with an id made from the attempt's; repeating it changes nothing."""
+        assert attempt.consumed is not None, "only a known cost is committed"
+        observation = attempt.observation
+        request = pb.CommitReservationRequest(
+            request_id=str(uuid.uuid5(attempt.attempt_id, "commit")),
+            name=attempt.hold,
+            consumed_token_count=attempt.consumed,
+            observation=_observation(observation) if observation is not None else None,
+            after_sequence=attempt.after_sequence,
+        )
+        await self._settling(self._stub.CommitReservation, request)
+
+    async def release(self, hold: str) -> None:
+        """Release; a hold that ended otherwise stays as it is."""
+        request = pb.ReleaseReservationRequest(
+            request_id=str(uuid.uuid5(UUID(hold.removeprefix("reservations/")), "release")),
+            name=hold,
+            reason=pb.RELEASE_REASON_NOT_SENT,
+        )
+        try:
+            await self._settling(self._stub.ReleaseReservation, request)
+        except Refusal as refusal:
+            if refusal.reason not in ("RESERVATION_ENDED", "RESERVATION_NOT_FOUND"):
+                raise
+
+    async def report(self, observation: Observation, *, after_sequence: int) -> None:
+        """Report under a new id: each observation is told once."""
+        request = pb.ReportBalanceRequest(
+            request_id=str(uuid.uuid4()),
+            account=self._account,
+            observation=_observation(observation),
+            after_sequence=after_sequence,
+        )
+        await self._settling(self._stub.ReportBalance, request)
+
+    async def account(self) -> pb.Account:
+        """Read the account; one that was never observed when there is none yet."""
+        request = pb.GetAccountRequest(name=self._account)
+        try:
+            return (await _asked(self._stub.GetAccount, request)).account
+        except Refusal as refusal:
+            if refusal.reason != "ACCOUNT_NOT_FOUND":
+                raise
+            return pb.Account(name=self._account, state=pb.BALANCE_STATE_NEVER_OBSERVED)
+
+    async def sequence(self) -> int:
+        """Read the account's newest sequence."""
+        return (await self.account()).sequence
+
+    async def capacity(self) -> int | None:
+        """Read what the account learned from its observations."""
+        return (await self.account()).capacity_token_count or None
+
+    async def fate(self, hold: str) -> Fate:
+        """Read the reservation's state."""
+        request = pb.GetReservationRequest(name=hold)
+        answer = await self._settling(self._stub.GetReservation, request)
+        state = answer.reservation.state
+        if state == pb.RESERVATION_STATE_UNKNOWN:
+            return Fate.UNKNOWN
+        return Fate.HELD if state == pb.RESERVATION_STATE_HELD else Fate.ENDED
+
+    async def open_holds(self) -> Sequence[OpenHold]:
+        """List what is held or unknown, envelopes left out."""
+        found: list[OpenHold] = []
+        for state in (pb.RESERVATION_STATE_HELD, pb.RESERVATION_STATE_UNKNOWN):
+            request = pb.ListReservationsRequest(
+                account=self._account, state=state, page_size=_PAGE
+            )
+            answer = await self._settling(self._stub.ListReservations, request)
+            found += [
+                OpenHold(
+                    name=each.name,
+                    request_id=UUID(each.request_id),
+                    created_at=each.create_time.ToDatetime(UTC),
+                )
+                for each in answer.reservations
+                if each.kind == pb.RESERVATION_KIND_CALL
+            ]
+        return found
+
+    async def _settling(
+        self, method: Callable[..., Awaitable[_Answer]], request: object
+    ) -> _Answer:
+        """Ask without the caller's deadline: what was paid is booked even when nobody waits."""
+        with _for_nobodys_deadline():
+            return await _asked(method, request, seconds=SETTLE_SECONDS)
+
+
+async def _asked(
+    method: Callable[..., Awaitable[_Answer]], request: object, seconds: float | None = None
+) -> _Answer:
+    try:
+        return await method(request, timeout=seconds)
+    except grpc.aio.AioRpcError as error:
+        refusal = refusal_from(error)
+        if refusal.reason != UPSTREAM_UNAVAILABLE:
+            raise refusal from None
+        raise Refusal(
+            Kind.UNAVAILABLE,
+            "BUDGET_UNAVAILABLE",
+            "The token budget cannot be reached, so nothing was spent.",
+            retry_after=timedelta(seconds=1),
+        ) from None
+
+
+def _for_nobodys_deadline() -> AbstractContextManager[RpcCall]:
+    return working_for(replace(current_call(), deadline=None))
+
+
+def _duration(value: timedelta) -> Duration:
+    built = Duration()
+    built.FromTimedelta(value)
+    return built
+
+
+def _observation(value: Observation) -> pb.Observation:
+    keepa_time = Timestamp()
+    keepa_time.FromMilliseconds(value.timestamp_ms)
+    return pb.Observation(
+        keepa_time=keepa_time,
+        processing_duration=_duration(timedelta(milliseconds=value.processing_ms)),
+        token_count=value.tokens_left,
+        refill_wait_duration=_duration(timedelta(milliseconds=value.refill_in_ms)),
+        refill_rate=value.refill_rate,
+        token_flow_reduction=value.flow_reduction,
+    )

@@ -1,0 +1,110 @@
+"""Keepa over HTTP: one client, one host, every limit stated, and the key nowhere but on the wire.
+
+Source: documents of the httpx project; a server that sent one byte every 0.4 s ran past any of its
+own timeouts, 291 KB of gzip became 300 MB, and truncated gzip was accepted without an error.
+"""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+
+import httpx
+
+from services.keepa_gateway.domain.calls import Call, Deadlines
+from services.keepa_gateway.domain.outcome import Outcome, unknown, unsent
+from services.keepa_gateway.ports import Reply
+
+CONNECT_SECONDS = 10.0
+MOST_BYTES = 96 << 20
+_CHUNK = 256 << 10
+_GZIP = 16 + zlib.MAX_WBITS
+
+# Only these prove that no byte of the request left.
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class BadAnswerError(Exception):
+    """The bytes of an answer are not whole, too many, or encoded in a way nobody asked for."""
+
+
+def create_client(base_url: str) -> httpx.AsyncClient:
+    """Build the one client: no redirects, no proxies from the environment, gzip, keep-alive."""
+    return httpx.AsyncClient(
+        base_url=base_url,
+        follow_redirects=False,
+        trust_env=False,
+        timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
+        limits=httpx.Limits(max_connections=64, keepalive_expiry=20),
+        headers={"Accept-Encoding": "gzip", "User-Agent": "arbitragevault"},
+    )
+
+
+class HttpKeepa:
+    """Implements ``ports.Keepa`` over one ``httpx.AsyncClient``."""
+
+    def __init__(self, client: httpx.AsyncClient, key: str, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
+        self._client = client
+        self._key = key
+
+    async def send(self, call: Call) -> Reply | Outcome:
+        """Send once; errors are named by their kind, because their texts hold the URL."""
+        seconds = self._deadlines.of(call.pace).total_seconds()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._exchange(call)
+        except _UNSENT as error:
+            return unsent(f"Keepa could not be reached ({type(error).__name__}).")
+        except TimeoutError:
+            return unknown(f"Keepa did not answer within {seconds:.0f} s.")
+        except (httpx.HTTPError, httpx.StreamError, BadAnswerError) as error:
+            return unknown(f"Keepa's answer was lost ({type(error).__name__}).")
+
+    async def _exchange(self, call: Call) -> Reply:
+        request = self._client.build_request(
+            "POST" if call.body is not None else "GET",
+            call.endpoint.value,
+            params=[*call.parameters, ("key", self._key)],
+            content=call.body,
+            headers={"Content-Type": "application/json"} if call.body is not None else None,
+        )
+        response = await self._client.send(request, stream=True)
+        try:
+            body = b"".join([chunk async for chunk in _plain(response)])
+        finally:
+            await response.aclose()
+        return Reply(response.status_code, body)
+
+
+async def _plain(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Decode what arrives, in bounded pieces, and insist on its end."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("gzip", "identity", ""):
+        raise BadAnswerError
+    inflater = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
+    total = 0
+    async for received in response.aiter_raw(_CHUNK):
+        for piece in _inflated(inflater, received) if inflater else (received,):
+            total += len(piece)
+            if total > MOST_BYTES:
+                raise BadAnswerError
+            yield piece
+            await asyncio.sleep(0)
+    if inflater is not None and total + response.num_bytes_downloaded and not inflater.eof:
+        raise BadAnswerError
+
+
+def _inflated(inflater: "zlib._Decompress", received: bytes) -> list[bytes]:
+    """Inflate one received chunk; a chunk that would grow beyond every answer is refused."""
+    pieces: list[bytes] = []
+    pending, size = received, 0
+    try:
+        while pending and size <= MOST_BYTES and not inflater.eof:
+            pieces.append(inflater.decompress(pending, 4 * _CHUNK))
+            size += len(pieces[-1])
+            pending = inflater.unconsumed_tail
+    except zlib.error:
+        raise BadAnswerError from None
+    if size > MOST_BYTES or (inflater.eof and inflater.unused_data):
+        raise BadAnswerError
+    return pieces

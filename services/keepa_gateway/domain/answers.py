@@ -1,0 +1,100 @@
+"""What a caller gets for each product and for each list."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+import msgspec
+
+from services.chassis.errors import Refusal
+from services.keepa_gateway.domain.attempt import Attempt
+from services.keepa_gateway.domain.snapshot import Snapshot
+
+
+class Status(IntEnum):
+    """What became of a product; the numbers are the contract's."""
+
+    FOUND = 1
+    NOT_FOUND = 2
+    CACHED = 3
+    STALE = 4
+    REFUSED = 5
+    UNKNOWN = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductAnswer:
+    """One message of a product answer.
+
+    Attributes:
+        requested: The ASIN or code that was asked for.
+        tokens: What it cost this caller.
+        unsettled: Tokens held for it whose outcome is not known.
+    """
+
+    requested: str
+    status: Status
+    snapshot: Snapshot | None = None
+    tokens: int = 0
+    unsettled: int = 0
+    reason: str = ""
+    retry_after: timedelta | None = None
+
+
+class StoredList(msgspec.Struct, frozen=True):
+    """A list as it is stored."""
+
+    asins: list[str]
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAnswer:
+    """A list and what it cost this caller."""
+
+    asins: list[str]
+    total: int
+    tokens: int
+    fetched_at: datetime
+    cached: bool
+
+
+def stored(subject: str, snapshot: Snapshot, status: Status) -> ProductAnswer:
+    """A stored product; one that Keepa did not know is still not found."""
+    if not snapshot.known:
+        return ProductAnswer(requested=subject, status=Status.NOT_FOUND, snapshot=snapshot)
+    return ProductAnswer(requested=subject, status=status, snapshot=snapshot)
+
+
+def refused(subject: str, refusal: Refusal | None) -> ProductAnswer:
+    """A product that was not fetched, and why."""
+    return ProductAnswer(
+        requested=subject,
+        status=Status.REFUSED,
+        reason=refusal.reason if refusal else "",
+        retry_after=refusal.retry_after if refusal else None,
+    )
+
+
+def unknown(subject: str, attempt: Attempt) -> ProductAnswer:
+    """A product whose answer was lost; its share of the bound is still held."""
+    share = -(-attempt.bound // max(len(attempt.subjects), 1))
+    return ProductAnswer(
+        requested=subject,
+        status=Status.UNKNOWN,
+        unsettled=0 if attempt.settled else share,
+        reason="OUTCOME_UNKNOWN",
+    )
+
+
+def fetched(subject: str, found: list[Snapshot], tokens: int) -> list[ProductAnswer]:
+    """Freshly fetched products; the first of a code's carries the cost."""
+    known = [one for one in found if one.known]
+    if not known:
+        return [ProductAnswer(requested=subject, status=Status.NOT_FOUND, tokens=tokens)]
+    return [
+        ProductAnswer(
+            requested=subject, status=Status.FOUND, snapshot=one, tokens=0 if place else tokens
+        )
+        for place, one in enumerate(known)
+    ]

@@ -1,0 +1,159 @@
+"""One paid call from its intent to its settlement, and who asked for it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from uuid import UUID, uuid5
+
+import msgspec
+
+from services.keepa_gateway.domain.calls import Call
+from services.keepa_gateway.domain.envelope import Observation
+from services.keepa_gateway.domain.outcome import Verdict
+
+
+class Priority(IntEnum):
+    """Whose turn it is when tokens or places are short; the numbers are budget's."""
+
+    INTERACTIVE = 1
+    JOB = 2
+    BACKGROUND = 3
+
+    @property
+    def floor(self) -> int:
+        """Tokens that a grant must leave."""
+        return 50 if self is Priority.BACKGROUND else 10
+
+    def kept_back(self, burst: int) -> int:
+        """Places of a throttle's burst that are left to more urgent callers."""
+        return {1: 0, 2: burst // 10, 3: burst // 2}[self]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """On whose account a request spends, and how far it may go.
+
+    Attributes:
+        envelope: The open reservation to draw on; empty for the account itself.
+        max_wait: How long to wait for tokens and for the throttle.
+        most_tokens: What the request may reserve at most; 0 for no limit.
+    """
+
+    envelope: str = ""
+    priority: Priority = Priority.INTERACTIVE
+    action: str = ""
+    job: str = ""
+    max_wait: timedelta = timedelta(0)
+    most_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """One request of a caller.
+
+    Attributes:
+        request_id: The caller's; the same again is the same request.
+        until: The caller's deadline on the monotonic clock; nothing when there is none.
+        max_age: The oldest stored answer that will do.
+    """
+
+    request_id: UUID
+    spending: Spending = field(default_factory=Spending)
+    until: float | None = None
+    max_age: timedelta = timedelta(hours=24)
+    cache_only: bool = False
+
+
+class State(StrEnum):
+    """Where an attempt stands."""
+
+    SENT = "sent"  # The intent is stored; the outcome is not.
+    ENDED = "ended"  # The outcome is stored.
+    FENCED = "fenced"  # Proven never to have been sent, and never to be.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What is stored before a call leaves.
+
+    Attributes:
+        attempt_id: At the same time the request id of its reservation.
+        number: Which call of the request it is, from 0.
+        content: Hash of the request, to tell another one under the same id.
+        keys: What of other requests waits for this one's answer, by subject.
+        bound: Tokens held.
+        after_sequence: The newest ledger entry read before the call leaves.
+        deadline: After this long the answer is given up.
+    """
+
+    attempt_id: UUID
+    request_id: UUID
+    number: int
+    content: str
+    endpoint: str
+    fingerprint: str
+    keys: Mapping[str, str]
+    hold: str
+    bound: int
+    after_sequence: int
+    deadline: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An attempt as stored.
+
+    Attributes:
+        found: The ASINs that answered each subject; empty where there was none.
+        reason: Why it brought nothing; empty when it did.
+        settled: Whether budget knows the outcome.
+    """
+
+    attempt_id: UUID
+    request_id: UUID
+    number: int
+    content: str
+    endpoint: str
+    fingerprint: str
+    subjects: tuple[str, ...]
+    found: Mapping[str, tuple[str, ...]]
+    hold: str
+    bound: int
+    after_sequence: int
+    state: State
+    verdict: Verdict | None
+    consumed: int | None
+    observation: Observation | None
+    reason: str
+    started_at: datetime
+    ended_at: datetime | None
+    settled: bool
+
+    @property
+    def answered(self) -> bool:
+        """Whether it brought an answer that is kept."""
+        return self.verdict is Verdict.ANSWERED
+
+    def tokens_of(self, subject: str) -> int:
+        """The share of its cost that falls on one subject; the first carry the remainder."""
+        count, consumed = len(self.subjects), self.consumed or 0
+        if not count:
+            return consumed
+        return consumed // count + int(self.subjects.index(subject) < consumed % count)
+
+
+def attempt_id(request_id: UUID, number: int) -> UUID:
+    """The id of the ``number``-th call of a request: the same again after a crash."""
+    return uuid5(request_id, f"call {number}")
+
+
+def content_hash(*parts: object) -> str:
+    """A fingerprint of what a request asks for."""
+    return hashlib.sha256(msgspec.json.encode(parts, enc_hook=repr)).hexdigest()
+
+
+def list_key(call: Call) -> str:
+    """What identical list requests share while one of them is out."""
+    return f"{call.endpoint}:{call.fingerprint}"

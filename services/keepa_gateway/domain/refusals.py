@@ -1,0 +1,111 @@
+"""What a caller is told when a call brought nothing."""
+
+from datetime import timedelta
+
+from services.chassis.errors import Kind, Refusal
+from services.keepa_gateway.domain.attempt import Attempt
+from services.keepa_gateway.domain.egress import key_rejected
+from services.keepa_gateway.domain.outcome import Verdict
+
+RETRY_SOON = timedelta(seconds=2)
+
+
+def of_attempt(attempt: Attempt) -> Refusal | None:
+    """Why an attempt brought nothing, or nothing when it was answered."""
+    match attempt.verdict:
+        case Verdict.KEY_REJECTED:
+            return key_rejected()
+        case Verdict.RATE_LIMITED:
+            return rate_limited(attempt)
+        case Verdict.REJECTED:
+            return Refusal(
+                Kind.INVALID_ARGUMENT,
+                "KEEPA_REQUEST_REJECTED",
+                attempt.reason,
+                facts={"tokens": attempt.consumed or 0},
+            )
+        case Verdict.UNSENT | Verdict.FAILED:
+            return Refusal(
+                Kind.UNAVAILABLE,
+                "KEEPA_UNAVAILABLE",
+                attempt.reason,
+                facts={"tokens": attempt.consumed or 0},
+                retry_after=RETRY_SOON,
+            )
+        case Verdict.UNKNOWN:
+            return outcome_unknown(attempt)
+        case _:
+            return None
+
+
+def rate_limited(attempt: Attempt) -> Refusal:
+    """The refusal of the very call that met the 429; later ones know the exact wait."""
+    balance = attempt.observation.tokens_left if attempt.observation else 0
+    return Refusal(
+        Kind.RESOURCE_EXHAUSTED,
+        "KEEPA_RATE_LIMITED",
+        f"Keepa answered 429 at a balance of {balance}; everybody waits.",
+        facts={"balance": balance},
+    )
+
+
+def outcome_unknown(attempt: Attempt) -> Refusal:
+    """The answer was lost; asking again would perhaps pay twice."""
+    unsettled = 0 if attempt.settled else attempt.bound
+    return Refusal(
+        Kind.UNAVAILABLE,
+        "OUTCOME_UNKNOWN",
+        f"The answer was lost and up to {attempt.bound} tokens may have been paid for it; it is "
+        "not asked again by itself.",
+        facts={"unsettled": unsettled},
+    )
+
+
+def request_id_reused() -> Refusal:
+    """The id belongs to a request with other content."""
+    return Refusal(
+        Kind.INVALID_ARGUMENT,
+        "REQUEST_ID_REUSED",
+        "This request_id was used for a request with other content; take a new one.",
+    )
+
+
+def deadline_too_short(left: float, usual: timedelta) -> Refusal:
+    """Nobody would be there to hear the answer."""
+    return Refusal(
+        Kind.DEADLINE_EXCEEDED,
+        "DEADLINE_TOO_SHORT",
+        f"{max(left, 0):.2f} s are left, but such a call usually takes "
+        f"{usual.total_seconds():.1f} s; nothing was spent.",
+        facts={
+            "remaining_ms": max(round(left * 1000), 0),
+            "usual_ms": round(usual.total_seconds() * 1000),
+        },
+    )
+
+
+def refuse_beyond(allowed: int, required: int) -> None:
+    """Keep to the caller's own limit; 0 is none.
+
+    Raises:
+        Refusal: TOO_EXPENSIVE.
+    """
+    if allowed and required > allowed:
+        raise Refusal(
+            Kind.INVALID_ARGUMENT,
+            "TOO_EXPENSIVE",
+            f"The request may cost {required} tokens, but allows {allowed}.",
+            facts={"required": required, "max_allowed": allowed},
+        )
+
+
+def throttled(wait: timedelta, per_minute: int, *, waited: bool) -> Refusal:
+    """The request-rate throttle has no place in time."""
+    return Refusal(
+        Kind.RESOURCE_EXHAUSTED,
+        "WAIT_TIMEOUT" if waited else "THROTTLED",
+        f"At {per_minute} requests per minute the next place is free in "
+        f"{wait.total_seconds():.1f} s.",
+        facts={"per_minute": per_minute},
+        retry_after=wait,
+    )

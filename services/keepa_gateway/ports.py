@@ -1,0 +1,283 @@
+"""What the gateway needs from the world, in its own words; here its promises are written."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Protocol
+from uuid import UUID
+
+from services.keepa_gateway.domain.attempt import Attempt, Intent, Spending
+from services.keepa_gateway.domain.calls import Call
+from services.keepa_gateway.domain.egress import Egress
+from services.keepa_gateway.domain.envelope import Observation
+from services.keepa_gateway.domain.facts import Fact
+from services.keepa_gateway.domain.outcome import Outcome
+from services.keepa_gateway.domain.product import KeepaProduct
+from services.keepa_gateway.domain.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Bytes that came back whole, whatever they say."""
+
+    status: int
+    body: bytes
+
+
+class Keepa(Protocol):
+    """The way out."""
+
+    async def send(self, call: Call) -> Reply | Outcome:
+        """Send a call once, within its deadline.
+
+        Never raises for what the network does: what certainly was not sent is UNSENT, what may
+        have been is UNKNOWN. No text in the result holds the key.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Tokens set aside for one call.
+
+    Attributes:
+        sequence: The newest ledger entry at the grant.
+    """
+
+    name: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenHold:
+    """A call's reservation that has not ended, as budget lists it."""
+
+    name: str
+    request_id: UUID
+    created_at: datetime
+
+
+class Fate(Enum):
+    """Where a hold stands in its life."""
+
+    HELD = auto()
+    UNKNOWN = auto()  # It expired without an outcome, and waits for a balance to settle it.
+    ENDED = auto()
+
+
+class Budget(Protocol):
+    """The ledger of tokens. Its refusals pass through with their numbers."""
+
+    async def reserve(
+        self, hold_id: UUID, *, tokens: int, call: Call, spending: Spending, wait: timedelta
+    ) -> Hold | None:
+        """Set tokens aside, waiting in budget's queue for as long as ``wait``.
+
+        Nothing when the id's reservation has ended already: that id will never hold again.
+
+        Raises:
+            Refusal: Budget's own, or BUDGET_UNAVAILABLE; nothing is spent then.
+        """
+        ...
+
+    async def commit(self, attempt: Attempt) -> None:
+        """Book what an attempt consumed, with the balance its answer stated."""
+        ...
+
+    async def release(self, hold: str) -> None:
+        """Give back what certainly was not spent; ended holds stay as they are."""
+        ...
+
+    async def report(self, observation: Observation, *, after_sequence: int) -> None:
+        """State a balance that came without a reserved call."""
+        ...
+
+    async def sequence(self) -> int:
+        """The newest ledger entry; 0 before the first."""
+        ...
+
+    async def capacity(self) -> int | None:
+        """The most the bucket can hold; nothing before the first balance."""
+        ...
+
+    async def fate(self, hold: str) -> Fate:
+        """Where a hold stands."""
+        ...
+
+    async def open_holds(self) -> Sequence[OpenHold]:
+        """Calls' reservations that are held or of unknown outcome."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What became of an intent.
+
+    Attributes:
+        gained: Subjects that are ours to ask for; the others are out under another attempt.
+        foreign: The attempt was there already: its call is another process's, or long over.
+    """
+
+    gained: tuple[str, ...]
+    foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harvest:
+    """What an answer brought, to be stored with its outcome.
+
+    Attributes:
+        found: The ASINs that answered each subject.
+        listing: A packed list, for the calls that answer one.
+    """
+
+    snapshots: Sequence[Snapshot] = ()
+    found: Mapping[str, tuple[str, ...]] | None = None
+    listing: bytes | None = None
+    facts: Sequence[Fact] = ()
+
+
+class Attempts(Protocol):
+    """The record of every paid call, and the claims that keep two from asking the same."""
+
+    async def open(self, intent: Intent) -> Opened:
+        """Store an intent and claim its keys, before anything leaves.
+
+        Claims that others hold are not gained; with none gained the attempt is fenced.
+        """
+        ...
+
+    async def close(self, attempt_id: UUID, outcome: Outcome, harvest: Harvest) -> Attempt:
+        """Store an outcome with all it brought, and give its claims back, in one transaction.
+
+        An outcome already stored stays. An unknown outcome keeps its claims, so that nobody pays
+        again for what may be paid already.
+        """
+        ...
+
+    async def mark_settled(self, attempt_id: UUID) -> None:
+        """Note that budget knows the outcome, and give back any claims."""
+        ...
+
+    async def of_request(self, request_id: UUID) -> list[Attempt]:
+        """Every attempt of a request, in order."""
+        ...
+
+    async def claimed(self, keys: Sequence[str]) -> dict[str, Attempt]:
+        """The attempts that hold some of these keys."""
+        ...
+
+    async def unsettled(self) -> list[Attempt]:
+        """Attempts that ended and that budget may not know of yet, oldest first."""
+        ...
+
+    async def give_up_lost(self) -> int:
+        """Mark as unknown the attempts whose process died: no outcome long after the deadline."""
+        ...
+
+    async def fence(self, attempt_id: UUID, hold: str) -> bool:
+        """Make sure that an attempt without an intent never gets one; false when it has one."""
+        ...
+
+
+class Snapshots(Protocol):
+    """Products as they were fetched, by marketplace and ASIN."""
+
+    async def find(
+        self, domain: int, asins: Sequence[str], *, with_raw: bool
+    ) -> dict[str, list[Snapshot]]:
+        """What is stored of some ASINs, newest first, by ASIN."""
+        ...
+
+    async def find_by_code(
+        self, domain: int, codes: Sequence[str], *, with_raw: bool
+    ) -> dict[str, list[Snapshot]]:
+        """What is stored of some codes, newest first, by code."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A stored list."""
+
+    payload: bytes
+    fetched_at: datetime
+
+
+class Listings(Protocol):
+    """Answers to list requests, by their fingerprint."""
+
+    async def find(self, fingerprint: str, *, not_before: datetime | None) -> Listing | None:
+        """The stored answer, when there is one young enough."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Sums since the database was created, and what is out right now."""
+
+    pending: int
+    unknown: int
+    requests: int
+    spent: int
+    products: int
+    hits: int
+    saved: int
+    places: int
+
+
+class Gate(Protocol):
+    """The shared state of the way out."""
+
+    async def read(self) -> tuple[Egress, datetime]:
+        """The state, and the instant by the clock that all replicas share."""
+        ...
+
+    async def take_place(self, kept_back: int) -> timedelta | None:
+        """Take a place of the throttle, or say how long until there is one."""
+        ...
+
+    async def give_back_place(self) -> None:
+        """Undo a taken place whose call did not leave after all."""
+        ...
+
+    async def record(self, outcome: Outcome, *, trial: bool) -> None:
+        """Let an answer without an attempt, such as ``/token``, change the state."""
+        ...
+
+    async def lift_rejection(self) -> None:
+        """An operator says that the key was replaced."""
+        ...
+
+    async def hush(self, duration: timedelta) -> None:
+        """Make everybody wait a moment; zero ends it."""
+        ...
+
+    async def count_hits(self, hits: int, saved: int) -> None:
+        """Add to the count of answers from the store and the tokens they saved."""
+        ...
+
+    async def counts(self) -> Counts:
+        """Everything counted."""
+        ...
+
+
+class Turn(Protocol):
+    """Work that one replica at a time does."""
+
+    def take(self, name: str) -> AbstractAsyncContextManager[bool]:
+        """Try to take the turn for a piece of work; false while another replica has it.
+
+        It ends with the block, and with the process.
+        """
+        ...
+
+
+class Packer(Protocol):
+    """Turns a product into the bytes that are stored and sent."""
+
+    def __call__(self, product: KeepaProduct) -> bytes:
+        """Pack a product; the bytes are the contract's message."""
+        ...

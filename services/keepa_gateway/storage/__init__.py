@@ -1,0 +1,1 @@
+"""The gateway's own schema: attempts, snapshots, lists and the state of the way out."""

@@ -1,0 +1,154 @@
+"""The state of the way out in two rows that all replicas share."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.chassis import sql
+from services.keepa_gateway.domain.egress import Egress
+from services.keepa_gateway.domain.outcome import Outcome
+from services.keepa_gateway.domain.pacing import Throttle
+from services.keepa_gateway.ports import Counts
+from services.keepa_gateway.storage import rows
+from services.keepa_gateway.storage.announcing import Announce
+from services.keepa_gateway.storage.tables import attempt, egress, snapshot, throttle
+
+
+class PostgresGate:
+    """Implements ``ports.Gate``; every decision is made under the row's lock, on its clock."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        announce: Announce,
+        *,
+        account: str,
+        tick: timedelta,
+        per_minute: int,
+        burst: int,
+    ) -> None:
+        self._engine = engine
+        self._announce = announce
+        self._account = account
+        self._tick = tick
+        self._interval = timedelta(minutes=1) / per_minute
+        self._burst = burst
+
+    async def prepare(self) -> None:
+        """Make the rows on the first start."""
+        async with sql.transaction(self._engine) as connection:
+            row = insert(egress).values(account=self._account).on_conflict_do_nothing()
+            await connection.execute(row)
+            full_at = func.clock_timestamp()
+            place = insert(throttle).values(account=self._account, full_at=full_at)
+            await connection.execute(place.on_conflict_do_nothing())
+
+    async def read(self) -> tuple[Egress, datetime]:
+        """Read without a lock."""
+        query = select(egress, func.clock_timestamp().label("now")).where(self._own(egress))
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).mappings().one()
+        return rows.egress(row), row["now"]
+
+    async def take_place(self, kept_back: int) -> timedelta | None:
+        """Take under the lock, and never sleep while holding it."""
+        async with sql.transaction(self._engine) as connection:
+            state, now = await self._throttle(connection)
+            taken = state.take(now, kept_back=kept_back)
+            if isinstance(taken, timedelta):
+                return taken
+            changed = update(throttle).where(self._own(throttle)).values(full_at=taken.full_at)
+            await connection.execute(changed)
+        return None
+
+    async def give_back_place(self) -> None:
+        """Move the row back by one interval."""
+        earlier = throttle.c.full_at - self._interval
+        async with sql.transaction(self._engine) as connection:
+            await connection.execute(
+                update(throttle).where(self._own(throttle)).values(full_at=earlier)
+            )
+
+    async def record(self, outcome: Outcome, *, trial: bool) -> None:
+        """Apply in a transaction of its own."""
+        async with sql.transaction(self._engine) as connection:
+            await self.apply(connection, outcome, trial=trial)
+
+    async def apply(self, connection: AsyncConnection, outcome: Outcome, *, trial: bool) -> None:
+        """Let an outcome change the state in the transaction that stores it."""
+        state, now = await self._locked(connection)
+        after, facts = state.after(outcome, now, self._tick, trial=trial)
+        spent = egress.c.spent + (outcome.consumed or 0)
+        await self._write(connection, after, spent=spent)
+        for fact in facts:
+            await self._announce(connection, fact)
+
+    async def count_request(self, connection: AsyncConnection) -> None:
+        """Count a call that is about to leave, in the transaction that stores its intent."""
+        more = egress.c.requests + 1
+        await connection.execute(update(egress).where(self._own(egress)).values(requests=more))
+
+    async def lift_rejection(self) -> None:
+        """Clear the latch."""
+        async with sql.transaction(self._engine) as connection:
+            lifted = update(egress).where(self._own(egress)).values(rejected_at=None)
+            await connection.execute(lifted)
+
+    async def hush(self, duration: timedelta) -> None:
+        """Set by the database's clock."""
+        until = func.clock_timestamp() + duration
+        async with sql.transaction(self._engine) as connection:
+            await connection.execute(
+                update(egress).where(self._own(egress)).values(quiet_until=until)
+            )
+
+    async def count_hits(self, hits: int, saved: int) -> None:
+        """Add in one statement."""
+        async with sql.transaction(self._engine) as connection:
+            counted = {"hits": egress.c.hits + hits, "saved": egress.c.saved + saved}
+            await connection.execute(update(egress).where(self._own(egress)).values(**counted))
+
+    async def counts(self) -> Counts:
+        """Count over all replicas."""
+        open_attempts = attempt.c.settled_at.is_(None)
+        async with self._engine.connect() as connection:
+            sums = (await connection.execute(select(egress).where(self._own(egress)))).mappings()
+            row = sums.one()
+            pending = select(func.count()).where(open_attempts, attempt.c.state == "sent")
+            unknown = select(func.count()).where(open_attempts, attempt.c.verdict == "unknown")
+            products = select(func.count()).select_from(snapshot).where(snapshot.c.known)
+            state, now = await self._throttle(connection, lock=False)
+            return Counts(
+                pending=await connection.scalar(pending) or 0,
+                unknown=await connection.scalar(unknown) or 0,
+                requests=row["requests"],
+                spent=row["spent"],
+                products=await connection.scalar(products) or 0,
+                hits=row["hits"],
+                saved=row["saved"],
+                places=state.places(now),
+            )
+
+    async def _throttle(
+        self, connection: AsyncConnection, *, lock: bool = True
+    ) -> tuple[Throttle, datetime]:
+        query = select(throttle.c.full_at).where(self._own(throttle))
+        full_at = await connection.scalar(query.with_for_update() if lock else query)
+        assert full_at is not None, "the gate was not prepared"
+        state = Throttle(full_at=full_at, interval=self._interval, burst=self._burst)
+        return state, await sql.database_now(connection)
+
+    async def _locked(self, connection: AsyncConnection) -> tuple[Egress, datetime]:
+        query = select(egress).where(self._own(egress)).with_for_update()
+        row = (await connection.execute(query)).mappings().one()
+        return rows.egress(row), await sql.database_now(connection)
+
+    async def _write(self, connection: AsyncConnection, state: Egress, **more: Any) -> None:
+        columns = {**rows.egress_columns(state), **more}
+        await connection.execute(update(egress).where(self._own(egress)).values(**columns))
+
+    def _own(self, table: Any) -> Any:
+        return table.c.account == self._account

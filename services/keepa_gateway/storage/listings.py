@@ -1,0 +1,49 @@
+"""Answers to list requests, by what was asked."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.chassis import sql
+from services.keepa_gateway.ports import Listing
+from services.keepa_gateway.storage.packing import compress, expand
+from services.keepa_gateway.storage.tables import listing
+
+KEPT_FOR = timedelta(days=30)
+
+
+async def keep_listing(connection: AsyncConnection, fingerprint: str, payload: bytes) -> None:
+    """Store the newest answer to a request."""
+    row = insert(listing).values(
+        fingerprint=fingerprint, fetched_at=func.clock_timestamp(), payload=compress(payload)
+    )
+    newer = {"fetched_at": row.excluded.fetched_at, "payload": row.excluded.payload}
+    await connection.execute(
+        row.on_conflict_do_update(index_elements=[listing.c.fingerprint], set_=newer)
+    )
+
+
+class PostgresListings:
+    """Implements ``ports.Listings``."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def find(self, fingerprint: str, *, not_before: datetime | None) -> Listing | None:
+        """Read by the primary key."""
+        query = select(listing.c.payload, listing.c.fetched_at).where(
+            listing.c.fingerprint == fingerprint
+        )
+        if not_before is not None:
+            query = query.where(listing.c.fetched_at >= not_before)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return Listing(expand(row.payload), row.fetched_at) if row is not None else None
+
+    async def purge(self) -> None:
+        """Forget what is older than any caller may ask for."""
+        old = listing.c.fetched_at < func.now() - KEPT_FOR
+        async with sql.transaction(self._engine) as connection:
+            await connection.execute(delete(listing).where(old))

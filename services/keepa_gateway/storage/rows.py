@@ -1,0 +1,80 @@
+"""Rows of the database as values of the domain, and back."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+import msgspec
+from sqlalchemy import RowMapping
+
+from services.keepa_gateway.domain.attempt import Attempt, State
+from services.keepa_gateway.domain.breaker import Breaker
+from services.keepa_gateway.domain.egress import Egress
+from services.keepa_gateway.domain.envelope import Observation
+from services.keepa_gateway.domain.outcome import Verdict
+from services.keepa_gateway.domain.products_request import ProductOptions
+
+Row: TypeAlias = RowMapping
+
+
+def attempt(row: Row) -> Attempt:
+    """Read an attempt."""
+    return Attempt(
+        attempt_id=row["attempt_id"],
+        request_id=row["request_id"],
+        number=row["number"],
+        content=row["content"],
+        endpoint=row["endpoint"],
+        fingerprint=row["fingerprint"],
+        subjects=tuple(row["subjects"]),
+        found={subject: tuple(asins) for subject, asins in row["found"].items()},
+        hold=row["hold"],
+        bound=row["bound"],
+        after_sequence=row["after_sequence"],
+        state=State(row["state"]),
+        verdict=Verdict(row["verdict"]) if row["verdict"] else None,
+        consumed=row["consumed"],
+        observation=Observation(**row["observation"]) if row["observation"] else None,
+        reason=row["reason"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        settled=row["settled_at"] is not None,
+    )
+
+
+def observation(value: Observation | None) -> dict[str, Any] | None:
+    """Write an observation."""
+    return asdict(value) if value is not None else None
+
+
+def egress(row: Row) -> Egress:
+    """Read the state of the way out."""
+    return Egress(
+        breaker=Breaker(
+            failures=row["failures"], trials=row["trials"], opened_until=row["opened_until"]
+        ),
+        paused_until=row["paused_until"],
+        pause_balance=row["pause_balance"],
+        rejected_at=row["rejected_at"],
+        answered_at=row["answered_at"],
+        quiet_until=row["quiet_until"],
+    )
+
+
+def egress_columns(state: Egress) -> dict[str, Any]:
+    """Write the state of the way out."""
+    return {
+        "failures": state.breaker.failures,
+        "trials": state.breaker.trials,
+        "opened_until": state.breaker.opened_until,
+        "paused_until": state.paused_until,
+        "pause_balance": state.pause_balance,
+        "rejected_at": state.rejected_at,
+        "answered_at": state.answered_at,
+        "quiet_until": state.quiet_until,
+    }
+
+
+def options(value: Mapping[str, Any]) -> ProductOptions:
+    """Read options; those that a newer version added are ignored."""
+    return msgspec.convert(value, ProductOptions)

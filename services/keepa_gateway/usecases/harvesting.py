@@ -1,0 +1,98 @@
+"""Turning good answers into what is stored, one product at a time."""
+
+import asyncio
+from collections.abc import Iterable
+
+import msgspec
+import structlog
+
+from services.keepa_gateway.domain.answers import StoredList
+from services.keepa_gateway.domain.bodies import BrokenBody, decoded
+from services.keepa_gateway.domain.facts import ProductsFetched
+from services.keepa_gateway.domain.lists import BestSellersBody, FinderBody
+from services.keepa_gateway.domain.product import decode
+from services.keepa_gateway.domain.products_request import ProductsRequest
+from services.keepa_gateway.domain.snapshot import Snapshot
+from services.keepa_gateway.ports import Harvest, Packer
+from services.keepa_gateway.usecases.paid import Reap
+from services.keepa_gateway.usecases.reading import Reading
+from services.keepa_gateway.usecases.way import Way
+
+_log = structlog.get_logger(module=__name__)
+
+
+def products(request: ProductsRequest, packer: Packer, way: Way) -> Reap:
+    """Build what reaps the answer to a product call."""
+
+    async def reap(reading: Reading, subjects: tuple[str, ...]) -> Harvest:
+        snapshots = []
+        for raw in reading.items:
+            try:
+                snapshots.append(_snapshot(request, raw, packer, way))
+            except BrokenBody:
+                _log.error("product unreadable", domain=request.domain, bytes=len(raw))
+            await asyncio.sleep(0)
+        found = match(request, subjects, snapshots)
+        fact = ProductsFetched(
+            domain=request.domain,
+            asins=tuple(one.asin for one in snapshots if one.known),
+            missing=_missing(request, subjects, snapshots),
+            tokens=reading.outcome.consumed or 0,
+            fetched_at=way.now(),
+        )
+        return Harvest(snapshots=snapshots, found=found, facts=(fact,))
+
+    return reap
+
+
+def _snapshot(request: ProductsRequest, raw: bytes, packer: Packer, way: Way) -> Snapshot:
+    read = decode(raw)
+    if read.dropped:
+        _log.warning("product fields unreadable", asin=read.product.asin, fields=read.dropped)
+    return Snapshot(
+        domain=request.domain,
+        asin=read.product.asin,
+        options=request.options,
+        fetched_at=way.now(),
+        known=read.product.known,
+        product=packer(read.product),
+        raw=raw,
+        codes=read.product.codes,
+    )
+
+
+def match(
+    request: ProductsRequest, subjects: Iterable[str], snapshots: Iterable[Snapshot]
+) -> dict[str, tuple[str, ...]]:
+    """Say which products answer which subject; nothing for one that Keepa left out."""
+    if request.asins:
+        there = {one.asin for one in snapshots}
+        return {subject: (subject,) if subject in there else () for subject in subjects}
+    return {
+        subject: tuple(one.asin for one in snapshots if subject in one.codes)
+        for subject in subjects
+    }
+
+
+def _missing(
+    request: ProductsRequest, subjects: Iterable[str], snapshots: Iterable[Snapshot]
+) -> tuple[str, ...]:
+    if request.codes:
+        return ()
+    known = {one.asin for one in snapshots if one.known}
+    return tuple(subject for subject in subjects if subject not in known)
+
+
+async def finder(reading: Reading, _: tuple[str, ...]) -> Harvest:
+    """Reap a page of the Product Finder."""
+    body = decoded(reading.rest, FinderBody)
+    asins = body.asin_list or []
+    total = body.total_results if body.total_results is not None else len(asins)
+    return Harvest(listing=msgspec.msgpack.encode(StoredList(asins, total)))
+
+
+async def best_sellers(reading: Reading, _: tuple[str, ...]) -> Harvest:
+    """Reap a best-seller list; a category without one has an empty list."""
+    body = decoded(reading.rest, BestSellersBody)
+    asins = (body.best_sellers_list.asin_list if body.best_sellers_list else None) or []
+    return Harvest(listing=msgspec.msgpack.encode(StoredList(asins, len(asins))))

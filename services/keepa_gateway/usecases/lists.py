@@ -1,0 +1,156 @@
+"""Lists: finder pages and best sellers, asked for once and kept."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from services.keepa_gateway.domain import refusals
+from services.keepa_gateway.domain.answers import ListAnswer, StoredList
+from services.keepa_gateway.domain.attempt import Asking, Attempt, State, content_hash, list_key
+from services.keepa_gateway.domain.calls import Call
+from services.keepa_gateway.domain.list_requests import BestSellersRequest, FinderRequest
+from services.keepa_gateway.domain.outcome import Verdict
+from services.keepa_gateway.ports import Attempts, Listings
+from services.keepa_gateway.usecases import harvesting
+from services.keepa_gateway.usecases.flights import Flights, landing
+from services.keepa_gateway.usecases.paid import PaidSections, Reap, intent
+from services.keepa_gateway.usecases.way import Way
+
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    call: Call
+    asking: Asking
+    reap: Reap
+    content: str
+    began: datetime
+
+
+class Lists:
+    """Answers requests for lists."""
+
+    def __init__(
+        self, *, attempts: Attempts, listings: Listings, way: Way, paid: PaidSections
+    ) -> None:
+        self._attempts = attempts
+        self._listings = listings
+        self._way = way
+        self._paid = paid
+        self._flights = Flights()
+
+    async def find(self, request: FinderRequest, asking: Asking) -> ListAnswer:
+        """Answer one page of the Product Finder."""
+        return await self._answer(request.validated().call(), asking, harvesting.finder)
+
+    async def best_sellers(self, request: BestSellersRequest, asking: Asking) -> ListAnswer:
+        """Answer a best-seller list."""
+        return await self._answer(request.validated().call(), asking, harvesting.best_sellers)
+
+    async def is_stored(self, call: Call, asking: Asking) -> bool:
+        """Whether the same request would cost nothing."""
+        not_before = await self._way.look() - asking.max_age
+        return await self._listings.find(call.fingerprint, not_before=not_before) is not None
+
+    async def _answer(self, call: Call, asking: Asking, reap: Reap) -> ListAnswer:
+        began = await self._way.look()
+        content = content_hash(call.endpoint, call.fingerprint)
+        question = _Question(call, asking, reap, content, began)
+        previous = await self._attempts.of_request(asking.request_id)
+        if (kept := await self._kept(question, previous)) is not None:
+            return kept
+        number = len(previous)
+        while True:
+            if (stored := await self._stored(question)) is not None:
+                return stored
+            paid = await self._ask(question, number)
+            if paid is not None:
+                return paid
+            number += 1
+
+    async def _kept(self, question: _Question, previous: list[Attempt]) -> ListAnswer | None:
+        """Repeat what this very request was answered before; it is paid for already."""
+        for attempt in previous:
+            if attempt.content != question.content:
+                raise refusals.request_id_reused()
+            if attempt.state is not State.ENDED:
+                continue
+            if attempt.answered:
+                return await self._read(question, attempt.consumed or 0)
+            final = attempt.verdict in (Verdict.UNKNOWN, Verdict.REJECTED) or attempt.consumed
+            refusal = refusals.of_attempt(attempt)
+            if final and refusal is not None:
+                raise refusal
+        return None
+
+    async def _stored(self, question: _Question) -> ListAnswer | None:
+        not_before = question.began - question.asking.max_age
+        found = await self._listings.find(question.call.fingerprint, not_before=not_before)
+        return _answer(found.payload, found.fetched_at, cached=True) if found else None
+
+    async def _read(self, question: _Question, tokens: int) -> ListAnswer:
+        found = await self._listings.find(question.call.fingerprint, not_before=None)
+        assert found is not None, "an answered attempt keeps its list"
+        return _answer(found.payload, found.fetched_at, tokens=tokens)
+
+    async def _ask(self, question: _Question, number: int) -> ListAnswer | None:
+        """Join what is out, or pay; nothing when the caller should look again."""
+        key = list_key(question.call)
+        flight = self._flights.find(key)
+        if flight is not None:
+            _refuse_lost(await asyncio.shield(flight))
+            return None
+        claims = await self._attempts.claimed([key])
+        if key in claims:
+            if claims[key].verdict is Verdict.UNKNOWN:
+                raise refusals.outcome_unknown(claims[key])
+            await asyncio.sleep(POLL_SECONDS)
+            return None
+        if not self._flights.board([key]):
+            return None
+        return await self._pay(question, number, key)
+
+    async def _pay(self, question: _Question, number: int, key: str) -> ListAnswer | None:
+        call, asking = question.call, question.asking
+        try:
+            refusals.refuse_beyond(asking.spending.most_tokens, call.cost.most)
+            held = await self._way.hold(call, asking, number)
+        except BaseException:
+            self._flights.land([key], None)
+            raise
+        planned = intent(
+            held,
+            call,
+            asking,
+            content=question.content,
+            keys={key: key},
+            deadline=self._way.deadlines.of(call.pace),
+        )
+        section = self._paid.start(planned, lambda _: call, question.reap)
+        section.add_done_callback(lambda done: self._flights.land([key], landing(done)))
+        paid = await asyncio.shield(section)
+        if paid.attempt is None:
+            return None
+        refusal = refusals.of_attempt(paid.attempt)
+        if refusal is not None:
+            raise refusal
+        assert paid.harvest.listing is not None, "an answered list call brings a list"
+        return _answer(paid.harvest.listing, self._way.now(), tokens=paid.attempt.consumed or 0)
+
+
+def _refuse_lost(landed: Attempt | None) -> None:
+    """Nobody asks twice for what may be paid; everything else is looked for in the store."""
+    if landed is not None and landed.verdict is Verdict.UNKNOWN:
+        raise refusals.outcome_unknown(landed)
+
+
+def _answer(
+    payload: bytes, fetched_at: datetime, *, tokens: int = 0, cached: bool = False
+) -> ListAnswer:
+    stored = msgspec.msgpack.decode(payload, type=StoredList)
+    return ListAnswer(
+        asins=stored.asins, total=stored.total, tokens=tokens, fetched_at=fetched_at, cached=cached
+    )
