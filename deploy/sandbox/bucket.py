@@ -1,6 +1,5 @@
 """Keepa's token bucket: whole tokens, refilled in steps, allowed to be in debt."""
 
-import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,7 +71,7 @@ class Bucket:
         self.flow_reduction = 0.0
         self.tick_ms = tick_ms
         self._lateness = lateness
-        self._fraction = 0.0
+        self._thousandths = 0
         self._due_ms = first_tick_ms
         self._happens_ms = first_tick_ms + lateness()
 
@@ -112,9 +111,8 @@ class Bucket:
 
     def _tick(self) -> tuple[int, int]:
         """Add one step of the net rate; returns what went in and what was lost."""
-        self._fraction += max(0.0, self.rate - self.flow_reduction)
-        step = math.floor(self._fraction)
-        self._fraction -= step
+        self._thousandths += max(0, 1_000 * self.rate - round(1_000 * self.flow_reduction))
+        step, self._thousandths = divmod(self._thousandths, 1_000)
         before = self.left
         self.left = min(self.capacity, before + step)
         gained = self.left - before

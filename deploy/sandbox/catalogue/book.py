@@ -128,6 +128,8 @@ def draw_book(seed: int, index: int) -> Book:
     counts = _counts(rng, story)
     if not counts["count_new_fba"]:
         prices |= {"buy_box": prices["new"], "used_box": ABSENT}
+    if prices["used_box"] > 0:
+        counts["count_used"] += 1
     edition = rng.choices((1, 2, 3, 4, 5), (70, 12, 9, 6, 3))[0]
     return Book(
         asin=asin_of(seed, index),
@@ -192,7 +194,8 @@ def _prices(rng: random.Random, category: Category, story: Story, weight: int) -
     """Return what everybody asks for the book at this moment."""
     new = _priced(rng, max(599, category.median_cents * rng.lognormvariate(0, 0.42)))
     used = _priced(rng, new * rng.uniform(*_USED_WORTH.get(story, (0.42, 0.74))))
-    amazon = _priced(rng, new * rng.uniform(1.0, 1.06)) if story is Story.AMAZON else ABSENT
+    dear = max(new, _priced(rng, new * rng.uniform(1.0, 1.06)))
+    amazon = dear if story is Story.AMAZON else ABSENT
     never = story is Story.UNPRICED and rng.random() < 0.5
     fresh = rng.randint(20, 4_500)
     stale = rng.randint(12, 160) * _MINUTES_PER_DAY

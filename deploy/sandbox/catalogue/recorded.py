@@ -124,11 +124,11 @@ class RecordedItem:
 
     def _computed(self, view: View) -> dict[str, Any]:
         windows = view.windows(self._updated) or Windows(0, 0, 0)
-        series = {i: _points(i, flat) for i, flat in enumerate(self._product["csv"] or ()) if flat}
+        series = {i: unpack(i, flat) for i, flat in enumerate(self._product["csv"] or ()) if flat}
         return statistics(series, windows)
 
 
-def _points(index: int, flat: list[int]) -> list[tuple[int, int]]:
+def unpack(index: int, flat: list[int]) -> list[tuple[int, int]]:
     """Unpack a series; triples count price plus shipping."""
     if index not in TRIPLES:
         return list(zip(flat[::2], flat[1::2], strict=True))
