@@ -1,0 +1,360 @@
+"""AutoSourcing as it runs, on a real database and broker, between peers that obey the test."""
+
+# ruff: noqa: ARG002, ASYNC110, D102 - stand-ins have the contract's signatures and words
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+import asyncpg
+import pytest
+from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
+from arbitragevault.autosourcing.v1 import autosourcing_pb2_grpc
+from arbitragevault.autosourcing.v1 import events_pb2 as events
+from arbitragevault.budget.v1 import budget_pb2 as budget_pb
+from arbitragevault.budget.v1 import budget_pb2_grpc
+from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
+from arbitragevault.discovery.v1 import discovery_pb2_grpc
+from arbitragevault.discovery.v1 import events_pb2 as discovery_events
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as gateway_pb
+from google.protobuf.message import Message
+from nats.aio.msg import Msg
+
+from deploy.local.nats import Nats
+from services.autosourcing import app
+from services.autosourcing.settings import Settings
+from services.chassis import sql
+from services.chassis.errors import Kind, Refusal
+from services.chassis.events import nats
+from services.chassis.events.publisher import Outgoing, Publisher
+from services.chassis.loops import supervise
+from services.chassis.testing.serving import Served, serve
+
+PREFIX = "arbitragevault.autosourcing.v1."
+BUDGET_ID = UUID("8c1f1f60-6a4b-4ac5-9d32-0d6f2c1b7a11")
+
+
+class Budget(budget_pb2_grpc.BudgetServiceServicer):
+    """A budget whose every answer a test can choose; by default it has tokens for all."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.available = 1000
+        self.broken = False
+        self.silent_release = False
+        self.held: dict[str, budget_pb.Reservation] = {}
+        self.asked: list[budget_pb.ReserveTokensRequest] = []
+        self.released: list[str] = []
+        self.costs: dict[str, tuple[int, int]] = {}
+        self.waiters: list[asyncio.Event] = []
+
+    async def ReserveTokens(
+        self, request: budget_pb.ReserveTokensRequest, context: Any
+    ) -> budget_pb.ReserveTokensResponse:
+        self._check_health()
+        self.asked.append(request)
+        known = self.held.get(request.request_id)
+        if known is None:
+            await self._await_gate(request)
+            known = self._hold(request)
+        return budget_pb.ReserveTokensResponse(reservation=known)
+
+    async def ReleaseReservation(
+        self, request: budget_pb.ReleaseReservationRequest, context: Any
+    ) -> budget_pb.ReleaseReservationResponse:
+        self._check_health()
+        if self.silent_release:
+            raise Refusal(Kind.UNAVAILABLE, "STORAGE_UNAVAILABLE", "The database is away.")
+        held = self._named(request.name)
+        self.released.append(request.name)
+        if held.state == budget_pb.RESERVATION_STATE_HELD:
+            self.available += held.token_count
+            held.state = budget_pb.RESERVATION_STATE_RELEASED
+        return budget_pb.ReleaseReservationResponse(reservation=self._with_cost(held))
+
+    async def GetReservation(
+        self, request: budget_pb.GetReservationRequest, context: Any
+    ) -> budget_pb.GetReservationResponse:
+        self._check_health()
+        return budget_pb.GetReservationResponse(
+            reservation=self._with_cost(self._named(request.name))
+        )
+
+    async def CheckAction(
+        self, request: budget_pb.CheckActionRequest, context: Any
+    ) -> budget_pb.CheckActionResponse:
+        self._check_health()
+        required = max(request.gate_token_count, request.estimate_token_count + 10)
+        deficit = max(0, required - self.available)
+        answer = budget_pb.CheckActionResponse(
+            allowed=not deficit,
+            balance_token_count=self.available,
+            required_token_count=required,
+            deficit_token_count=deficit,
+        )
+        answer.wait_duration.FromTimedelta(timedelta(seconds=deficit))
+        answer.start_time.FromDatetime(datetime.now(UTC))
+        return answer
+
+    def _check_health(self) -> None:
+        if self.broken:
+            raise Refusal(Kind.UNAVAILABLE, "STORAGE_UNAVAILABLE", "The database is away.")
+
+    async def _await_gate(self, request: budget_pb.ReserveTokensRequest) -> None:
+        deadline = asyncio.get_running_loop().time() + request.max_wait_duration.seconds
+        while self.available < max(request.gate_token_count, request.token_count + 10):
+            if asyncio.get_running_loop().time() >= deadline:
+                required = max(request.gate_token_count, request.token_count + 10)
+                raise Refusal(
+                    Kind.RESOURCE_EXHAUSTED,
+                    "INSUFFICIENT_TOKENS",
+                    "Not enough tokens.",
+                    facts={
+                        "balance": self.available,
+                        "required": required,
+                        "deficit": required - self.available,
+                    },
+                    retry_after=timedelta(seconds=90),
+                )
+            await asyncio.sleep(0.02)
+
+    def _hold(self, request: budget_pb.ReserveTokensRequest) -> budget_pb.Reservation:
+        held = budget_pb.Reservation(
+            name=f"reservations/{uuid5(BUDGET_ID, request.request_id)}",
+            state=budget_pb.RESERVATION_STATE_HELD,
+            token_count=request.token_count,
+        )
+        held.expire_time.FromDatetime(datetime.now(UTC) + request.hold_duration.ToTimedelta())
+        self.available -= request.token_count
+        self.held[request.request_id] = held
+        return held
+
+    def _named(self, name: str) -> budget_pb.Reservation:
+        return next(held for held in self.held.values() if held.name == name)
+
+    def _with_cost(self, held: budget_pb.Reservation) -> budget_pb.Reservation:
+        spent, unsettled = self.costs.get(held.name, (0, 0))
+        told = budget_pb.Reservation()
+        told.CopyFrom(held)
+        told.committed_token_count, told.unsettled_token_count = spent, unsettled
+        return told
+
+
+def score(asin: str, **values: Any) -> discovery_pb.ProductScore:
+    """A product worth a pick, unless the values say otherwise."""
+    given: dict[str, Any] = {
+        "asin": asin,
+        "title": f"Book {asin}",
+        "product_status": gateway_pb.PRODUCT_STATUS_FOUND,
+        "recommendation": discovery_pb.RECOMMENDATION_BUY,
+        "summary": "ROI 70.67 % and velocity 75.62",
+        "sales_rank": 95_000,
+        "sell_cents": 4200,
+        "buy_cents": 1200,
+        "buy_basis": discovery_pb.BUY_BASIS_OFFER,
+        "max_buy_cents": 1619,
+        "profit_cents": 947,
+        "roi_percent": 70.67,
+        "velocity_score": 75.62,
+        "stability_score": 80.0,
+        "confidence_score": 82.0,
+        "currency_code": "USD",
+        **values,
+    }
+    return discovery_pb.ProductScore(**given)
+
+
+Answer = Callable[[Message], Sequence[Message]]
+
+
+@dataclass
+class Discovery(discovery_pb2_grpc.DiscoveryServiceServicer):
+    """Discovery as its events show it: answers each request as the test chose."""
+
+    js: Any
+    heard: list[Message] = field(default_factory=list)
+    found: tuple[str, ...] = tuple(f"B{number:09d}" for number in range(12))
+    answer: Answer | None = None
+    cached: int = 0
+
+    def reset(self) -> None:
+        self.heard.clear()
+        self.found = tuple(f"B{number:09d}" for number in range(12))
+        self.answer = None
+        self.cached = 0
+
+    async def EstimateDiscovery(
+        self, request: discovery_pb.EstimateDiscoveryRequest, context: Any
+    ) -> discovery_pb.EstimateDiscoveryResponse:
+        if request.HasField("asins"):
+            count = len(request.asins.asins) - self.cached
+            return discovery_pb.EstimateDiscoveryResponse(
+                product_token_count=count, most_token_count=count, cached_count=self.cached
+            )
+        return discovery_pb.EstimateDiscoveryResponse(search_token_count=11, most_token_count=11)
+
+    async def on_message(self, message: Msg) -> None:
+        event = getattr(events, message.subject.removeprefix(PREFIX)).FromString(message.data)
+        self.heard.append(event)
+        for answer in (self.answer or self.usual)(event):
+            await self.say(answer)
+
+    def usual(self, event: Message) -> Sequence[Message]:
+        """Find twelve products, and score every one as worth a pick."""
+        if isinstance(event, events.DiscoveryRequested):
+            return [
+                discovery_events.DiscoveryCompleted(
+                    job=event.job, step_id=event.step_id, asins=self.found
+                )
+            ]
+        if isinstance(event, events.ScoringRequested):
+            return [self.scored(event)]
+        return []
+
+    def scored(
+        self, event: events.ScoringRequested, **values: Any
+    ) -> discovery_events.ScoringCompleted:
+        return discovery_events.ScoringCompleted(
+            job=event.job,
+            step_id=event.step_id,
+            scores=[score(asin, **values) for asin in event.asins],
+        )
+
+    async def say(self, event: Message, event_id: UUID | None = None) -> None:
+        outgoing = Outgoing(
+            event_id or uuid4(),
+            event.DESCRIPTOR.full_name,
+            event.SerializeToString(),
+            datetime.now(UTC),
+        )
+        await Publisher(self.js).publish([outgoing])
+
+    def of(self, kind: type[Any], job: str = "") -> list[Any]:
+        """What was heard of one kind, and of one job where it is named."""
+        heard = [event for event in self.heard if isinstance(event, kind)]
+        return [event for event in heard if not job or _job_of(event) == job]
+
+    async def until(self, kind: type[Any], job: str, count: int = 1) -> list[Any]:
+        """Wait for events of a kind of a job."""
+        async with asyncio.timeout(10):
+            while len(found := self.of(kind, job)) < count:
+                await asyncio.sleep(0.01)
+        return found
+
+
+def _job_of(event: Any) -> str:
+    if isinstance(event, events.PickFound):
+        return str(event.pick.job)
+    return str(event.job.name if isinstance(event, events.JobCreated) else event.job)
+
+
+@dataclass
+class World:
+    """The service under test and everything around it."""
+
+    stub: Any
+    served: Served
+    budget: Budget
+    discovery: Discovery
+    database_url: str
+    js: Any
+
+    async def create(self, wait: float = 0, request_id: str = "", **spec: Any) -> pb.Job:
+        """Make a job; by default a search over everything."""
+        answer = await self.stub.CreateJob(self.request(wait, request_id, **spec))
+        return answer.job
+
+    def request(self, wait: float = 0, request_id: str = "", **spec: Any) -> pb.CreateJobRequest:
+        spec = spec or {"filter": discovery_pb.DiscoveryFilter(), "include_recently_seen": True}
+        request = pb.CreateJobRequest(
+            request_id=request_id or str(uuid4()), spec=pb.JobSpec(**spec)
+        )
+        request.max_wait_duration.FromTimedelta(timedelta(seconds=wait))
+        return request
+
+    async def job(self, name: str) -> pb.Job:
+        return (await self.stub.GetJob(pb.GetJobRequest(name=name))).job
+
+    async def ended(self, name: str) -> pb.Job:
+        """Wait until the job's last event went out, and read it."""
+        await self.discovery.until(events.JobFinished, name)
+        return await self.job(name)
+
+    async def picks(self, name: str) -> list[pb.Pick]:
+        answer = await self.stub.ListPicks(pb.ListPicksRequest(job=name, page_size=1000))
+        return list(answer.picks)
+
+    async def execute(self, statement: str, *values: Any) -> list[asyncpg.Record]:
+        """Look into the database, or bend it, as nobody else may."""
+        connection = await asyncpg.connect(sql.plain_url(self.database_url))
+        try:
+            rows: list[asyncpg.Record] = await connection.fetch(statement, *values)
+            return rows
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Served]:
+    """Run the service as its process would, on a free port."""
+    async with AsyncExitStack() as stack:
+        service = await app.build(settings, stack)
+        served = await stack.enter_async_context(
+            serve(service.register, service="autosourcing", full_names=service.full_names)
+        )
+        loops = [asyncio.create_task(supervise(loop)) for loop in service.loops]
+        try:
+            yield served
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[str]:
+    """A broker of the module's own: a reader's place in a stream outlives its database."""
+    with Nats.start(durable=False) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+async def shared_world(
+    broker: str, database: str, service_database: Callable[[str], str]
+) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(nats.connection(broker, "discovery"))
+        js = client.jetstream()
+        await nats.ensure_stream(js, "discovery")
+        budget, discovery = Budget(), Discovery(js)
+        await client.subscribe(f"{PREFIX}*", cb=discovery.on_message)
+
+        def register(server: Any) -> None:
+            budget_pb2_grpc.add_BudgetServiceServicer_to_server(budget, server)
+            discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(discovery, server)
+
+        peers = await stack.enter_async_context(serve(register, service="budget"))
+        settings = Settings(
+            port=0,
+            database_url=service_database("autosourcing"),
+            nats_url=broker,
+            budget_target=peers.address,
+            discovery_target=peers.address,
+        )
+        served = await stack.enter_async_context(running(settings))
+        stub = autosourcing_pb2_grpc.AutoSourcingServiceStub(served.channel)
+        yield World(stub, served, budget, discovery, database, js)
+
+
+@pytest.fixture
+def world(shared_world: World) -> World:
+    """The module's world, its peers back to their usual manners."""
+    shared_world.budget.reset()
+    shared_world.discovery.reset()
+    return shared_world
