@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO, cast
 
 import msgspec
 import structlog
@@ -14,6 +14,16 @@ _URL_PASSWORD = re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]*://[^\s:/@]*):[^\s/@]+@")
 _SECRETS: set[str] = set()
 _NOISY = ("httpx", "httpcore", "asyncio", "alembic", "hpack", "grpc", "nats")
 _LONGEST_TEXT = 32_768
+
+
+class _Stderr:
+    """Whatever stderr is at the moment of writing; loggers outlive what a test puts there."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 class LogSettings(Protocol):
@@ -52,10 +62,10 @@ def configure_logging(settings: LogSettings) -> None:
     structlog.configure(
         processors=[*_enrichers(), *finish],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast("TextIO", _Stderr())),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(cast("TextIO", _Stderr()))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *_enrichers()],
