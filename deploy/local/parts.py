@@ -1,6 +1,8 @@
 """The parts of a running stack, all alike from outside: begin, ready, running, stop."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -176,7 +178,7 @@ class Program:
             return CannotStart(f"{self.name} refuses its settings: {'; '.join(said)}")
         if not said or code is None or code < 0:
             return CannotStart(f"{self.name} {describe_end(code)}.")
-        last = said[-1][:LONGEST_QUOTE]
+        last = in_plain_words(said[-1])[:LONGEST_QUOTE]
         return CannotStart(f"{self.name} {describe_end(code)}: {last} (all of it: {self._log})")
 
 
@@ -185,3 +187,13 @@ def describe_end(code: int | None) -> str:
     if code is None:
         return "still runs"
     return f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
+
+
+def in_plain_words(line: str) -> str:
+    """Take what happened and why out of a line of a structured log; leave any other line."""
+    with suppress(ValueError):
+        entry = json.loads(line)
+        if isinstance(entry, dict) and "event" in entry:
+            why = entry.get("error") or str(entry.get("exception", "")).strip().rpartition("\n")[2]
+            return f"{entry['event']}: {why}" if why else str(entry["event"])
+    return line

@@ -93,14 +93,27 @@ def test_a_part_that_somebody_started_by_hand_is_adopted_until_it_goes(
     assert tended_until(supervisor, lambda: part.pid is not None and part.ready())
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("the moon is full", "the moon is full"),
+        (
+            '{"event": "service failed", "exception": "Traceback:\\n  ...\\nOops: no moon"}',
+            "service failed: Oops: no moon",
+        ),
+    ],
+    ids=["plain", "structured"],
+)
 def test_a_part_that_ends_before_it_is_healthy_says_its_last_words(
-    supervisor: Supervisor, tmp_path: Path
+    supervisor: Supervisor, tmp_path: Path, words: str, told: str
 ) -> None:
     """The reason is in a log; a person should not have to look for it."""
-    part = stand_in(tmp_path, code="import sys; sys.exit('the moon is full')")
+    part = stand_in(tmp_path, code=f"import sys; sys.exit({words!r})")
 
-    with pytest.raises(CannotStart, match="stand_in ended with status 1: the moon is full"):
+    with pytest.raises(CannotStart) as refused:
         supervisor.bring_up([part])
+
+    assert str(refused.value).startswith(f"stand_in ended with status 1: {told} (all of it: ")
 
 
 def test_refused_settings_are_repeated_in_full_and_without_older_words(
