@@ -719,7 +719,9 @@ class Schedule(_message.Message):
 
     @_builtins.property
     def recent_slots(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScheduleSlot]:
-        """Its newest slots that are decided, newest first. At most 50; only from GetSchedule."""
+        """Its newest slots that are decided, newest first. At most 50; only from GetSchedule.
+        Set by the service.
+        """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

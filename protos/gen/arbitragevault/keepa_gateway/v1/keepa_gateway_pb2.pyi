@@ -684,15 +684,21 @@ class DealSelection(_message.Message):
 
     @_builtins.property
     def authors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Authors of which one must match. At most 50."""
+        """Authors of which one must match. At most 50, each of at most 200
+        characters.
+        """
 
     @_builtins.property
     def bindings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Bindings of which one must match. At most 50."""
+        """Bindings of which one must match. At most 50, each of at most 200
+        characters.
+        """
 
     @_builtins.property
     def brands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Brands of which one must match. At most 50."""
+        """Brands of which one must match. At most 50, each of at most 200
+        characters.
+        """
 
     @_builtins.property
     def extra(self) -> _struct_pb2.Struct:
@@ -2410,11 +2416,15 @@ class ProductSelection(_message.Message):
 
     @_builtins.property
     def authors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Authors of which one must match. At most 50."""
+        """Authors of which one must match. At most 50, each of at most 200
+        characters.
+        """
 
     @_builtins.property
     def bindings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Bindings of which one must match. At most 50."""
+        """Bindings of which one must match. At most 50, each of at most 200
+        characters.
+        """
 
     @_builtins.property
     def types(self) -> _containers.RepeatedScalarFieldContainer[Global___ProductType.ValueType]:
