@@ -86,14 +86,14 @@ async def test_a_calls_own_timeout_wins_when_it_is_shorter(ask: Ask) -> None:
     with working_for(Call(deadline=time.monotonic() + 50)):
         answer = await ask("One", "", timeout=2)
 
-    assert float(answer.value.split()[3]) <= 2
+    assert float(answer.value.split()[3]) < 2.1
 
 
 async def test_a_unary_call_of_ours_always_has_a_deadline(ask: Ask) -> None:
     """Without one a lost answer would be waited for until the process ends."""
     answer = await ask("One", "")
 
-    assert 29 < float(answer.value.split()[3]) <= client.DEFAULT_TIMEOUT_SECONDS
+    assert float(answer.value.split()[3]) == pytest.approx(client.DEFAULT_TIMEOUT_SECONDS, abs=0.5)
 
 
 async def test_who_asked_first_is_told_to_the_last(ask: Ask) -> None:
