@@ -90,7 +90,7 @@ async def _plain(response: httpx.Response) -> AsyncIterator[bytes]:
                 raise BadAnswerError
             yield piece
             await asyncio.sleep(0)
-    if inflater is not None and total + response.num_bytes_downloaded and not inflater.eof:
+    if inflater is not None and not inflater.eof:
         raise BadAnswerError
 
 
