@@ -86,6 +86,15 @@ class Score:
     tier: Tier
     rating: Rating
 
+    def encode(self) -> bytes:
+        """Write the whole score as JSON, to be kept."""
+        return msgspec.json.encode(self, order="deterministic")
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Score":
+        """Read back what ``encode`` wrote."""
+        return msgspec.json.decode(data, type=cls)
+
     @property
     def asin(self) -> str:
         """The product that was scored."""

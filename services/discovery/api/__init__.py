@@ -1,0 +1,1 @@
+"""gRPC in: messages to domain values, and back."""

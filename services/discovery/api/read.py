@@ -1,0 +1,151 @@
+"""Incoming messages as domain values: every default and every check that annotations cannot say."""
+
+import base64
+import binascii
+import hashlib
+import json
+from uuid import UUID
+
+from arbitragevault.budget.v1 import budget_pb2
+from arbitragevault.discovery.v1 import discovery_pb2 as pb
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2
+from google.protobuf.message import Message
+
+from services.chassis.errors import Refusal, invalid_field
+from services.discovery.domain.criteria import Availability, Filter, Options
+from services.discovery.domain.errand import Errand, Priority
+from services.discovery.domain.past import SearchKind
+from services.discovery.domain.scoring.terms import Condition
+
+BOOKS = 283155
+DEFAULT_RESULTS = 50
+DEFAULT_PAGE = 50
+LARGEST_PAGE = 1000
+
+PRIORITIES = {
+    budget_pb2.PRIORITY_JOB: Priority.JOB,
+    budget_pb2.PRIORITY_BACKGROUND: Priority.BACKGROUND,
+}
+CONDITIONS = {
+    pb.CONDITION_USED_LIKE_NEW: Condition.USED_LIKE_NEW,
+    pb.CONDITION_USED_VERY_GOOD: Condition.USED_VERY_GOOD,
+    pb.CONDITION_USED_GOOD: Condition.USED_GOOD,
+    pb.CONDITION_USED_ACCEPTABLE: Condition.USED_ACCEPTABLE,
+}
+STRATEGIES = {
+    pb.STRATEGY_SMART_VELOCITY: "smart_velocity",
+    pb.STRATEGY_TEXTBOOKS_STANDARD: "textbooks_standard",
+    pb.STRATEGY_TEXTBOOKS_PATIENCE: "textbooks_patience",
+}
+AVAILABILITIES = {
+    pb.AVAILABILITY_AMAZON_ABSENT: Availability.AMAZON_ABSENT,
+    pb.AVAILABILITY_AMAZON_PRESENT: Availability.AMAZON_PRESENT,
+}
+KINDS = {
+    pb.SEARCH_KIND_DISCOVERY: SearchKind.DISCOVERY,
+    pb.SEARCH_KIND_SCORING: SearchKind.SCORING,
+    pb.SEARCH_KIND_AUTOSOURCING: SearchKind.AUTOSOURCING,
+}
+
+
+def domain(value: int) -> int:
+    """Read a marketplace; amazon.com when none is named."""
+    return value or keepa_gateway_pb2.DOMAIN_COM
+
+
+def filter_of(message: pb.DiscoveryFilter) -> Filter:
+    """Read a filter and fill its defaults in."""
+    market = domain(message.domain)
+    categories = tuple(sorted(message.category_ids))
+    if not categories and market == keepa_gateway_pb2.DOMAIN_COM:
+        categories = (BOOKS,)
+    return Filter(
+        domain=market,
+        category_ids=categories,
+        rank_least=message.rank_range.minimum or None,
+        rank_most=message.rank_range.maximum or None,
+        price_least=message.price_range.minimum_cents or None,
+        price_most=message.price_range.maximum_cents or None,
+        availability=AVAILABILITIES.get(message.availability, Availability.ANY),
+        condition=CONDITIONS.get(message.condition, Condition.NEW),
+        title=message.title.strip(),
+        max_results=message.max_results or DEFAULT_RESULTS,
+    )
+
+
+def options(message: pb.ScoringOptions, fallback: int = 0) -> Options:
+    """Read how products are scored; the condition is the filter's when not said again."""
+    condition = message.condition or fallback
+    return Options(
+        strategy=STRATEGIES.get(message.strategy, "balanced"),
+        condition=CONDITIONS.get(pb.Condition.ValueType(condition), Condition.NEW),
+        costs_cents=dict(sorted(message.buy_cents.items())),
+        sales_tax_basis_points=message.sales_tax_basis_points,
+        source_shipping_cents=message.source_shipping_cents,
+    )
+
+
+def errand(spending: keepa_gateway_pb2.Spending, caller: str) -> Errand:
+    """Read who pays; the way's deadline is the call's own."""
+    return Errand(
+        caller=caller,
+        envelope=spending.envelope,
+        priority=PRIORITIES.get(spending.priority, Priority.INTERACTIVE),
+        action=spending.action,
+        job=spending.job,
+        max_wait=spending.max_wait_duration.ToTimedelta(),
+        max_tokens=spending.max_token_count,
+    )
+
+
+def request_id(text: str) -> UUID:
+    """Read a request's id, whose form the annotations have checked."""
+    return UUID(text)
+
+
+def identity(name: str) -> UUID:
+    """Read the id in a resource name."""
+    try:
+        return UUID(name.partition("/")[2])
+    except ValueError:
+        raise invalid_field("name", "must end with a UUID") from None
+
+
+def page_size(asked: int) -> int:
+    """Give the size of a page: the default for 0, and never more than the largest."""
+    return min(asked or DEFAULT_PAGE, LARGEST_PAGE)
+
+
+def page_place(request: Message, token: str) -> tuple[str, str] | None:
+    """Read where the last page ended; None for the first page."""
+    if not token:
+        return None
+    try:
+        padded = token + "=" * (-len(token) % 4)
+        question, first, second = json.loads(base64.urlsafe_b64decode(padded))
+    except (binascii.Error, ValueError, TypeError):
+        raise _bad_token() from None
+    if question != _question(request):
+        raise _bad_token()
+    return str(first), str(second)
+
+
+def page_token(request: Message, place: tuple[str, str] | None) -> str:
+    """Write a token that goes on with the same question; empty on the last page."""
+    if place is None:
+        return ""
+    text = json.dumps([_question(request), *place])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _question(request: Message) -> str:
+    """Digest everything that is asked but the page itself."""
+    asked = type(request)()
+    asked.CopyFrom(request)
+    for name in ("page_size", "page_token"):
+        asked.ClearField(name)
+    return hashlib.sha256(asked.SerializeToString(deterministic=True)).hexdigest()[:16]
+
+
+def _bad_token() -> Refusal:
+    return invalid_field("page_token", "is not the token of a page of this question")

@@ -1,0 +1,158 @@
+"""DiscoveryService over gRPC: translate, ask, translate."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from arbitragevault.discovery.v1 import discovery_pb2 as pb
+from arbitragevault.discovery.v1 import discovery_pb2_grpc
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2
+
+from services.chassis.clock import Clock
+from services.chassis.rpc.call import Context, current_call
+from services.discovery.api import read, write
+from services.discovery.usecases.estimating import Estimate, Estimator
+from services.discovery.usecases.reading import Reader
+from services.discovery.usecases.searching import Ended, Request, SearchDesk
+
+
+class DiscoveryServicer(discovery_pb2_grpc.DiscoveryServiceServicer):
+    """Translates between the contract and the use cases; decides nothing itself."""
+
+    def __init__(
+        self, desk: SearchDesk, estimator: Estimator, reader: Reader, clock: Clock
+    ) -> None:
+        self._desk = desk
+        self._estimator = estimator
+        self._reader = reader
+        self._clock = clock
+
+    async def DiscoverProducts(
+        self, request: pb.DiscoverProductsRequest, _: Context
+    ) -> pb.DiscoverProductsResponse:
+        """Find ASINs that match a filter."""
+        wanted = read.filter_of(request.filter)
+        found = await self._desk.discover(_request(request), wanted)
+        return pb.DiscoverProductsResponse(
+            asins=found.listing.asins,
+            total_count=found.listing.total,
+            filter=write.filter_message(wanted),
+            info=write.info(found.tally, found.seconds, self._clock.now()),
+        )
+
+    async def ScoreProducts(
+        self, request: pb.ScoreProductsRequest, _: Context
+    ) -> AsyncGenerator[pb.ScoreProductsResponse]:
+        """Score given products, one message each as they become known."""
+        parts = self._desk.score(
+            _request(request),
+            read.domain(request.domain),
+            tuple(request.asins),
+            read.options(request.options),
+        )
+        async with aclosing(parts):
+            async for part in parts:
+                if isinstance(part, Ended):
+                    info = write.info(part.tally, part.seconds, self._clock.now())
+                    yield pb.ScoreProductsResponse(info=info)
+                else:
+                    for one in part:
+                        yield pb.ScoreProductsResponse(score=write.appraisal(one))
+
+    async def DiscoverScoredProducts(
+        self, request: pb.DiscoverScoredProductsRequest, _: Context
+    ) -> pb.DiscoverScoredProductsResponse:
+        """Find products and score them, best first."""
+        wanted = read.filter_of(request.filter)
+        options = read.options(request.options, request.filter.condition)
+        ranked = await self._desk.discover_scored(
+            _request(request), wanted, options, least_rung=request.minimum_recommendation
+        )
+        return pb.DiscoverScoredProductsResponse(
+            scores=[write.appraisal(one) for one in ranked.appraisals],
+            total_count=ranked.total,
+            filter=write.filter_message(wanted),
+            info=write.info(ranked.tally, ranked.seconds, self._clock.now()),
+        )
+
+    async def EstimateDiscovery(
+        self, request: pb.EstimateDiscoveryRequest, _: Context
+    ) -> pb.EstimateDiscoveryResponse:
+        """Say what a search would cost; spend nothing."""
+        estimate = await self._estimate(request)
+        return pb.EstimateDiscoveryResponse(
+            search_token_count=estimate.search,
+            product_token_count=estimate.products,
+            most_token_count=estimate.most,
+            search_cached=estimate.search_stored,
+            cached_count=estimate.stored,
+        )
+
+    async def ExplainScore(
+        self, request: pb.ExplainScoreRequest, _: Context
+    ) -> pb.ExplainScoreResponse:
+        """Read one score with everything that is needed to redo it by hand."""
+        explained = await self._reader.explain(read.identity(request.name))
+        assert explained.appraisal.score is not None
+        return pb.ExplainScoreResponse(
+            score=write.appraisal(explained.appraisal),
+            inputs=write.inputs(explained.appraisal.score),
+            steps=explained.steps,
+        )
+
+    async def ListScores(self, request: pb.ListScoresRequest, _: Context) -> pb.ListScoresResponse:
+        """List stored scores, best first."""
+        page = await self._reader.scores(
+            request.asin,
+            request.minimum_recommendation,
+            size=read.page_size(request.page_size),
+            after=read.page_place(request, request.page_token),
+        )
+        return pb.ListScoresResponse(
+            scores=[write.appraisal(one) for one in page.scores],
+            next_page_token=read.page_token(request, page.next_place),
+        )
+
+    async def ListSearches(
+        self, request: pb.ListSearchesRequest, _: Context
+    ) -> pb.ListSearchesResponse:
+        """List former searches, newest first."""
+        page = await self._reader.searches(
+            read.KINDS.get(request.kind),
+            request.job,
+            size=read.page_size(request.page_size),
+            after=read.page_place(request, request.page_token),
+        )
+        return pb.ListSearchesResponse(
+            searches=[write.search(one) for one in page.searches],
+            next_page_token=read.page_token(request, page.next_place),
+        )
+
+    async def GetCacheHealth(
+        self, _request: pb.GetCacheHealthRequest, _: Context
+    ) -> pb.GetCacheHealthResponse:
+        """Say how well the caches serve."""
+        found = await self._reader.health()
+        return pb.GetCacheHealthResponse(caches=[write.cache_health(one) for one in found])
+
+    async def _estimate(self, request: pb.EstimateDiscoveryRequest) -> Estimate:
+        force = request.force_refresh
+        if request.WhichOneof("subject") == "filter":
+            wanted = read.filter_of(request.filter)
+            return await self._estimator.search(wanted, request.scored_count, force_refresh=force)
+        market = read.domain(request.asins.domain or keepa_gateway_pb2.DOMAIN_COM)
+        return await self._estimator.products(
+            market, tuple(request.asins.asins), force_refresh=force
+        )
+
+
+def _request(
+    message: pb.DiscoverProductsRequest
+    | pb.ScoreProductsRequest
+    | pb.DiscoverScoredProductsRequest,
+) -> Request:
+    return Request(
+        id=read.request_id(message.request_id),
+        errand=read.errand(message.spending, current_call().caller),
+        force_refresh=message.force_refresh,
+        cache_only=message.cache_only,
+    )

@@ -1,0 +1,107 @@
+"""The composition root: settings become engine, broker, peers, use cases and loops."""
+
+from contextlib import AsyncExitStack
+from typing import TypeVar
+
+from arbitragevault.autosourcing.v1 import events_pb2 as job_events
+from arbitragevault.discovery.v1 import discovery_pb2, discovery_pb2_grpc
+from google.protobuf.message import Message
+from nats.js import JetStreamContext
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.chassis import sql
+from services.chassis.clock import SystemClock
+from services.chassis.events import nats
+from services.chassis.events.consumer import Consumer, Handler
+from services.chassis.events.publisher import Publisher
+from services.chassis.events.relay import Relay
+from services.chassis.rpc.client import create_channel
+from services.chassis.run import Loop, Service
+from services.discovery.api import read, write
+from services.discovery.api.servicer import DiscoveryServicer
+from services.discovery.clients.budget import GrpcEnvelopes
+from services.discovery.clients.keepa_gateway import GrpcGateway
+from services.discovery.events.announce import Announcer
+from services.discovery.events.handlers import JobEvents
+from services.discovery.settings import Settings
+from services.discovery.storage import steps, tables
+from services.discovery.storage.caches import PostgresCaches
+from services.discovery.storage.flights import PostgresFlights
+from services.discovery.storage.lists import PostgresLists
+from services.discovery.storage.requests import PostgresRequests
+from services.discovery.storage.scores import PostgresScores
+from services.discovery.storage.searches import PostgresSearches
+from services.discovery.usecases.estimating import Estimator
+from services.discovery.usecases.finding import Finder
+from services.discovery.usecases.purging import Purger
+from services.discovery.usecases.reading import Reader
+from services.discovery.usecases.scoring import Appraiser
+from services.discovery.usecases.searching import SearchDesk
+from services.discovery.usecases.stepping import Worker
+
+E = TypeVar("E", bound=Message)
+NAME = "discovery"
+_SERVICE = discovery_pb2.DESCRIPTOR.services_by_name["DiscoveryService"].full_name
+
+
+async def build(settings: Settings, stack: AsyncExitStack) -> Service:
+    """Wire the service; what is opened here is closed in reverse at stop."""
+    engine = sql.create_engine(settings.database_url, application=NAME, pool_size=16)
+    stack.push_async_callback(engine.dispose)
+    bell = await stack.enter_async_context(sql.Bell(settings.database_url, steps.CHANNEL))
+    broker = await stack.enter_async_context(nats.connection(settings.nats_url, NAME))
+    js = broker.jetstream()
+    await nats.ensure_stream(js, NAME)
+    gateway_channel = create_channel(settings.keepa_gateway_target, caller=NAME)
+    budget_channel = create_channel(settings.budget_target, caller=NAME)
+    await stack.enter_async_context(gateway_channel)
+    await stack.enter_async_context(budget_channel)
+
+    clock = SystemClock()
+    gateway, flights = GrpcGateway(gateway_channel, clock), PostgresFlights(engine)
+    lists, scores = PostgresLists(engine), PostgresScores(engine)
+    searches, caches = PostgresSearches(engine), PostgresCaches(engine)
+    finder, appraiser = Finder(lists, flights, gateway), Appraiser(scores, flights, gateway)
+    estimator = Estimator(lists, gateway)
+    desk = SearchDesk(
+        finder,
+        appraiser,
+        estimator,
+        envelopes=GrpcEnvelopes(budget_channel),
+        requests=PostgresRequests(engine),
+        searches=searches,
+        clock=clock,
+        max_tokens=settings.max_tokens_per_search,
+    )
+    announcer = Announcer(write.appraisal, write.info, clock)
+    taken = steps.PostgresSteps(engine, bell, announcer.announce)
+    worker = Worker(taken, finder, appraiser, searches, clock)
+    servicer = DiscoveryServicer(desk, estimator, Reader(scores, searches, caches), clock)
+    return Service(
+        name=NAME,
+        register=lambda server: discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(
+            servicer, server
+        ),
+        full_names=[_SERVICE],
+        loops=[
+            *(Loop(f"worker {number}", worker.run) for number in range(settings.step_workers)),
+            Loop("purger", Purger(caches).run),
+            Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} outbox").run),
+            *_readers(js, engine),
+        ],
+    )
+
+
+def _readers(js: JetStreamContext, engine: AsyncEngine) -> list[Loop]:
+    """One consumer for each event of autosourcing that asks for a step."""
+    handlers = JobEvents(steps.PostgresIntake, read.filter_of, read.options)
+
+    def reader(event: type[E], handler: Handler[E]) -> Loop:
+        mail = tables.dead_letters
+        consumer = Consumer(js, engine, tables.inbox, NAME, event, handler, mail)
+        return Loop(event.DESCRIPTOR.name, consumer.run)
+
+    return [
+        reader(job_events.DiscoveryRequested, handlers.on_discovery_requested),
+        reader(job_events.ScoringRequested, handlers.on_scoring_requested),
+    ]

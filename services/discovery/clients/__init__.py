@@ -1,0 +1,1 @@
+"""The peers that discovery asks: the gateway and budget."""

@@ -1,0 +1,185 @@
+"""What comes back: lists of ASINs, products, their scores, and how the answer came about."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+from services.discovery.domain.product import Kind, ProductFacts
+from services.discovery.domain.scoring.score import Score
+from services.discovery.domain.scoring.verdict import Recommendation
+from services.discovery.domain.stops import Stop
+
+NAMESPACE = UUID("5a1f3f0e-6f0c-4f5e-9a53-1a4b5a0f8d11")
+
+
+class Status(StrEnum):
+    """What became of a product that was asked for."""
+
+    FOUND = "FOUND"
+    NOT_FOUND = "NOT_FOUND"
+    CACHED = "CACHED"
+    STALE = "STALE"
+    REFUSED = "REFUSED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """One product as the gateway answered it.
+
+    Attributes:
+        facts: None unless the product is known.
+        tokens: What it cost us; ``unsettled`` are held until its outcome is known.
+        reason: Why it was refused or is unknown.
+    """
+
+    asin: str
+    status: Status
+    facts: ProductFacts | None = None
+    image_url: str = ""
+    currency_code: str = ""
+    tokens: int = 0
+    unsettled: int = 0
+    fetched_at: datetime | None = None
+    reason: str = ""
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appraisal:
+    """One product as it is answered: scored, or why not.
+
+    Attributes:
+        score: None unless the product is known.
+        sales_rank: Now; None when there is none.
+    """
+
+    asin: str
+    status: Status
+    title: str = ""
+    image_url: str = ""
+    currency_code: str = ""
+    sales_rank: int | None = None
+    score: Score | None = None
+    tokens: int = 0
+    unsettled: int = 0
+    fetched_at: datetime | None = None
+
+    @property
+    def id(self) -> UUID | None:
+        """The score's own id: the same inputs of the same product give the same id."""
+        if self.score is None:
+            return None
+        return uuid5(NAMESPACE, f"{self.asin}:{self.score.inputs_hash}")
+
+
+def appraisal(fetched: Fetched, score: Score | None) -> Appraisal:
+    """Join a product as it was fetched with its score."""
+    facts = fetched.facts
+    return Appraisal(
+        asin=fetched.asin,
+        status=fetched.status,
+        title="" if facts is None else facts.title,
+        image_url=fetched.image_url,
+        currency_code=fetched.currency_code,
+        sales_rank=None if facts is None else facts.statistics.current.get(Kind.SALES_RANK),
+        score=score,
+        tokens=fetched.tokens,
+        unsettled=fetched.unsettled,
+        fetched_at=fetched.fetched_at,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A list of ASINs, best sales rank first.
+
+    Attributes:
+        total: How many match in all at Keepa.
+        cached: It was stored here, so nobody was asked.
+    """
+
+    asins: tuple[str, ...] = ()
+    total: int = 0
+    found_at: datetime | None = None
+    tokens: int = 0
+    cached: bool = False
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """How an answer comes about, added up as it does.
+
+    Attributes:
+        stored: Answers given from a cache here.
+        asked: Answers in all.
+    """
+
+    tokens: int = 0
+    unsettled: int = 0
+    stored: int = 0
+    asked: int = 0
+    oldest: datetime | None = None
+    stop: Stop | None = None
+    rois: list[float] = field(default_factory=list)
+
+    @property
+    def cache_hit(self) -> bool:
+        """Whether nothing but stored answers was needed."""
+        return self.asked > 0 and self.stored == self.asked
+
+    def add_listing(self, listing: Listing) -> None:
+        """Count a list as one answer."""
+        self.tokens += listing.tokens
+        self.asked += 1
+        self.stored += listing.cached
+        self._date(listing.found_at)
+
+    def add(self, appraisals: Iterable[Appraisal], *, stored: bool) -> None:
+        """Count products, each as one answer."""
+        for one in appraisals:
+            self.tokens += one.tokens
+            self.unsettled += one.unsettled
+            self.asked += 1
+            self.stored += stored
+            self._date(one.fetched_at)
+            sums = None if one.score is None or one.score.assumed else one.score.calculation
+            if sums is not None and sums.outcome.roi_percent is not None:
+                self.rois.append(float(sums.outcome.roi_percent))
+
+    @property
+    def mean_roi(self) -> float | None:
+        """The mean ROI in per cent of the products with a real buying price."""
+        return sum(self.rois) / len(self.rois) if self.rois else None
+
+    def _date(self, instant: datetime | None) -> None:
+        if instant is not None:
+            self.oldest = instant if self.oldest is None else min(self.oldest, instant)
+
+
+_LADDER = (
+    Recommendation.SKIP,
+    Recommendation.CONSIDER,
+    Recommendation.BUY,
+    Recommendation.STRONG_BUY,
+)
+
+
+def rung(recommendation: Recommendation) -> int:
+    """Number the recommendations, the better the higher, from 1."""
+    return _LADDER.index(recommendation) + 1
+
+
+def best_first(appraisals: Iterable[Appraisal]) -> list[Appraisal]:
+    """Order products for a list: scored ones by their score, the others after them."""
+    return sorted(appraisals, key=place)
+
+
+def place(one: Appraisal) -> str:
+    """Write a product's place in lists as text: sorted as text, the best comes first."""
+    if one.score is None:
+        return f"9{one.asin}"
+    skipped, assumed, composite, profit, asin = one.score.order
+    return f"{skipped:d}{assumed:d}{100 + composite:010.5f}{10**9 + profit:010d}{asin}"

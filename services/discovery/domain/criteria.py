@@ -1,0 +1,101 @@
+"""What is asked for: which products, and how they are to be scored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from services.discovery.domain.scoring.score import SCORE_VERSION
+from services.discovery.domain.scoring.terms import STRATEGIES, Condition, Terms
+
+CONFIG_REVISION = 1
+"""The revision of the business configuration; the built-in one is the first."""
+
+PAGE_LEAST = 50
+PAGE_MOST = 10_000
+SEARCH_BASE_TOKENS = 10
+SEARCH_BLOCK = 100
+
+
+class Availability(StrEnum):
+    """What Amazon itself may offer."""
+
+    ANY = "ANY"
+    AMAZON_ABSENT = "AMAZON_ABSENT"
+    AMAZON_PRESENT = "AMAZON_PRESENT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which products are looked for, defaults filled in; None does not restrict.
+
+    Attributes:
+        domain: Keepa's number of the marketplace.
+        category_ids: Ascending; one must match.
+        condition: Also says whose price ``price_least`` and ``price_most`` bound.
+    """
+
+    domain: int = 1
+    category_ids: tuple[int, ...] = ()
+    rank_least: int | None = None
+    rank_most: int | None = None
+    price_least: int | None = None
+    price_most: int | None = None
+    availability: Availability = Availability.ANY
+    condition: Condition = Condition.NEW
+    title: str = ""
+    max_results: int = 50
+
+    @property
+    def key(self) -> str:
+        """The name under which an answer is kept: the same for the same question."""
+        return digest("list", self)
+
+    @property
+    def per_page(self) -> int:
+        """How many ASINs Keepa is asked for; it gives no fewer than 50."""
+        return max(PAGE_LEAST, min(PAGE_MOST, self.max_results))
+
+    @property
+    def most_tokens(self) -> int:
+        """The most that finding can cost: 10 tokens and 1 per started 100 ASINs."""
+        return SEARCH_BASE_TOKENS - (-self.per_page // SEARCH_BLOCK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How products are scored.
+
+    Attributes:
+        costs_cents: Own buying prices by ASIN.
+    """
+
+    strategy: str = "balanced"
+    condition: Condition = Condition.NEW
+    costs_cents: Mapping[str, int] = field(default_factory=dict)
+    sales_tax_basis_points: int = 0
+    source_shipping_cents: int = 0
+
+    def terms(self, asin: str) -> Terms:
+        """Give the terms of one product."""
+        return Terms(
+            strategy=STRATEGIES[self.strategy],
+            condition=self.condition,
+            cost_cents=self.costs_cents.get(asin),
+            source_shipping_cents=self.source_shipping_cents,
+            sales_tax_percent=Decimal(self.sales_tax_basis_points) / 100,
+        )
+
+    def key(self, domain: int, asin: str) -> str:
+        """The name under which a product's score is kept."""
+        return digest("score", (domain, asin, SCORE_VERSION, self.terms(asin)))
+
+
+def digest(kind: str, content: Any) -> str:
+    """Name a question: its kind and configuration in clear, its content hashed."""
+    packed = msgspec.json.encode((CONFIG_REVISION, content), order="deterministic")
+    return f"{kind}:{sha256(packed).hexdigest()}"

@@ -1,0 +1,218 @@
+"""What the use cases need from the outside, in the domain's words; promises stand here."""
+
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from services.discovery.domain.answers import Appraisal, Fetched, Listing
+from services.discovery.domain.criteria import Filter
+from services.discovery.domain.errand import Errand
+from services.discovery.domain.health import CacheHealth
+from services.discovery.domain.past import Search, SearchKind
+from services.discovery.domain.steps import Step, StepAnswer, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The most a call can cost, and how many of its products are stored and cost nothing."""
+
+    most: int
+    stored: int = 0
+
+
+class Gateway(Protocol):
+    """The way to Keepa's data. Refusals, budget's among them, pass through as they are."""
+
+    async def find(
+        self, request_id: UUID, wanted: Filter, errand: Errand, *, max_age: timedelta
+    ) -> Listing:
+        """Ask the Product Finder, best sales rank first.
+
+        The same id with the same question is paid once, however often it is asked.
+        """
+        ...
+
+    def products(
+        self,
+        request_id: UUID,
+        domain: int,
+        asins: Sequence[str],
+        errand: Errand,
+        *,
+        max_age: timedelta,
+        stored_only: bool = False,
+    ) -> AsyncGenerator[Fetched]:
+        """Fetch at most 100 products, each answered once, as they become known.
+
+        The same id with the same products is paid once. Raises a refusal only when not one
+        product could be answered, or when the way to the gateway fails half-way.
+        """
+        ...
+
+    async def product_cost(self, domain: int, asins: Sequence[str], *, max_age: timedelta) -> Cost:
+        """Say what at most 100 products would cost; spends nothing."""
+        ...
+
+
+class Envelopes(Protocol):
+    """Tokens held once for a search of several calls."""
+
+    async def hold(
+        self, request_id: UUID, tokens: int, errand: Errand, *, duration: timedelta
+    ) -> str:
+        """Hold tokens and return the envelope's name.
+
+        Raises:
+            Refusal: Budget's; nothing is held then.
+        """
+        ...
+
+    async def release(self, request_id: UUID, envelope: str) -> None:
+        """Give back what is left of an envelope; one that has ended stays as it is."""
+        ...
+
+
+class Requests(Protocol):
+    """The ids of requests that may spend, bound to what they asked."""
+
+    async def bind(self, request_id: UUID, fingerprint: str) -> int:
+        """Bind an id to its content, and count how often it came: 1 at first.
+
+        Raises:
+            Refusal: REQUEST_ID_REUSED, when it came with other content before.
+        """
+        ...
+
+
+class Lists(Protocol):
+    """Lists of ASINs by the key of their filter."""
+
+    async def read(self, key: str) -> Listing | None:
+        """Read a list that has not expired and count the hit; it comes back ``cached``."""
+        ...
+
+    async def peek(self, key: str) -> Listing | None:
+        """Read a list that has not expired without counting."""
+        ...
+
+    async def write(self, wanted: Filter, listing: Listing) -> None:
+        """Keep a list for 24 h in place of the one before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePage:
+    """One page of scores, and where the next one begins; None on the last."""
+
+    scores: tuple[Appraisal, ...]
+    next_place: tuple[str, str] | None
+
+
+class Scores(Protocol):
+    """Scores: kept by id, and by key for as long as they are fresh."""
+
+    async def fresh(self, keys: Mapping[str, str]) -> dict[str, Appraisal]:
+        """Read scores that have not expired, by ASIN, and count the hits.
+
+        Args:
+            keys: The key of each ASIN.
+        """
+        ...
+
+    async def write(self, keys: Mapping[str, str], appraisals: Collection[Appraisal]) -> None:
+        """Keep scores, for 6 h as the fresh ones of their keys; a stale product's is never."""
+        ...
+
+    async def find(self, score_id: UUID) -> Appraisal | None:
+        """Read one score, fresh or not."""
+        ...
+
+    async def page(
+        self, asin: str, least_rung: int, *, size: int, after: tuple[str, str] | None
+    ) -> ScorePage:
+        """List the newest score of each product and terms, best first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """One page of searches, and where the next one begins; None on the last."""
+
+    searches: tuple[Search, ...]
+    next_place: tuple[str, str] | None
+
+
+class Searches(Protocol):
+    """The history of searches."""
+
+    async def add(self, search: Search) -> None:
+        """Remember a search for ever; the same one again changes nothing."""
+        ...
+
+    async def page(
+        self, kind: SearchKind | None, job: str, *, size: int, after: tuple[str, str] | None
+    ) -> SearchPage:
+        """List searches, newest first."""
+        ...
+
+
+class Caches(Protocol):
+    """The caches as a whole."""
+
+    async def health(self) -> list[CacheHealth]:
+        """Say how well each serves."""
+        ...
+
+    async def purge(self) -> int:
+        """Forget what has expired, and return how many rows that were."""
+        ...
+
+
+class Flights(Protocol):
+    """Who is fetching what, over all replicas: one at a time for each key."""
+
+    async def take(self, key: str, holder: UUID, *, duration: timedelta) -> bool:
+        """Take or prolong the lease of a key; False while another one's runs."""
+        ...
+
+    async def drop(self, key: str, holder: UUID) -> None:
+        """Give a lease back."""
+        ...
+
+
+class Steps(Protocol):
+    """The steps of jobs, each done by one worker at a time."""
+
+    async def claim(self, *, duration: timedelta) -> Step | None:
+        """Take the oldest step that nobody works on, under a new epoch; None without one."""
+        ...
+
+    async def extend(self, step: Step, *, duration: timedelta) -> bool:
+        """Prolong the lease of a step; False when another worker has it now."""
+        ...
+
+    async def finish(self, step: Step, answer: StepAnswer) -> bool:
+        """Store the answer and announce it, in one transaction.
+
+        Returns:
+            False when another worker has the step now, or answered it: nothing is stored then.
+        """
+        ...
+
+    async def now(self) -> datetime:
+        """The database's time, which all replicas share."""
+        ...
+
+    async def wait(self, seconds: float) -> None:
+        """Sleep until there may be a new step, or for ``seconds`` at the most."""
+        ...
+
+
+class Intake(Protocol):
+    """Where a job's requests come in."""
+
+    async def accept(self, task: Task, event_id: UUID, traceparent: str) -> None:
+        """Store a step inside the running transaction; one that is known changes nothing."""
+        ...

@@ -1,0 +1,1 @@
+"""Discovery's own tables: caches, scores, history, steps."""

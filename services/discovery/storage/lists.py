@@ -1,0 +1,67 @@
+"""Lists of ASINs by the key of their filter."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.elements import ColumnElement
+
+from services.chassis import sql
+from services.discovery.domain.answers import Listing
+from services.discovery.domain.criteria import Filter
+from services.discovery.storage.packing import packed
+from services.discovery.storage.tables import lists
+
+LIFE = timedelta(hours=24)
+
+
+class PostgresLists:
+    """Implements ``ports.Lists``."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def read(self, key: str) -> Listing | None:
+        """Read and count in one statement."""
+        query = update(lists).where(*_fresh(key)).values(hits=lists.c.hits + 1)
+        return await self._one(query.returning(lists.c.asins, lists.c.total, lists.c.found_at))
+
+    async def peek(self, key: str) -> Listing | None:
+        """Read without counting."""
+        return await self._one(
+            select(lists.c.asins, lists.c.total, lists.c.found_at).where(*_fresh(key))
+        )
+
+    async def write(self, wanted: Filter, listing: Listing) -> None:
+        """Put a list in place of the one before, unless that is newer; the hits stay."""
+        row = {
+            "key": wanted.key,
+            "filter": packed(wanted),
+            "asins": list(listing.asins),
+            "total": listing.total,
+            "hits": 0,
+            "found_at": listing.found_at,
+            "expires_at": (listing.found_at or func.clock_timestamp()) + LIFE,
+        }
+        put = insert(lists).values(row)
+        kept = ("asins", "total", "found_at", "expires_at")
+        put = put.on_conflict_do_update(
+            index_elements=[lists.c.key],
+            set_={name: put.excluded[name] for name in kept},
+            where=lists.c.found_at <= put.excluded.found_at,
+        )
+        async with sql.transaction(self._engine) as connection:
+            await connection.execute(put)
+
+    async def _one(self, query: Any) -> Listing | None:
+        async with sql.transaction(self._engine) as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        return Listing(asins=tuple(row.asins), total=row.total, found_at=row.found_at, cached=True)
+
+
+def _fresh(key: str) -> tuple[ColumnElement[bool], ...]:
+    return lists.c.key == key, lists.c.expires_at > func.clock_timestamp()

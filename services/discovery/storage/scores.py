@@ -1,0 +1,123 @@
+"""Scores: every one by its id, the fresh ones by their keys."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.chassis import sql
+from services.discovery.domain.answers import Appraisal, Status, place, rung
+from services.discovery.ports import ScorePage
+from services.discovery.storage.packing import now_and
+from services.discovery.storage.tables import score_cache, scores
+
+LIFE = timedelta(hours=6)
+
+
+class PostgresScores:
+    """Implements ``ports.Scores``."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def fresh(self, keys: Mapping[str, str]) -> dict[str, Appraisal]:
+        """Read and count in one statement; what is read from here costs nothing."""
+        query = (
+            update(score_cache)
+            .where(
+                score_cache.c.key.in_(list(keys.values())),
+                score_cache.c.expires_at > func.clock_timestamp(),
+                scores.c.id == score_cache.c.score_id,
+            )
+            .values(hits=score_cache.c.hits + 1)
+            .returning(scores.c.content)
+        )
+        async with sql.transaction(self._engine) as connection:
+            rows = (await connection.execute(query)).scalars().all()
+        found = {one.asin: one for one in map(_stored, rows)}
+        return {asin: found[asin] for asin in keys if asin in found}
+
+    async def write(self, keys: Mapping[str, str], appraisals: Collection[Appraisal]) -> None:
+        """Store scores and make them the fresh ones, in the order of their keys."""
+        if not appraisals:
+            return
+        ordered = sorted(appraisals, key=lambda one: keys[one.asin])
+        put = insert(score_cache).values([_cached(keys[one.asin], one) for one in ordered])
+        kept = ("score_id", "rung", "place", "created_at", "expires_at")
+        put = put.on_conflict_do_update(
+            index_elements=[score_cache.c.key],
+            set_={name: put.excluded[name] for name in kept},
+        )
+        async with sql.transaction(self._engine) as connection:
+            rows = [_row(one) for one in ordered]
+            await connection.execute(insert(scores).values(rows).on_conflict_do_nothing())
+            await connection.execute(put)
+
+    async def find(self, score_id: UUID) -> Appraisal | None:
+        """Read one score, fresh or not."""
+        query = select(scores.c.content).where(scores.c.id == score_id)
+        async with sql.transaction(self._engine) as connection:
+            content = await connection.scalar(query)
+        return None if content is None else _read(content)
+
+    async def page(
+        self, asin: str, least_rung: int, *, size: int, after: tuple[str, str] | None
+    ) -> ScorePage:
+        """Page by place and key, which no two rows share."""
+        cache = score_cache.c
+        query = (
+            select(scores.c.content, cache.place, cache.key)
+            .join(score_cache, scores.c.id == cache.score_id)
+            .where(cache.rung >= least_rung)
+            .order_by(cache.place, cache.key)
+            .limit(size + 1)
+        )
+        if asin:
+            query = query.where(cache.asin == asin)
+        if after is not None:
+            query = query.where(tuple_(cache.place, cache.key) > after)
+        async with sql.transaction(self._engine) as connection:
+            rows = (await connection.execute(query)).all()
+        shown = rows[:size]
+        more = (shown[-1].place, shown[-1].key) if len(rows) > size else None
+        return ScorePage(tuple(_read(row.content) for row in shown), more)
+
+
+def _stored(content: bytes) -> Appraisal:
+    """Read a score from the cache: nobody pays for it again."""
+    one = _read(content)
+    return replace(one, status=Status.CACHED, tokens=0, unsettled=0)
+
+
+def _read(content: bytes) -> Appraisal:
+    return msgspec.json.decode(content, type=Appraisal)
+
+
+def _row(one: Appraisal) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "asin": one.asin,
+        "content": msgspec.json.encode(one, order="deterministic"),
+        "created_at": func.clock_timestamp(),
+    }
+
+
+def _cached(key: str, one: Appraisal) -> dict[str, Any]:
+    assert one.score is not None
+    life = timedelta(0) if one.status is Status.STALE else LIFE
+    return {
+        "key": key,
+        "score_id": one.id,
+        "asin": one.asin,
+        "rung": rung(one.score.recommendation),
+        "place": place(one),
+        "hits": 0,
+        "created_at": func.clock_timestamp(),
+        "expires_at": now_and(life.total_seconds()),
+    }

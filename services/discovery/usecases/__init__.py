@@ -1,0 +1,1 @@
+"""What discovery can be asked for: finding, scoring, estimating, stepping and reading."""

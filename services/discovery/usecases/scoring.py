@@ -1,0 +1,149 @@
+"""Scoring products: fresh scores for nothing, the others as their products come in."""
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.discovery.domain.answers import Appraisal, Fetched, Status, appraisal
+from services.discovery.domain.criteria import Options, digest
+from services.discovery.domain.errand import Errand
+from services.discovery.domain.scoring.score import Score, score
+from services.discovery.ports import Flights, Gateway, Scores
+from services.discovery.usecases.finding import NOTHING_STORED, STORED
+from services.discovery.usecases.flight import turn
+
+BATCH = 100
+CHUNK = 20
+"""Scores are stored and told in chunks of this many."""
+
+_REFUSED = frozenset({Status.REFUSED, Status.STALE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appeal:
+    """Which products are to be scored, how, and on whose tokens.
+
+    Attributes:
+        as_of: The instant that ages and seasons are measured against.
+        call_id: Names the paid call for some products; the same ones are never paid twice.
+    """
+
+    domain: int
+    asins: Sequence[str]
+    options: Options
+    errand: Errand
+    as_of: datetime
+    call_id: Callable[[object], UUID]
+    force_refresh: bool = False
+    cache_only: bool = False
+
+    def keys(self, asins: Iterable[str]) -> dict[str, str]:
+        """Give the key under which each product's score is kept."""
+        return {asin: self.options.key(self.domain, asin) for asin in asins}
+
+    @property
+    def max_age(self) -> timedelta:
+        """How old a stored product may be."""
+        return NOTHING_STORED if self.force_refresh else STORED
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some answers, and whether they were stored here."""
+
+    appraisals: tuple[Appraisal, ...]
+    stored: bool
+    reason: str = ""
+    retry_after: timedelta | None = None
+
+
+class Appraiser:
+    """Answers ASINs with scores."""
+
+    def __init__(self, scores: Scores, flights: Flights, gateway: Gateway) -> None:
+        self._scores = scores
+        self._flights = flights
+        self._gateway = gateway
+
+    async def appraise(self, appeal: Appeal) -> AsyncGenerator[Chunk]:
+        """Score products, stored ones first, the others as they become known.
+
+        A product that was refused ends the work after its batch: whatever refused it would
+        refuse the next ones as well.
+
+        Raises:
+            Refusal: The way to the products is closed; what came before stands.
+        """
+        known = {} if appeal.force_refresh else await self._fresh(appeal, appeal.asins)
+        if known:
+            yield Chunk(tuple(known.values()), stored=True)
+        missing = [asin for asin in appeal.asins if asin not in known]
+        for batch in _batches(missing):
+            refused = False
+            async with aclosing(self._batch(appeal, batch)) as chunks:
+                async for chunk in chunks:
+                    refused = refused or bool(chunk.reason)
+                    yield chunk
+            if refused:
+                return
+
+    async def _batch(self, appeal: Appeal, batch: tuple[str, ...]) -> AsyncGenerator[Chunk]:
+        """Fetch and score one batch; who waited for another's looks at what is stored first."""
+        left = batch
+        async with turn(self._flights, digest("fetch", (appeal.domain, sorted(batch)))) as waited:
+            if waited and not appeal.force_refresh:
+                known = await self._fresh(appeal, batch)
+                if known:
+                    yield Chunk(tuple(known.values()), stored=True)
+                left = tuple(asin for asin in batch if asin not in known)
+            if left:
+                async with aclosing(self._fetch(appeal, left)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+
+    async def _fetch(self, appeal: Appeal, asins: tuple[str, ...]) -> AsyncGenerator[Chunk]:
+        call_id = appeal.call_id(("products", appeal.domain, asins))
+        answers = self._gateway.products(
+            call_id,
+            appeal.domain,
+            asins,
+            appeal.errand,
+            max_age=appeal.max_age,
+            stored_only=appeal.cache_only,
+        )
+        gathered: list[Fetched] = []
+        async with aclosing(answers):
+            async for fetched in answers:
+                gathered.append(fetched)
+                if len(gathered) >= CHUNK:
+                    yield await self._keep(appeal, gathered)
+                    gathered = []
+        if gathered:
+            yield await self._keep(appeal, gathered)
+
+    async def _keep(self, appeal: Appeal, gathered: list[Fetched]) -> Chunk:
+        """Score what was fetched and keep it before it is told."""
+        done = [appraisal(fetched, _score(appeal, fetched)) for fetched in gathered]
+        scored = [one for one in done if one.score is not None]
+        await self._scores.write(appeal.keys(one.asin for one in scored), scored)
+        refused = next((one for one in gathered if one.status in _REFUSED and one.reason), None)
+        if refused is None:
+            return Chunk(tuple(done), stored=False)
+        return Chunk(
+            tuple(done), stored=False, reason=refused.reason, retry_after=refused.retry_after
+        )
+
+    async def _fresh(self, appeal: Appeal, asins: Iterable[str]) -> dict[str, Appraisal]:
+        return await self._scores.fresh(appeal.keys(asins))
+
+
+def _score(appeal: Appeal, fetched: Fetched) -> Score | None:
+    if fetched.facts is None:
+        return None
+    return score(fetched.facts, appeal.options.terms(fetched.asin), appeal.as_of)
+
+
+def _batches(asins: Sequence[str]) -> list[tuple[str, ...]]:
+    return [tuple(asins[at : at + BATCH]) for at in range(0, len(asins), BATCH)]
