@@ -3,28 +3,17 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 HOST = "127.0.0.1"
 BACKLOG = 1_024
-
-
-class Server(uvicorn.Server):
-    """A uvicorn that leaves signals to its owner and waits for nobody."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
-        yield
-
-    def stop(self) -> None:
-        """Stop now, cutting open connections."""
-        self.should_exit = True
-        self.force_exit = True
+KEEP_ALIVE_SECONDS = 60
 
 
 def listen(port: int, host: str = HOST) -> socket.socket:
@@ -44,37 +33,49 @@ def listen(port: int, host: str = HOST) -> socket.socket:
     return sock
 
 
-def _server(app: ASGIApp) -> Server:
+@asynccontextmanager
+async def serving(app: ASGIApp, sock: socket.socket | None = None) -> AsyncIterator[str]:
+    """Serve inside this process, by default on a free port; yields the address.
+
+    Only uvicorn's protocol is used: its server would wait for open connections at the end, and
+    take the signals of whoever runs us.
+    """
+    sock = sock or listen(0)
     config = uvicorn.Config(
         app,
         access_log=False,  # a request line would hold the key
         log_level="warning",
-        lifespan="off",
-        timeout_keep_alive=60,
-        server_header=False,
+        http="h11",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
-    return Server(config)
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: H11Protocol(config, state, app_state={}), sock=sock
+    )
+    host, port = sock.getsockname()[:2]
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.close()
+        await _cut(state)
+
+
+async def _cut(state: ServerState) -> None:
+    """End every connection and every request, without waiting for either."""
+    for connection in list(state.connections):
+        connection.transport.abort()
+    tasks = list(state.tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def serve(app: ASGIApp, sock: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT, then stop at once."""
-    server = _server(app)
+    told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
-    await server.serve(sockets=[sock])
-
-
-@asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[str]:
-    """Serve inside this process on a free port, as tests do; yields the address."""
-    sock = listen(0)
-    server = _server(app)
-    task = asyncio.create_task(server.serve(sockets=[sock]))
-    try:
-        yield f"http://{HOST}:{sock.getsockname()[1]}"
-    finally:
-        server.stop()
-        with suppress(asyncio.CancelledError):
-            await task
-        sock.close()
+        loop.add_signal_handler(number, told.set)
+    async with serving(app, sock):
+        await told.wait()

@@ -1,6 +1,7 @@
 """What the options offers, buybox, rating and stock add to a product."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from deploy.sandbox.catalogue.book import ABSENT, Book
@@ -145,7 +146,7 @@ def offer_stats(book: Book, updated: int, view: View) -> dict[str, Any]:
     return stats
 
 
-def _cheapest(sellers: list[Seller]) -> list[str] | None:
+def _cheapest(sellers: Sequence[Seller]) -> list[str] | None:
     if not sellers:
         return None
     least = min(seller.landed for seller in sellers)
@@ -163,7 +164,7 @@ def _won(book: Book, updated: int) -> dict[str, Any]:
     }
 
 
-def _used_buy_box(sellers: list[Seller]) -> dict[str, Any]:
+def _used_buy_box(sellers: Sequence[Seller]) -> dict[str, Any]:
     used = [seller for seller in sellers if seller.condition > 1]
     if not used:
         return {}

@@ -102,9 +102,8 @@ class RecordedItem:
         hidden = ALL_EXTRAS - granted
         product = {**self._product, "lastUpdate": self._updated}
         product["csv"] = self._csv(view, hidden) if view.history else None
-        product.pop("stats", None)
-        if view.stats is not None:
-            product["stats"] = _without(self.stats, hidden, view)
+        shown = view.stats is not None
+        product["stats"] = _without(self.stats, hidden, view) if shown else None
         if not view.offers:
             product = {k: v for k, v in product.items() if k not in _OFFER_FIELDS}
             product |= {"liveOffersOrder": None, "offersSuccessful": False}

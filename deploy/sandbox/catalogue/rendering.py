@@ -58,7 +58,7 @@ def render(
 
 def _add_options(product: dict[str, Any], book: Book, view: View, updated: int) -> None:
     """Add what was paid for: the buy box, and the offers."""
-    stats = product.get("stats", {})
+    stats = product["stats"] or {}
     if view.offers or view.buybox:
         product |= buy_box_fields(book, updated)
         stats |= buy_box_stats(book, updated)

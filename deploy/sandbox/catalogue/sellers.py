@@ -1,7 +1,9 @@
 """Who offers a book right now, at which price; the lowest agree with the book's own prices."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from deploy.sandbox.catalogue.book import Book
 
@@ -42,17 +44,18 @@ def landed_shipping(landed: int) -> int:
     return 399 if landed >= 800 and landed % 2 == 0 else 0
 
 
-def live_sellers(book: Book) -> list[Seller]:
+@lru_cache(maxsize=512)
+def live_sellers(book: Book) -> tuple[Seller, ...]:
     """Return the live offers, best first: the buy box, new by price, the used box, used by price."""
     rng = random.Random(book.index * 131 + 3)  # noqa: S311
     new = sorted(_new(rng, book), key=lambda seller: (not seller.fba, seller.landed))
     used = sorted(_used(rng, book), key=lambda seller: seller.landed)
     if book.used_box > 0:
         used.insert(0, Seller(seller_id(rng), 3, fba=True, landed=book.used_box))
-    return new + used
+    return (*new, *used)
 
 
-def lowest(sellers: list[Seller], *, condition: int, fba: bool | None = None) -> int:
+def lowest(sellers: Sequence[Seller], *, condition: int, fba: bool | None = None) -> int:
     """Return the lowest landed price of a condition, or -1."""
     prices = [s.landed for s in sellers if s.condition == condition and fba in {None, s.fba}]
     return min(prices, default=-1)

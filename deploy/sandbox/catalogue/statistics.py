@@ -68,17 +68,18 @@ class Windows:
 def held(points: Points, starts: Sequence[int], end: int) -> list[Held]:
     """Return the time-weighted contents of ``[start, end)`` for each start, latest first."""
     found: list[Held] = []
+    pending = list(reversed(starts))
+    start = pending.pop()
     present = absent = total = 0
     until = end
     for minute, value in reversed(points):
-        while len(found) < len(starts) and minute <= (start := starts[len(found)]):
+        while minute <= start:
             span = until - start if until > start else 0
-            if value < 0:
-                found.append(Held(present, absent + span, total))
-            else:
-                found.append(Held(present + span, absent, total + value * span))
-        if len(found) == len(starts):
-            return found
+            gained = (0, span, 0) if value < 0 else (span, 0, value * span)
+            found.append(Held(present + gained[0], absent + gained[1], total + gained[2]))
+            if not pending:
+                return found
+            start = pending.pop()
         if minute < until:
             if value < 0:
                 absent += until - minute

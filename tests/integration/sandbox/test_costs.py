@@ -1,0 +1,202 @@
+"""Every option costs what Keepa charges for it (requirements T3, G2)."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+UNKNOWN = "B000000000"
+
+
+async def books(caller: Any, **fields: Any) -> list[str]:
+    """Find ordinary books."""
+    selection = json.dumps({"productType": [0], "perPage": 100, **fields})
+    found: list[str] = (await caller.body("/query", selection=selection))["asinList"]
+    return found
+
+
+async def cost(caller: Any, path: str, **params: Any) -> int:
+    """Return what a call consumed; the balance must have fallen by as much."""
+    before = (await caller.balance())["tokensLeft"]
+    body = await caller.body(path, **params)
+    assert (await caller.balance())["tokensLeft"] == before - body["tokensConsumed"]
+    return int(body["tokensConsumed"])
+
+
+@pytest.mark.parametrize(
+    ("options", "each"),
+    [
+        ({}, 1),
+        ({"stats": 365, "history": 0, "days": 90, "videos": 1, "aplus": 1}, 1),
+        ({"buybox": 1}, 3),
+        ({"buyBox": 1, "onlyLiveOffers": 1}, 1),
+        ({"update": 24}, 1),
+        ({"update": -1}, 1),
+    ],
+)
+async def test_options_of_a_product(caller: Any, options: dict[str, Any], each: int) -> None:
+    """Free options are free, the buy box is 2, and names in the wrong case are ignored."""
+    asins = (await books(caller))[:7]
+
+    assert await cost(caller, "/product", asin=",".join(asins), **options) == 7 * each
+
+
+async def test_an_unknown_asin_costs_its_token_unless_nothing_may_be_refreshed(
+    caller: Any,
+) -> None:
+    """Type 4 at 1 token; with update=-1 it is neither charged nor returned."""
+    body = await caller.body("/product", asin=UNKNOWN)
+    frozen = await caller.body("/product", asin=UNKNOWN, update=-1)
+
+    assert body["tokensConsumed"] == 1
+    assert body["products"][0]["productType"] == 4
+    assert (frozen["tokensConsumed"], frozen["products"]) == (0, [])
+
+
+async def test_a_live_refresh_costs_one_more_within_the_hour(caller: Any) -> None:
+    """update=0 on what was refreshed a moment ago: the surprise of keepa issue 20."""
+    asin = (await books(caller))[0]
+    await caller.body("/product", asin=asin)
+
+    forced = await caller.body("/product", asin=asin, update=0)
+    usual = await caller.body("/product", asin=asin)
+
+    assert forced["tokensConsumed"] == 2
+    assert usual["tokensConsumed"] == 1
+
+
+async def test_a_code_costs_what_it_returns(caller: Any) -> None:
+    """INC-6: per returned product, so an unknown code is free and a known one is not."""
+    asin = (await books(caller))[0]
+    ean = (await caller.body("/product", asin=asin))["products"][0]["eanList"][0]
+
+    known = await caller.body("/product", code=ean, code_limit=5)
+    unknown = await caller.body("/product", code="9999999999999")
+
+    assert known["tokensConsumed"] == 1
+    assert known["products"][0]["asin"] == asin
+    assert (unknown["tokensConsumed"], unknown["products"]) == (0, [])
+
+
+async def test_rating_costs_one_where_it_is_fresh(caller: Any) -> None:
+    """Up to +1 per product."""
+    asins = await books(caller)
+
+    consumed = await cost(caller, "/product", asin=",".join(asins), rating=1)
+
+    assert 1.8 * len(asins) < consumed <= 2 * len(asins)
+
+
+async def test_offers_cost_what_was_measured_in_303_calls(start: Any) -> None:
+    """INC-5: mostly 6, sometimes 8 or 12, seldom 2 or 4; unknowable before, never above 16."""
+    async with start(rate=1_000, left=60_000) as caller:
+        asins = await books(caller)
+        options = {"offers": 20, "stats": 365, "rating": 1, "stock": 1, "history": 0}
+        calls = [await caller.body("/product", asin=asin, **options) for asin in asins]
+        batch = await cost(caller, "/product", asin=",".join(asins), **options)
+
+    seen = Counter(body["tokensConsumed"] for body in calls)
+    assert seen.keys() <= {1, 2, 3, 4, 6, 8, 12, 14}
+    assert 0.7 < seen[6] / len(calls) < 0.93
+    assert 0.05 < seen[8] / len(calls) < 0.25
+    assert seen[1] + seen[2] + seen[3] + seen[4] < 0.08 * len(calls)
+    assert 5.5 * len(asins) < batch < 8 * len(asins)
+    failed = [body for body in calls if body["tokensConsumed"] < 5]
+    assert all(not body["products"][0]["offersSuccessful"] for body in failed)
+
+
+async def test_offers_that_were_just_fetched_cost_five_with_update(caller: Any) -> None:
+    """5 flat when `update` is given and the offers are newer than that."""
+    asins = (await books(caller))[:10]
+    joined = ",".join(asins)
+    await caller.body("/product", asin=joined, offers=20)
+
+    again = await caller.body("/product", asin=joined, offers=20, update=24)
+
+    failed = sum(not product["offersSuccessful"] for product in again["products"])
+    assert again["tokensConsumed"] == 5 * (10 - failed) + failed
+
+
+async def test_best_sellers_cost_fifty_even_for_an_empty_list(caller: Any) -> None:
+    """INC-2: 50 for a list, 50 for an empty one, 0 for an unknown category."""
+    listed = await caller.body("/bestsellers", category=283155)
+    empty = await caller.body("/bestsellers", category=468226)
+    unknown = await caller.body("/bestsellers", category=465600)
+
+    assert listed["tokensConsumed"] == empty["tokensConsumed"] == 50
+    assert len(listed["bestSellersList"]["asinList"]) > 200
+    assert empty["bestSellersList"]["asinList"] == []
+    assert (unknown["tokensConsumed"], unknown["bestSellersList"]) == (0, None)
+
+
+async def test_best_sellers_are_in_order_of_rank(caller: Any) -> None:
+    asins = (await caller.body("/bestsellers", category=5))["bestSellersList"]["asinList"]
+    products = (await caller.body("/product", asin=",".join(asins[:20]), stats=90))["products"]
+    ranks = [product["stats"]["current"][3] for product in products]
+
+    assert ranks == sorted(ranks)
+
+
+async def test_the_finder_costs_ten_and_one_for_every_started_hundred(caller: Any) -> None:
+    """10 + n/100 of the page that is returned; a page with nothing is 10."""
+    everything = await caller.body("/query", selection=json.dumps({"perPage": 10_000}))
+    page = await caller.body("/query", selection=json.dumps({"perPage": 50, "page": 1}))
+    nothing = await caller.body("/query", selection=json.dumps({"title": "no such words"}))
+
+    assert everything["tokensConsumed"] == 10 + -(-everything["totalResults"] // 100)
+    assert page["tokensConsumed"] == 11
+    assert page["asinList"] == everything["asinList"][50:100]
+    assert (nothing["tokensConsumed"], nothing["totalResults"]) == (10, 0)
+
+
+async def test_the_finder_takes_its_selection_as_a_body_too(caller: Any) -> None:
+    """GET with `selection` and POST with the selection itself are the same question."""
+    selection = {"current_SALES_gte": 1_000, "current_SALES_lte": 100_000, "perPage": 50}
+    url = "/query?domain=1&key=k"
+
+    posted = (await caller.http.post(url, json=selection)).json()
+    asked = await caller.body("/query", selection=json.dumps(selection))
+
+    assert posted["asinList"] == asked["asinList"] != []
+    assert posted["tokensConsumed"] == 11
+
+
+async def test_categories_cost_one_a_request(caller: Any) -> None:
+    """The ids of requirements section 7, up to ten at once, and all roots with 0."""
+    ids = (283155, 3839, 5, 3508, 173514, 173515, 266117, 3, 8975347011, 75)
+    looked_up = await caller.body("/category", category=",".join(map(str, ids)), parents=1)
+    roots = await caller.body("/category", category=0)
+    found = await caller.body("/search", type="category", term="computer")
+
+    assert looked_up["categories"].keys() == {str(id_) for id_ in ids}
+    assert looked_up["categories"]["3839"]["parent"] == 5
+    assert set(looked_up["categoryParents"]) >= {"283155", "5"}
+    assert roots["categories"].keys() == {"283155"}
+    assert {"5", "3508"} <= found["categories"].keys()
+    for body in (looked_up, roots, found):
+        assert body["tokensConsumed"] == 1
+
+
+async def test_a_product_search_costs_ten_for_up_to_twenty(caller: Any) -> None:
+    """Since 2026-04-20: 10 per request of up to 20 products."""
+    found = await caller.body("/search", type="product", term="practice", stats=90)
+    listed = await caller.body("/search", type="product", term="practice", asins_only=1)
+    none = await caller.body("/search", type="product", term="no such words")
+
+    assert found["tokensConsumed"] == listed["tokensConsumed"] == none["tokensConsumed"] == 10
+    assert 0 < len(found["products"]) <= 20
+    assert [product["asin"] for product in found["products"]] == listed["asinList"]
+
+
+async def test_products_of_another_locale_are_unknown(caller: Any) -> None:
+    """The invented books are sold on amazon.com only."""
+    asin = (await books(caller))[0]
+
+    abroad = await caller.body("/product", asin=asin, domain=3)
+
+    assert abroad["products"][0]["productType"] == 4
+    assert abroad["products"][0]["domainId"] == 3
+    assert (await caller.body("/query", selection="{}", domain=3))["totalResults"] == 0

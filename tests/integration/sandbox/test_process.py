@@ -1,0 +1,111 @@
+"""`python -m deploy.sandbox` starts fast, stops at once, and says in a sentence why it cannot."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SECRET = "S3CRET" * 10
+
+
+def command(*options: str) -> list[str]:
+    return [sys.executable, "-m", "deploy.sandbox", "--port", "0", *options]
+
+
+@contextlib.contextmanager
+def process(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start the stand-in and wait for its address."""
+    with subprocess.Popen(
+        command(*options), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as started:
+        assert started.stdout
+        try:
+            line = started.stdout.readline()
+            address = re.search(r"http://\S+", line)
+            assert address, line
+            yield started, address.group()
+        finally:
+            started.kill()
+
+
+def failed(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*options), cwd=ROOT, text=True, capture_output=True, check=False, timeout=20
+    )
+
+
+def test_it_serves_and_stops_at_once_even_with_a_request_hanging() -> None:
+    """`make up` must come down when asked, whatever is open."""
+    with process() as (started, url), httpx.Client(base_url=url, timeout=0.3) as http:
+        http.post("/_sandbox/faults", json={"fault": "hang"})
+        with pytest.raises(httpx.ReadTimeout):
+            http.get("/token", params={"key": "k"})
+        with socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1]))) as half:
+            half.sendall(b"GET /token?key=k HTTP/1.1\r\n")
+            told = time.monotonic()
+            started.send_signal(signal.SIGTERM)
+            code = started.wait(timeout=5)
+
+        assert code == 0
+        assert time.monotonic() - told < 2
+
+
+def test_what_it_prints_holds_no_key() -> None:
+    """G7: not at start, not per request, not on errors, not at the end."""
+    with process("--key", SECRET) as (started, url):
+        with httpx.Client(base_url=url) as http:
+            assert http.get("/token", params={"key": SECRET}).status_code == 200
+            assert http.get("/token", params={"key": SECRET + "x"}).status_code == 400
+            http.post("/_sandbox/faults", json={"fault": "close", "at": "middle"})
+            with pytest.raises(httpx.TransportError):
+                http.get("/token", params={"key": SECRET})
+        started.send_signal(signal.SIGTERM)
+        assert started.stdout
+        printed = started.stdout.read()
+
+    assert SECRET not in printed
+    assert "Traceback" not in printed
+
+
+def test_a_taken_port_is_named_in_one_sentence() -> None:
+    """And the exit code says that nothing runs."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = failed("--port", port)
+
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert port in refused.stderr
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty"])
+def test_a_folder_without_recordings_is_named_in_one_sentence(tmp_path: Path, kind: str) -> None:
+    """--catalog with a typing error must not serve an empty shop."""
+    folder = tmp_path / "nothing" if kind == "missing" else tmp_path
+
+    refused = failed("--catalog", os.fspath(folder))
+
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert os.fspath(folder) in refused.stderr
+
+
+def test_options_shape_the_account() -> None:
+    """Rate, balance and tick are what the command line says."""
+    options = ("--rate", "5", "--balance", "7", "--tick-seconds", "30", "--books", "10")
+    with process(*options) as (_, url):
+        balance = httpx.get(f"{url}/_sandbox/balance").json()
+
+    assert balance["tokensLeft"] == 7
+    assert balance["capacity"] == 300
+    assert balance["tickMilliseconds"] == 30_000
