@@ -128,16 +128,18 @@ def _fill_map(target: Any, entry: Descriptor) -> None:
 
 def _value(field: Field) -> str | bytes | bool | int | float:
     """Give a value that says which field it is in."""
+    name: str = field.name
+    number: int = field.number
     if field.enum_type is not None:
         return int(field.enum_type.values[1].number)
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return name.encode()
     kinds: dict[int, str | bytes | bool | float] = {
         FieldDescriptor.CPPTYPE_BOOL: True,
-        FieldDescriptor.CPPTYPE_DOUBLE: field.number + 0.25,
-        FieldDescriptor.CPPTYPE_STRING: f"{field.name} é",
+        FieldDescriptor.CPPTYPE_DOUBLE: number + 0.25,
+        FieldDescriptor.CPPTYPE_STRING: f"{name} é",
     }
-    if field.type == FieldDescriptor.TYPE_BYTES:
-        return field.name.encode()
-    return kinds.get(field.cpp_type, 1000 + field.number)
+    return kinds.get(field.cpp_type, 1000 + number)
 
 
 if __name__ == "__main__":
