@@ -116,7 +116,7 @@ def test_it_says_where_everything_is(up: Up, base: int) -> None:
     said = up.said()
 
     assert list(up.pids()) == PARTS
-    assert said.count("grpcurl -plaintext 127.0.0.1:") == 3
+    assert said.count("grpcurl -plaintext ") == 3
     for at in range(1, 7):
         assert f"127.0.0.1:{base + at} " in said
     assert all(psutil.pid_exists(pid) for pid in up.pids().values())
