@@ -10,7 +10,6 @@ from google.protobuf.message import DecodeError, Message
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -18,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.chassis import sql, telemetry
 from services.chassis.events import delivery as deliveries
 from services.chassis.events import inbox as inboxes
+from services.chassis.events import nats
 from services.chassis.events.delivery import Delivery, Poison
-from services.chassis.events.names import durable_name, publisher_of, stream_name, subject
-from services.chassis.events.nats import await_stream
+from services.chassis.events.names import durable_name, publisher_of, subject
 from services.chassis.rpc.call import working_for
 
 __all__ = ["Consumer", "Delivery", "Poison"]
@@ -73,21 +72,9 @@ class Consumer(Generic[E]):
 
     async def run(self) -> None:
         """Read for ever, waiting first for a stream that does not exist yet."""
-        await await_stream(self._js, self._publisher)
-        await self._js.add_consumer(
-            stream_name(self._publisher),
-            ConsumerConfig(
-                durable_name=self._durable,
-                filter_subject=subject(self._event_type),
-                deliver_policy=DeliverPolicy.ALL,
-                ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=ACK_WAIT_SECONDS,
-                max_deliver=-1,
-                max_ack_pending=512,
-            ),
-        )
-        source = await self._js.pull_subscribe_bind(
-            durable=self._durable, stream=stream_name(self._publisher)
+        await nats.await_stream(self._js, self._publisher)
+        source = await nats.bind(
+            self._js, self._reader, self._event_type, ack_wait_seconds=ACK_WAIT_SECONDS
         )
         try:
             while True:

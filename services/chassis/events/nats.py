@@ -8,14 +8,29 @@ from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import nats
+from google.protobuf.message import Message
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 from nats.js.errors import BadRequestError, NotFoundError
 
 from services.chassis import telemetry
-from services.chassis.events.names import stream_name, stream_subjects
+from services.chassis.events.names import (
+    durable_name,
+    publisher_of,
+    stream_name,
+    stream_subjects,
+    subject,
+)
 from services.chassis.ready import StartError
 
 DUPLICATE_WINDOW_SECONDS = 600.0
@@ -114,6 +129,26 @@ async def await_stream(js: JetStreamContext, service: str) -> None:
         else:
             return
         await asyncio.sleep(0.5)
+
+
+async def bind(
+    js: JetStreamContext, reader: str, event_type: type[Message], *, ack_wait_seconds: float = 30.0
+) -> JetStreamContext.PullSubscription:
+    """Make a reader's durable consumer of one event, or bring it up to date, and open it."""
+    stream = stream_name(publisher_of(subject(event_type)))
+    durable = durable_name(reader, event_type)
+    config = ConsumerConfig(
+        name=durable,
+        durable_name=durable,
+        filter_subject=subject(event_type),
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=ack_wait_seconds,
+        max_deliver=-1,
+        max_ack_pending=512,
+    )
+    await js.add_consumer(stream, config)
+    return await js.pull_subscribe_bind(durable=durable, stream=stream)
 
 
 async def check_sync_always(monitor_url: str) -> None:
