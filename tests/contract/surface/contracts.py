@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Iterator
+from typing import Any
 
 from google.protobuf.descriptor import (
     Descriptor,
@@ -85,14 +86,16 @@ def comments(image: FileDescriptorSet) -> dict[str, str]:
 
 def _name(descriptor: FileDescriptorProto, path: list[int]) -> str:
     """The name of what a path of the source information leads to; empty for anything else."""
-    kinds = {4: (descriptor.message_type, 2, "field"), 5: (descriptor.enum_type, 2, "value")}
-    kinds[6] = (descriptor.service, 2, "method")
+    # The numbers are those of descriptor.proto; field, value and method are all number 2.
+    kinds: dict[int, tuple[Any, str]] = {
+        4: (descriptor.message_type, "field"),
+        5: (descriptor.enum_type, "value"),
+        6: (descriptor.service, "method"),
+    }
     if len(path) not in {2, 4} or path[0] not in kinds:
         return ""
-    things, inner, attribute = kinds[path[0]]
+    things, inner = kinds[path[0]]
     thing = things[path[1]]
     if len(path) == 2:
         return str(thing.name)
-    if path[2] != inner:
-        return ""
-    return f"{thing.name}.{getattr(thing, attribute)[path[3]].name}"
+    return f"{thing.name}.{getattr(thing, inner)[path[3]].name}" if path[2] == 2 else ""

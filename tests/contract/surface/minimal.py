@@ -3,11 +3,15 @@
 import re
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+
+Field = Any  # protobuf's own stubs name two classes of field, of which one exists at run time.
 
 UUID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
 NAMES = (
@@ -17,7 +21,7 @@ NAMES = (
     *("0593655036", "A2L77EE7U53NWQ", "NEW"),
 )
 # What only a rule over several fields asks for.
-BESIDES = {
+BESIDES: dict[str, dict[str, Any]] = {
     "CreateProfileRequest": {"profile.display_name": "Textbooks"},
     "CreateSavedNicheRequest": {"saved_niche.display_name": "Textbooks"},
     "CreateScheduleRequest": {"schedule.hours": [7], "schedule.spec.profile": "profiles/textbooks"},
@@ -63,15 +67,15 @@ def _fill(message: Message) -> None:
             setattr(message, field.name, _value(field, rules))
 
 
-def _present(message: Message, field: FieldDescriptor) -> Message:
+def _present(message: Message, field: Field) -> Message:
     inner: Message = getattr(message, field.name)
     inner.SetInParent()
-    if inner.DESCRIPTOR.full_name == "google.protobuf.Duration":
+    if isinstance(inner, Duration):
         inner.FromTimedelta(timedelta(minutes=1))
     return inner
 
 
-def _append(message: Message, field: FieldDescriptor, rules: validate_pb2.FieldRules) -> None:
+def _append(message: Message, field: Field, rules: validate_pb2.FieldRules) -> None:
     target = getattr(message, field.name)
     if field.message_type is not None:
         _fill(target.add())
@@ -79,16 +83,20 @@ def _append(message: Message, field: FieldDescriptor, rules: validate_pb2.FieldR
         target.append(_value(field, rules))
 
 
-def _value(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> str | bytes | int | bool:
+def _value(field: Field, rules: validate_pb2.FieldRules) -> str | bytes | int | bool:
     if field.type == FieldDescriptor.TYPE_STRING:
         return _text(rules.string)
     if field.type == FieldDescriptor.TYPE_BYTES:
         return b"x" * rules.bytes.min_len
     if field.enum_type is not None:
         return 1 if rules.required or 0 in rules.enum.not_in else 0
-    kinds = {FieldDescriptor.TYPE_INT32: rules.int32, FieldDescriptor.TYPE_INT64: rules.int64}
-    least = kinds.get(field.type)
-    return 0 if least is None else max(0, least.gte, least.gt + 1 if least.HasField("gt") else 0)
+    if field.type == FieldDescriptor.TYPE_INT32:
+        return _number(rules.int32)
+    return _number(rules.int64) if field.type == FieldDescriptor.TYPE_INT64 else 0
+
+
+def _number(rules: validate_pb2.Int32Rules | validate_pb2.Int64Rules) -> int:
+    return max(0, rules.gte, rules.gt + 1 if rules.HasField("gt") else 0)
 
 
 def _text(rules: validate_pb2.StringRules) -> str:

@@ -63,7 +63,7 @@ def test_the_request_id_is_the_first_field() -> None:
     numbers = {
         field.number
         for field in contracts.fields()
-        if field.name == "request_id" and field.containing_type.name.endswith("Request")
+        if field.name == "request_id" and field.full_name.endswith("Request.request_id")
     }
 
     assert numbers == {1}

@@ -161,7 +161,9 @@ def _segments(request: Descriptor, path: str) -> Iterator[str]:
 def _field(request: Descriptor, path: str) -> FieldDescriptor:
     *outer, last = path.split(".")
     for name in outer:
-        request = request.fields_by_name[name].message_type
+        inner = request.fields_by_name[name].message_type
+        assert inner is not None
+        request = inner
     return request.fields_by_name[last]
 
 
