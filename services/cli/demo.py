@@ -120,7 +120,7 @@ class Story:
                     told = show.recommendation(pick.score.recommendation)
                     told.append(f"  {pick.score.asin} {pick.score.title}", style="default")
                     live.console.print(told)
-                if not living:
+                if not living and not job.HasField("end_time"):
                     self._console.print(show.job_line(job))
         self._console.print(show.job_line(job))
         return job

@@ -8,6 +8,7 @@ from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
 from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 from google.protobuf.duration_pb2 import Duration
+from rich.box import HORIZONTALS
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -146,26 +147,27 @@ def jobs(shown: Sequence[autosourcing.Job]) -> Table:
 
 
 def picks(shown: Sequence[autosourcing.Pick]) -> Table:
-    """Show picks with why, cost, ROI, velocity and tokens."""
-    table = Table(title="Picks", title_justify="left", title_style="bold", expand=True)
-    table.add_column("product", ratio=3, overflow="ellipsis", no_wrap=True)
-    table.add_column("advice")
-    for name in ("buy", "sell", "profit", "ROI", "velocity", "tokens"):
+    """Show picks with why, cost, ROI, velocity and tokens; fits a terminal of 80 columns."""
+    table = Table(
+        title="Picks", title_justify="left", title_style="bold", box=HORIZONTALS, expand=True
+    )
+    table.add_column("product and why", ratio=1)
+    for name in ("buy", "sell", "ROI", "velocity", "tokens"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("why", ratio=4)
     for pick in shown:
         score = pick.score
         target = pick.kind == autosourcing.PICK_KIND_TARGET
         table.add_row(
-            f"{score.asin} {score.title}",
-            recommendation(score.recommendation),
+            Group(
+                Text.assemble(recommendation(score.recommendation), f"  {score.asin}"),
+                Text(score.title, no_wrap=True, overflow="ellipsis"),
+                Text(pick.reason, style="dim"),
+            ),
             f"≤ {money(score.max_buy_cents)}" if target else money(score.buy_cents),
             money(score.sell_cents),
-            "" if target else money(score.profit_cents),
             "" if target else f"{score.roi_percent:.0f} %",
             f"{score.velocity_score:.0f}",
             str(score.token_count),
-            pick.reason,
         )
     return table
 
@@ -175,14 +177,16 @@ def passed_over(shown: Sequence[autosourcing.AnalyzedProduct]) -> Table | None:
     rest = [p for p in shown if p.outcome != autosourcing.PRODUCT_OUTCOME_PICKED]
     if not rest:
         return None
-    table = Table(title="Not picked", title_justify="left", title_style="bold", expand=True)
-    table.add_column("product", ratio=3, overflow="ellipsis", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("why", ratio=4)
+    table = Table(
+        title="Not picked", title_justify="left", title_style="bold", box=HORIZONTALS, expand=True
+    )
+    table.add_column("product", ratio=2)
+    table.add_column("why", ratio=3)
     for product in rest:
         outcome = word(autosourcing.ProductOutcome, product.outcome, "PRODUCT_OUTCOME_")
-        told = outcome.replace("_", " ").lower()
-        table.add_row(f"{product.asin} {product.title}", told, product.reason)
+        told = outcome.replace("_", " ").capitalize()
+        title = Text(product.title, no_wrap=True, overflow="ellipsis", style="dim")
+        table.add_row(Group(Text(product.asin), title), f"{told}: {product.reason}")
     return table
 
 
