@@ -1458,7 +1458,7 @@ class ImportIdentifiersRequest(_message.Message):
     COST_COLUMN_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
     """The file: UTF-8 text with one product per line, values parted by comma, semicolon or
-    tab; the first line may name the columns. 1 byte to 1 MiB. Required.
+    tab; the first line may name the columns. 1 to 1,000,000 bytes. Required.
     """
     identifier_column: _builtins.str
     """Heading of the column with the ASIN or ISBN. At most 100 characters; empty: the first
