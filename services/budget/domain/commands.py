@@ -38,7 +38,8 @@ class Reserve:
         terms = self.terms
         labels = (terms.tags.action, terms.tags.endpoint, str(terms.tags.job))
         amounts = (terms.tokens, terms.priority.value, terms.gate, terms.hold.total_seconds())
-        return fingerprint("reserve", terms.kind.value, str(terms.parent), *amounts, *labels)
+        place = (terms.account, terms.kind.value, str(terms.parent))
+        return fingerprint("reserve", *place, *amounts, *labels)
 
     @property
     def named(self) -> tuple[UUID, ...]:
@@ -133,6 +134,13 @@ class Admit:
     named: tuple[UUID, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Change nothing; answered with the state as it is."""
+
+    named: tuple[UUID, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leave:
     """End one wait, because its time or its caller is gone."""
@@ -145,4 +153,4 @@ class Leave:
         return (self.reservation,)
 
 
-Command = Reserve | Commit | Release | Extend | Report | Sweep | Admit | Leave
+Command = Reserve | Commit | Release | Extend | Report | Sweep | Admit | Leave | Look

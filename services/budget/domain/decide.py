@@ -31,6 +31,7 @@ _DECIDERS: dict[type[Command], Callable[[State, Any, datetime], Decision | Refus
     commands.Reserve: granting.reserve,
     commands.Admit: granting.admit,
     commands.Leave: granting.leave,
+    commands.Look: granting.look,
     commands.Commit: settling.commit,
     commands.Release: settling.release,
     commands.Extend: settling.extend,

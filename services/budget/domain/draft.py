@@ -8,6 +8,7 @@ from services.budget.domain.entries import NOTHING, About, Entry, Fact
 from services.budget.domain.evolve import evolve
 from services.budget.domain.reservation import Reservation, Terms
 from services.budget.domain.state import State
+from services.chassis.errors import Refusal
 
 Answer = Reservation | bool | None
 
@@ -18,11 +19,13 @@ class Decision:
 
     Attributes:
         answer: The reservation of a grant or a settlement; whether a report was accepted.
+        refusal: What the caller is told instead, when what is appended is the end of a wait.
     """
 
     state: State
     entries: tuple[Entry, ...] = ()
     answer: Answer = None
+    refusal: Refusal | None = None
 
 
 class Draft:

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.budget.domain.balance import Observation
-from services.budget.domain.reservation import NO_TAGS, Tags, Terms
+from services.budget.domain.reservation import NO_TAGS, Reservation, Tags, Terms
 from services.budget.domain.rules import Reason
 
 
@@ -68,11 +68,14 @@ class Committed:
         covered: Whether the anchor reflects the cost already.
         arrived_ms: When the call reached Keepa; None when its answer carried no balance.
         made_ms: When its answer was made.
+        before: The ended reservation that a late commit corrects, so that the entry can be
+            read without the past; None for a call that was still open.
     """
 
     tokens: int
     overrun: int
     covered: bool
+    before: Reservation | None = None
     arrived_ms: int | None = None
     made_ms: int | None = None
 

@@ -79,7 +79,8 @@ def _held(state: State, entry: Entry, fact: facts.Held) -> State:
 
 
 def _committed(state: State, entry: Entry, fact: facts.Committed) -> State:
-    before = _known(state, entry)
+    before = state.find(_reservation(entry)) or fact.before
+    assert before is not None, entry
     after = _ended(before, entry, Stage.COMMITTED, committed=fact.tokens, overrun=fact.overrun)
     estimate = before.committed  # What SETTLED had put there; it was covered.
     carrier = before.terms.parent if before.terms.parent in state.live else None

@@ -1,12 +1,12 @@
 """Who gets tokens, and when: floors, gates, envelopes, and the queue."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.budget.domain import refusals
-from services.budget.domain.commands import NO_WAIT, Admit, Leave, Reserve
+from services.budget.domain.commands import NO_WAIT, Admit, Leave, Look, Reserve
 from services.budget.domain.draft import Decision, Draft
 from services.budget.domain.entries import Held, Released, Waiting
 from services.budget.domain.reservation import Reservation, Terms
@@ -45,11 +45,9 @@ def reserve(state: State, command: Reserve, now: datetime) -> Decision | Refusal
     repeated = _repeated(state, command)
     if repeated is not None:
         return repeated
-    obstacle = assess(state, command.terms, now)
+    obstacle = check(state, command.terms, now)
     if isinstance(obstacle, Refusal):
         return obstacle
-    if obstacle is None:
-        obstacle = _in_turn(state, command.terms, now)
     draft = Draft(state, now)
     if obstacle is None:
         _hold(draft, command.terms, command.content, command.request_id)
@@ -83,13 +81,36 @@ def admit(state: State, _: Admit, now: datetime) -> Decision:
     return draft.decision()
 
 
-def leave(state: State, command: Leave, now: datetime) -> Decision | Refusal:
-    """End a wait; what is granted or gone already stays as it is."""
-    draft = Draft(state, now)
+def leave(state: State, command: Leave, now: datetime) -> Decision:
+    """End a wait and say what it waited for; what was granted meanwhile stays granted."""
     queued = state.waiting.get(command.reservation)
-    if queued is not None:
-        draft.add(Released(tokens=queued.terms.tokens, reason=Reason.WAIT_ENDED), queued.terms)
-    return draft.answer(command.reservation)
+    if queued is None:
+        bound = state.bound.get(command.reservation)
+        found = bound.answer if bound else state.find(command.reservation)
+        return Decision(state=state, answer=found)
+    draft = Draft(state, now)
+    draft.add(Released(tokens=queued.terms.tokens, reason=Reason.WAIT_ENDED), queued.terms)
+    return replace(draft.decision(), refusal=_reproach(draft.state, queued.terms, now))
+
+
+def _reproach(state: State, terms: Terms, now: datetime) -> Refusal:
+    """Say why a wait that is over brought nothing."""
+    obstacle = check(state, terms, now)
+    if isinstance(obstacle, Refusal):
+        return obstacle
+    if obstacle is None:
+        return refusals.wait_timeout(state.available(now), terms.required, NO_WAIT)
+    return obstacle.timeout(now)
+
+
+def look(state: State, _: Look, __: datetime) -> Decision:
+    """Change nothing."""
+    return Decision(state=state)
+
+
+def check(state: State, terms: Terms, now: datetime) -> Shortfall | Refusal | None:
+    """Say what stands in the way of a grant, the queue included; None when nothing does."""
+    return assess(state, terms, now) or _in_turn(state, terms, now)
 
 
 def assess(state: State, terms: Terms, now: datetime) -> Shortfall | Refusal | None:
@@ -163,6 +184,7 @@ def _repeated(state: State, command: Reserve) -> Decision | Refusal | None:
     queued = state.waiting.get(command.request_id)
     content = bound.content if bound else queued.content if queued else None
     if content is None:
+        assert command.request_id not in state.live, "a grant was not recalled"
         return None
     if content != command.content:
         return refusals.request_id_reused(command.request_id)

@@ -6,6 +6,7 @@ from uuid import UUID
 from services.budget.domain.reservation import Reservation
 from services.chassis.errors import Kind, Refusal
 
+STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
 ASK_AGAIN = timedelta(seconds=1)  # One free /token call by the gateway ends an unknown balance.
 
 
@@ -140,4 +141,36 @@ def action_not_found(action: str) -> Refusal:
         "ACTION_NOT_FOUND",
         f"{name} is not in the registry.",
         resource=("budget.arbitragevault/Action", name),
+    )
+
+
+def storage_unavailable() -> Refusal:
+    """Say that the database could not be reached; repeating the same request is safe."""
+    return Refusal(
+        Kind.UNAVAILABLE,
+        STORAGE_UNAVAILABLE,
+        "The ledger's database could not be reached; repeat the same request.",
+        retry_after=ASK_AGAIN,
+    )
+
+
+def overloaded(limit: int) -> Refusal:
+    """Shed load rather than queue without a bound."""
+    return Refusal(
+        Kind.RESOURCE_EXHAUSTED,
+        "OVERLOADED",
+        f"{limit} commands wait for the ledger already.",
+        facts={"limit": limit},
+        retry_after=ASK_AGAIN,
+    )
+
+
+def slow_reader(limit: int) -> Refusal:
+    """End a stream whose reader does not keep up; it may resume."""
+    return Refusal(
+        Kind.RESOURCE_EXHAUSTED,
+        "SLOW_READER",
+        f"The reader is more than {limit} changes behind; resume after the last one read.",
+        facts={"limit": limit},
+        retry_after=timedelta(0),
     )

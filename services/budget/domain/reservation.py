@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.budget.domain.rules import Kind, Priority, Stage
 
+DEFAULT_ACCOUNT = "default"
 HOLD = timedelta(seconds=180)
 
 
@@ -34,6 +35,7 @@ class Terms:
     """
 
     id: UUID
+    account: str = DEFAULT_ACCOUNT
     tokens: int
     kind: Kind = Kind.CALL
     priority: Priority = Priority.INTERACTIVE

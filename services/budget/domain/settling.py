@@ -45,6 +45,7 @@ def _book(draft: Draft, found: Reservation, command: Commit) -> None:
         tokens=command.tokens,
         overrun=overrun,
         covered=seen is not None or found.stage is Stage.SETTLED or command.tokens == 0,
+        before=found if found.stage in (Stage.RELEASED, Stage.SETTLED) else None,
         arrived_ms=seen.arrived_ms if seen else None,
         made_ms=seen.made_ms if seen else None,
     )

@@ -62,9 +62,7 @@ class Book:
         processing = fields.pop("processing_ms", 0)
         refill_in = TICK_MS - (arrived + processing) % TICK_MS
         fields = {"refill_in_ms": refill_in, "refill_rate": 20} | fields
-        return Observation(
-            arrived_ms=arrived, processing_ms=processing, tokens=tokens, **fields
-        )
+        return Observation(arrived_ms=arrived, processing_ms=processing, tokens=tokens, **fields)
 
     def reserve(self, tokens: int, **terms: object) -> Reservation | Refusal:
         wait = terms.pop("max_wait", timedelta(0))
@@ -88,16 +86,12 @@ class Book:
         )
         return outcome.answer if isinstance(outcome, Decision) else outcome
 
-    def release(
-        self, held: Reservation, reason: Reason = Reason.NOT_SENT
-    ) -> Reservation | Refusal:
+    def release(self, held: Reservation, reason: Reason = Reason.NOT_SENT) -> Reservation | Refusal:
         outcome = self.do(Release(request_id=uuid4(), reservation=held.id, reason=reason))
         return outcome.answer if isinstance(outcome, Decision) else outcome
 
     def extend(self, held: Reservation, seconds: float) -> Reservation | Refusal:
-        command = Extend(
-            request_id=uuid4(), reservation=held.id, hold=timedelta(seconds=seconds)
-        )
+        command = Extend(request_id=uuid4(), reservation=held.id, hold=timedelta(seconds=seconds))
         outcome = self.do(command)
         return outcome.answer if isinstance(outcome, Decision) else outcome
 

@@ -1,0 +1,1 @@
+"""gRPC in: the servicer, and every translation between the contract and the domain."""

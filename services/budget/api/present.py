@@ -1,0 +1,222 @@
+"""Domain values as messages of the contract."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from arbitragevault.budget.v1 import budget_pb2 as pb
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.budget.domain import entries as facts
+from services.budget.domain.audit import Violation
+from services.budget.domain.balance import EPOCH, MILLI, MILLISECOND, Observation
+from services.budget.domain.entries import Entry
+from services.budget.domain.reservation import Reservation
+from services.budget.domain.rules import ALERT_BALANCE, SAFETY_BUFFER, Kind, Reason, Stage
+from services.budget.domain.state import State
+from services.budget.ports import UsageSum
+
+RELEASED = {
+    Reason.NOT_SENT: "The call was certainly not sent.",
+    Reason.FINISHED: "The envelope's work has ended.",
+    Reason.EXPIRED: "The envelope's time has passed.",
+    Reason.WAIT_ENDED: "The wait ended before tokens came.",
+}
+ENDED = (Stage.COMMITTED, Stage.RELEASED, Stage.UNKNOWN, Stage.SETTLED)
+
+
+def timestamp(instant: datetime | None) -> Timestamp | None:
+    """Return an instant as the contract's type; None stays absent."""
+    if instant is None:
+        return None
+    built = Timestamp()
+    built.FromDatetime(instant)
+    return built
+
+
+def duration(span: timedelta | None) -> Duration | None:
+    """Return a span as the contract's type; None stays absent."""
+    if span is None:
+        return None
+    built = Duration()
+    built.FromTimedelta(span)
+    return built
+
+
+def named(collection: str, key: UUID | None) -> str:
+    """Return a resource name; empty for nothing."""
+    return "" if key is None else f"{collection}/{key}"
+
+
+def observation(seen: Observation) -> pb.Observation:
+    """Return an observation as it was reported."""
+    return pb.Observation(
+        keepa_time=timestamp(EPOCH + seen.arrived_ms * MILLISECOND),
+        processing_duration=duration(seen.processing_ms * MILLISECOND),
+        token_count=seen.tokens,
+        refill_wait_duration=duration(seen.refill_in_ms * MILLISECOND),
+        refill_rate=seen.refill_rate,
+        token_flow_reduction=seen.flow_reduction_milli / MILLI,
+    )
+
+
+def reservation(told: Reservation) -> pb.Reservation:
+    """Return a reservation."""
+    terms, tags = told.terms, told.terms.tags
+    return pb.Reservation(
+        name=named("reservations", told.id),
+        account=f"accounts/{terms.account}",
+        kind=_kind(terms.kind),
+        state=pb.ReservationState.Value(f"RESERVATION_STATE_{told.stage.value}"),
+        token_count=terms.tokens,
+        committed_token_count=told.committed,
+        overrun_token_count=told.overrun,
+        remaining_token_count=told.rest,
+        unsettled_token_count=told.unsettled,
+        parent=named("reservations", terms.parent),
+        caller=tags.caller,
+        action=tags.action,
+        endpoint=tags.endpoint,
+        job=named("jobs", tags.job),
+        priority=pb.Priority.Value(f"PRIORITY_{terms.priority.name}"),
+        create_time=timestamp(told.created_at),
+        expire_time=timestamp(told.expires_at),
+        end_time=timestamp(told.ended_at) if told.stage in ENDED else None,
+        sequence=told.sequence,
+        request_id=str(told.id),
+        promised_start_time=timestamp(told.promised_at),
+    )
+
+
+def account(state: State, now: datetime) -> pb.Account:
+    """Return an account as it was at one instant."""
+    balance = state.balance(now)
+    built = pb.Account(
+        name=f"accounts/{state.account}",
+        state=_balance_state(state, now),
+        balance_token_count=balance,
+        available_token_count=state.available(now),
+        held_token_count=state.charged - state.unsettled - state.uncovered_tokens,
+        unsettled_token_count=state.unsettled,
+        uncovered_token_count=state.uncovered_tokens,
+        sequence=state.sequence,
+        waiting_count=len(state.waiting),
+        spent_token_count=state.spent,
+    )
+    if state.anchor is not None:
+        _observed(built, state, now)
+        built.level, built.warning = level(balance)
+    return built
+
+
+def _observed(built: pb.Account, state: State, now: datetime) -> None:
+    assert state.anchor is not None
+    seen, ticks = state.anchor.observation, state.anchor.certain_ticks(now, state.rules)
+    built.capacity_token_count = seen.capacity
+    built.refill_rate = seen.refill_rate
+    built.token_flow_reduction = seen.flow_reduction_milli / MILLI
+    built.next_tick_time.FromDatetime(state.anchor.tick_at(ticks + 1, state.rules))
+    built.observe_time.FromDatetime(state.anchor.stored_at)
+    built.observation.CopyFrom(observation(seen))
+
+
+def level(balance: int) -> "tuple[pb.BalanceLevel.ValueType, str]":
+    """Return how low a balance is, and the text for people."""
+    if balance < SAFETY_BUFFER:
+        return pb.BALANCE_LEVEL_LOW, warning(balance, SAFETY_BUFFER)
+    if balance < ALERT_BALANCE:
+        return pb.BALANCE_LEVEL_ALERT, warning(balance, ALERT_BALANCE)
+    return pb.BALANCE_LEVEL_NORMAL, ""
+
+
+def warning(balance: int, threshold: int) -> str:
+    """Return the sentence of a low balance."""
+    what = "safety buffer" if threshold == SAFETY_BUFFER else "alert threshold"
+    return f"Keepa token balance low: {balance} tokens ({what}: {threshold})"
+
+
+def entry(told: Entry, account_key: str) -> pb.LedgerEntry:
+    """Return a line of the ledger."""
+    about, tags = told.about, told.about.tags
+    return pb.LedgerEntry(
+        sequence=told.sequence,
+        account=f"accounts/{account_key}",
+        kind=_ENTRY_KINDS[type(told.fact)],
+        create_time=timestamp(told.at),
+        token_count=told.fact.tokens,
+        reservation=named("reservations", about.reservation),
+        parent=named("reservations", about.parent),
+        caller=tags.caller,
+        action=tags.action,
+        endpoint=tags.endpoint,
+        job=named("jobs", tags.job),
+        observation=observation(told.fact.observation)
+        if isinstance(told.fact, facts.Observed)
+        else None,
+        note=_note(told.fact),
+        available_token_count=told.available,
+    )
+
+
+def usage_row(row: UsageSum) -> pb.UsageRow:
+    """Return one sum."""
+    keys = dict(row.keys)
+    job = keys.pop("job", "")
+    return pb.UsageRow(
+        **keys,
+        job=f"jobs/{job}" if job else "",
+        token_count=row.tokens,
+        call_count=row.calls,
+        unsettled_token_count=row.unsettled,
+    )
+
+
+def violation(found: Violation) -> pb.LedgerViolation:
+    """Return one broken invariant."""
+    return pb.LedgerViolation(
+        invariant=found.invariant, sequence=found.sequence, description=found.description
+    )
+
+
+def _note(fact: facts.Fact) -> str:
+    """Return what the kind alone does not say."""
+    match fact:
+        case facts.Released(reason=reason):
+            return RELEASED[reason]
+        case facts.Committed(before=before) if before is not None:
+            return f"Late: the reservation was {before.stage.value} at {before.committed} tokens."
+        case facts.BalanceLow(threshold=threshold):
+            return f"Below the threshold of {threshold} tokens."
+        case facts.Observed(newest=newest, doubt=doubt) if doubt or not newest:
+            told = f"{doubt} tokens more than explained; believed when seen again."
+            return told if newest else "Older than the newest observation; it covers commits only."
+        case facts.Extended(expires_at=expires_at):
+            return f"Held until {expires_at.isoformat()}."
+    return ""
+
+
+def _kind(kind: Kind) -> "pb.ReservationKind.ValueType":
+    return pb.ReservationKind.Value(f"RESERVATION_KIND_{kind.value}")
+
+
+def _balance_state(state: State, now: datetime) -> "pb.BalanceState.ValueType":
+    if state.anchor is None:
+        return pb.BALANCE_STATE_NEVER_OBSERVED
+    return pb.BALANCE_STATE_KNOWN if state.known(now) else pb.BALANCE_STATE_STALE
+
+
+_ENTRY_KINDS: dict[type[facts.Fact], "pb.LedgerEntryKind.ValueType"] = {
+    facts.Observed: pb.LEDGER_ENTRY_KIND_OBSERVED,
+    facts.Waiting: pb.LEDGER_ENTRY_KIND_WAITING,
+    facts.Held: pb.LEDGER_ENTRY_KIND_HELD,
+    facts.Committed: pb.LEDGER_ENTRY_KIND_COMMITTED,
+    facts.Released: pb.LEDGER_ENTRY_KIND_RELEASED,
+    facts.Unknown: pb.LEDGER_ENTRY_KIND_UNKNOWN,
+    facts.Settled: pb.LEDGER_ENTRY_KIND_SETTLED,
+    facts.Overrun: pb.LEDGER_ENTRY_KIND_OVERRUN,
+    facts.Foreign: pb.LEDGER_ENTRY_KIND_FOREIGN,
+    facts.Credit: pb.LEDGER_ENTRY_KIND_CREDIT,
+    facts.Overflow: pb.LEDGER_ENTRY_KIND_OVERFLOW,
+    facts.BalanceLow: pb.LEDGER_ENTRY_KIND_BALANCE_LOW,
+    facts.Extended: pb.LEDGER_ENTRY_KIND_EXTENDED,
+}

@@ -1,0 +1,212 @@
+"""BudgetService on the wire: translate, ask, translate."""
+# ruff: noqa: ARG002 - the contract fixes the parameters
+
+from collections.abc import AsyncIterator
+
+from arbitragevault.budget.v1 import budget_pb2 as pb
+from arbitragevault.budget.v1 import budget_pb2_grpc
+
+from services.budget.api import present, translate
+from services.budget.domain.reservation import Reservation
+from services.budget.usecases.budget import Budget
+from services.budget.usecases.readings import Readings, actions
+from services.budget.usecases.writer import Change, Told
+from services.chassis.errors import Refusal, invalid_field
+from services.chassis.rpc.call import Context, current_call
+
+
+class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
+    """Translates between the contract and the use cases; decides nothing itself."""
+
+    def __init__(self, budget: Budget, readings: Readings) -> None:
+        self._budget = budget
+        self._readings = readings
+
+    async def ReserveTokens(
+        self, request: pb.ReserveTokensRequest, context: Context
+    ) -> pb.ReserveTokensResponse:
+        """Set tokens aside."""
+        call = current_call()
+        told = await self._budget.reserve(
+            translate.terms(request, call.caller),
+            translate.max_wait(request, call.remaining()),
+        )
+        return pb.ReserveTokensResponse(reservation=_reservation(told), account=_account(told))
+
+    async def CommitReservation(
+        self, request: pb.CommitReservationRequest, context: Context
+    ) -> pb.CommitReservationResponse:
+        """Book what a call consumed."""
+        told = await self._budget.commit(translate.commit(request))
+        return pb.CommitReservationResponse(reservation=_reservation(told), account=_account(told))
+
+    async def ReleaseReservation(
+        self, request: pb.ReleaseReservationRequest, context: Context
+    ) -> pb.ReleaseReservationResponse:
+        """Give tokens back."""
+        told = await self._budget.release(translate.release(request))
+        return pb.ReleaseReservationResponse(reservation=_reservation(told), account=_account(told))
+
+    async def ExtendReservation(
+        self, request: pb.ExtendReservationRequest, context: Context
+    ) -> pb.ExtendReservationResponse:
+        """Move an expiry."""
+        told = await self._budget.extend(translate.extend(request))
+        return pb.ExtendReservationResponse(reservation=_reservation(told))
+
+    async def BatchReserveTokens(
+        self, request: pb.BatchReserveTokensRequest, context: Context
+    ) -> pb.BatchReserveTokensResponse:
+        """Reserve for many calls at once."""
+        for number, single in enumerate(request.requests):
+            if single.max_wait_duration.ToTimedelta():
+                raise invalid_field(f"requests[{number}].max_wait_duration", "must be absent.")
+        caller = current_call().caller
+        many = [translate.terms(single, caller) for single in request.requests]
+        outcomes = await self._budget.reserve_all(many)
+        results = zip(request.requests, outcomes, strict=True)
+        return pb.BatchReserveTokensResponse(
+            results=[_result(single.request_id, outcome) for single, outcome in results]
+        )
+
+    async def GetReservation(
+        self, request: pb.GetReservationRequest, context: Context
+    ) -> pb.GetReservationResponse:
+        """Read one reservation."""
+        told = await self._readings.reservation(translate.reservation(request.name))
+        return pb.GetReservationResponse(reservation=present.reservation(told))
+
+    async def ListReservations(
+        self, request: pb.ListReservationsRequest, context: Context
+    ) -> pb.ListReservationsResponse:
+        """List reservations, newest first."""
+        query = translate.reservation_query(request)
+        found, onward = await self._readings.reservations(query)
+        return pb.ListReservationsResponse(
+            reservations=map(present.reservation, found),
+            next_page_token=translate.page_token(request, onward),
+        )
+
+    async def ReportBalance(
+        self, request: pb.ReportBalanceRequest, context: Context
+    ) -> pb.ReportBalanceResponse:
+        """Record a balance."""
+        account = translate.account(request.account)
+        told = await self._budget.report(account, translate.report(request))
+        return pb.ReportBalanceResponse(account=_account(told), accepted=told.answer is True)
+
+    async def GetAccount(
+        self, request: pb.GetAccountRequest, context: Context
+    ) -> pb.GetAccountResponse:
+        """Read one account."""
+        told = await self._readings.account(translate.account(request.name))
+        return pb.GetAccountResponse(account=_account(told))
+
+    async def ListAccounts(
+        self, request: pb.ListAccountsRequest, context: Context
+    ) -> pb.ListAccountsResponse:
+        """List accounts by name."""
+        size = translate.page_size(request.page_size, 50)
+        told = await self._readings.accounts(request.page_token, size)
+        last = told[-1].state.account if len(told) == size else ""
+        return pb.ListAccountsResponse(accounts=map(_account, told), next_page_token=last)
+
+    async def WatchAccount(
+        self, request: pb.WatchAccountRequest, context: Context
+    ) -> AsyncIterator[pb.WatchAccountResponse]:
+        """Stream an account and its changes."""
+        account = translate.account(request.name)
+        async for seen in self._readings.watch(account, request.after_sequence):
+            if isinstance(seen, Change):
+                yield pb.WatchAccountResponse(
+                    account=present.account(seen.state, seen.now),
+                    entry=present.entry(seen.entry, account),
+                )
+            else:
+                yield pb.WatchAccountResponse(account=_account(seen))
+
+    async def CheckAction(
+        self, request: pb.CheckActionRequest, context: Context
+    ) -> pb.CheckActionResponse:
+        """Say whether an action could start."""
+        check = await self._readings.check(*translate.check(request))
+        wait = None if check.start is None else check.start - check.told.now
+        return pb.CheckActionResponse(
+            allowed=check.allowed,
+            balance_token_count=check.balance,
+            required_token_count=check.required,
+            deficit_token_count=0 if check.allowed else check.required - check.balance,
+            start_time=present.timestamp(check.start),
+            wait_duration=present.duration(wait),
+            warning=present.level(check.told.state.balance(check.told.now))[1],
+        )
+
+    async def ListActions(
+        self, request: pb.ListActionsRequest, context: Context
+    ) -> pb.ListActionsResponse:
+        """List the registry of actions."""
+        size = translate.page_size(request.page_size, 50)
+        found = [action for action in actions() if action.key > request.page_token]
+        listed = [
+            pb.Action(
+                name=f"actions/{action.key}",
+                display_name=action.title,
+                token_count=action.tokens,
+                unit_description=action.unit,
+            )
+            for action in found[:size]
+        ]
+        onward = found[size - 1].key if len(found) > size else ""
+        return pb.ListActionsResponse(actions=listed, next_page_token=onward)
+
+    async def ListLedgerEntries(
+        self, request: pb.ListLedgerEntriesRequest, context: Context
+    ) -> pb.ListLedgerEntriesResponse:
+        """List the ledger."""
+        query = translate.entry_query(request)
+        found = await self._readings.entries(query)
+        onward = found[-1].sequence if len(found) == query.limit else 0
+        return pb.ListLedgerEntriesResponse(
+            entries=[present.entry(each, query.account) for each in found],
+            next_page_token=translate.page_token(request, onward),
+        )
+
+    async def GetUsage(self, request: pb.GetUsageRequest, context: Context) -> pb.GetUsageResponse:
+        """Sum what was spent."""
+        usage = await self._readings.usage(translate.usage_query(request))
+        return pb.GetUsageResponse(
+            rows=[present.usage_row(row) for row in usage.rows], total_token_count=usage.total
+        )
+
+    async def VerifyLedger(
+        self, request: pb.VerifyLedgerRequest, context: Context
+    ) -> pb.VerifyLedgerResponse:
+        """Check a ledger."""
+        findings = await self._readings.verify(translate.account(request.account))
+        return pb.VerifyLedgerResponse(
+            consistent=not findings.violations,
+            entry_count=findings.entries,
+            violations=map(present.violation, findings.violations),
+            spent_token_count=findings.spent,
+        )
+
+
+def _reservation(told: Told) -> pb.Reservation:
+    assert isinstance(told.answer, Reservation)
+    return present.reservation(told.answer)
+
+
+def _account(told: Told) -> pb.Account:
+    return present.account(told.state, told.now)
+
+
+def _result(request_id: str, outcome: Told | Refusal) -> pb.ReserveTokensResult:
+    if isinstance(outcome, Told):
+        return pb.ReserveTokensResult(request_id=request_id, reservation=_reservation(outcome))
+    error = pb.ReserveTokensError(
+        reason=outcome.reason,
+        message=outcome.message,
+        metadata={name: str(value) for name, value in outcome.facts.items()},
+        retry_delay=present.duration(outcome.retry_after),
+    )
+    return pb.ReserveTokensResult(request_id=request_id, error=error)

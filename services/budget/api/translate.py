@@ -1,0 +1,234 @@
+"""Requests of the contract as commands and queries of the domain."""
+
+import base64
+import binascii
+import math
+from datetime import timedelta
+from hashlib import blake2b
+from uuid import UUID
+
+from arbitragevault.budget.v1 import budget_pb2 as pb
+from google.protobuf.message import Message
+
+from services.budget.domain.actions import REGISTRY
+from services.budget.domain.balance import EPOCH, MILLI, MILLISECOND, Observation
+from services.budget.domain.commands import Commit, Extend, Release, Report
+from services.budget.domain.reservation import DEFAULT_ACCOUNT, HOLD, Tags, Terms
+from services.budget.domain.rules import Kind, Priority, Reason, Stage
+from services.budget.ports import EntryQuery, ReservationQuery, UsageQuery
+from services.chassis.errors import invalid_field
+
+LARGEST_PAGE = 1000
+USAGE_ROWS = 1000
+NEWEST = 2**62
+ANSWER_TIME = timedelta(milliseconds=250)  # Kept back from a wait for the answer's way home.
+
+
+def terms(request: pb.ReserveTokensRequest, caller: str) -> Terms:
+    """Read what a reservation is asked to hold."""
+    envelope = request.kind == pb.RESERVATION_KIND_ENVELOPE
+    if envelope and request.parent:
+        raise invalid_field("parent", "must be empty for an envelope: envelopes do not nest.")
+    return Terms(
+        id=identity("request_id", request.request_id),
+        account=account(request.account),
+        tokens=request.token_count,
+        kind=Kind.ENVELOPE if envelope else Kind.CALL,
+        priority=_priority(request.priority),
+        parent=optional("parent", request.parent),
+        gate=request.gate_token_count,
+        hold=request.hold_duration.ToTimedelta() if request.HasField("hold_duration") else HOLD,
+        tags=Tags(
+            caller=caller,
+            action=request.action,
+            endpoint=request.endpoint,
+            job=optional("job", request.job),
+        ),
+    )
+
+
+def max_wait(request: pb.ReserveTokensRequest, remaining: float | None) -> timedelta:
+    """Return how long a request may wait: its own bound, or less when its deadline is nearer."""
+    wanted = request.max_wait_duration.ToTimedelta()
+    if remaining is None:
+        return wanted
+    return max(timedelta(0), min(wanted, timedelta(seconds=remaining) - ANSWER_TIME))
+
+
+def commit(request: pb.CommitReservationRequest) -> Commit:
+    """Read a commit."""
+    seen = observation(request.observation) if request.HasField("observation") else None
+    return Commit(
+        request_id=identity("request_id", request.request_id),
+        reservation=reservation(request.name),
+        tokens=request.consumed_token_count,
+        observation=seen,
+        after_sequence=request.after_sequence,
+    )
+
+
+def release(request: pb.ReleaseReservationRequest) -> Release:
+    """Read a release."""
+    finished = request.reason == pb.RELEASE_REASON_FINISHED
+    return Release(
+        request_id=identity("request_id", request.request_id),
+        reservation=reservation(request.name),
+        reason=Reason.FINISHED if finished else Reason.NOT_SENT,
+    )
+
+
+def extend(request: pb.ExtendReservationRequest) -> Extend:
+    """Read an extension."""
+    return Extend(
+        request_id=identity("request_id", request.request_id),
+        reservation=reservation(request.name),
+        hold=request.hold_duration.ToTimedelta(),
+    )
+
+
+def report(request: pb.ReportBalanceRequest) -> Report:
+    """Read a report."""
+    return Report(
+        request_id=identity("request_id", request.request_id),
+        observation=observation(request.observation),
+        after_sequence=request.after_sequence,
+    )
+
+
+def observation(stated: pb.Observation) -> Observation:
+    """Read an observation; fractions are rounded to the side that grants less."""
+    try:
+        arrived = stated.keepa_time.ToDatetime(tzinfo=EPOCH.tzinfo)
+    except ValueError as error:
+        raise invalid_field("observation.keepa_time", f"is no instant: {error}.") from error
+    return Observation(
+        arrived_ms=(arrived - EPOCH) // MILLISECOND,
+        processing_ms=stated.processing_duration.ToTimedelta() // MILLISECOND,
+        tokens=stated.token_count,
+        refill_in_ms=-(-stated.refill_wait_duration.ToTimedelta() // MILLISECOND),
+        refill_rate=stated.refill_rate,
+        flow_reduction_milli=math.ceil(round(stated.token_flow_reduction * MILLI, 3)),
+    )
+
+
+def check(request: pb.CheckActionRequest) -> tuple[str, Terms]:
+    """Read which action is asked about, and what it would reserve."""
+    key = request.name.removeprefix("actions/")
+    action = REGISTRY.get(key)
+    tokens = request.estimate_token_count or (action.tokens if action else 1)
+    gate = max(request.gate_token_count, action.gate if action else 0)
+    wanted = Terms(
+        id=UUID(int=0),
+        account=account(request.account),
+        tokens=tokens,
+        priority=_priority(request.priority),
+        gate=gate,
+    )
+    return key, wanted
+
+
+def entry_query(request: pb.ListLedgerEntriesRequest) -> EntryQuery:
+    """Read which entries are asked for."""
+    after = max(request.after_sequence, place(request, request.page_token, 0))
+    kind = pb.LedgerEntryKind.Name(request.kind).removeprefix("LEDGER_ENTRY_KIND_")
+    return EntryQuery(
+        account=account(request.account),
+        after=after,
+        limit=page_size(request.page_size, 100),
+        kind=kind if request.kind else "",
+        reservation=optional("reservation", request.reservation),
+        job=optional("job", request.job),
+    )
+
+
+def reservation_query(request: pb.ListReservationsRequest) -> ReservationQuery:
+    """Read which reservations are asked for."""
+    stage = pb.ReservationState.Name(request.state).removeprefix("RESERVATION_STATE_")
+    return ReservationQuery(
+        account=account(request.account),
+        before=place(request, request.page_token, NEWEST),
+        limit=page_size(request.page_size, 50),
+        stage=Stage(stage) if request.state else None,
+        parent=optional("parent", request.parent),
+        job=optional("job", request.job),
+    )
+
+
+def usage_query(request: pb.GetUsageRequest) -> UsageQuery:
+    """Read which sums are asked for."""
+    names = [pb.UsageDimension.Name(each) for each in request.dimensions]
+    start, end = request.start_time, request.end_time
+    return UsageQuery(
+        account=account(request.account),
+        dimensions=[name.removeprefix("USAGE_DIMENSION_").lower() for name in names],
+        since=start.ToDatetime(tzinfo=EPOCH.tzinfo) if request.HasField("start_time") else None,
+        until=end.ToDatetime(tzinfo=EPOCH.tzinfo) if request.HasField("end_time") else None,
+        limit=USAGE_ROWS,
+    )
+
+
+def account(name: str) -> str:
+    """Return an account's key; an empty name is the default account."""
+    return name.removeprefix("accounts/") or DEFAULT_ACCOUNT
+
+
+def reservation(name: str) -> UUID:
+    """Return a reservation's id."""
+    return identity("name", name.removeprefix("reservations/"))
+
+
+def optional(field: str, name: str) -> UUID | None:
+    """Return the id in a resource name; None for an empty one."""
+    return identity(field, name.rpartition("/")[2]) if name else None
+
+
+def identity(field: str, text: str) -> UUID:
+    """Return an id; its canonical form is the only one, so that names compare as text."""
+    try:
+        value = UUID(text)
+    except ValueError as error:
+        raise invalid_field(field, "must end in a UUID.") from error
+    if value.int == 0:
+        raise invalid_field(field, "must not be the zero UUID.")
+    return value
+
+
+def page_size(asked: int, default: int) -> int:
+    """Return the items of a page: the default for 0, never more than the maximum."""
+    return min(asked or default, LARGEST_PAGE)
+
+
+def page_token(request: Message, at: int) -> str:
+    """Return the token of the page after ``at``, bound to the request's filters."""
+    return base64.urlsafe_b64encode(f"{at}.{_filters(request)}".encode()).decode() if at else ""
+
+
+def place(request: Message, token: str, default: int) -> int:
+    """Read a page token.
+
+    Raises:
+        Refusal: INVALID_FIELD; it is damaged, or belongs to other filters.
+    """
+    if not token:
+        return default
+    try:
+        at, _, filters = base64.urlsafe_b64decode(token.encode()).decode().partition(".")
+        found = int(at)
+    except (ValueError, binascii.Error) as error:
+        raise invalid_field("page_token", "is no token of this method.") from error
+    if filters != _filters(request):
+        raise invalid_field("page_token", "belongs to a request with other filters.")
+    return found
+
+
+def _filters(request: Message) -> str:
+    """Digest everything of a list request but the page itself."""
+    bare = type(request)()
+    bare.CopyFrom(request)
+    bare.ClearField("page_token")
+    bare.ClearField("page_size")
+    return blake2b(bare.SerializeToString(deterministic=True), digest_size=9).hexdigest()
+
+
+def _priority(value: int) -> Priority:
+    return Priority(value) if value else Priority.INTERACTIVE

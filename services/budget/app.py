@@ -1,0 +1,59 @@
+"""Budget's composition root: settings become engine, ledger, desk, servicer and loops."""
+
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import grpc.aio
+from arbitragevault.budget.v1 import budget_pb2, budget_pb2_grpc
+
+from services.budget.api import present
+from services.budget.api.servicer import BudgetServicer
+from services.budget.domain.rules import Rules
+from services.budget.events.announce import Announcer, Words
+from services.budget.settings import Settings
+from services.budget.storage.readings import PostgresReadings
+from services.budget.storage.relaying import LedgerSource
+from services.budget.usecases.budget import Budget
+from services.budget.usecases.desk import Desk
+from services.budget.usecases.readings import Readings
+from services.chassis import sql
+from services.chassis.events import nats
+from services.chassis.events.publisher import Publisher
+from services.chassis.events.relay import Relay
+from services.chassis.loops import Loop
+from services.chassis.service import Service
+
+FULL_NAME = budget_pb2.DESCRIPTOR.services_by_name["BudgetService"].full_name
+
+
+async def build(settings: Settings, stack: AsyncExitStack) -> Service:
+    """Wire the service."""
+    rules = Rules(
+        tick=timedelta(seconds=settings.keepa_tick_seconds), queue_limit=settings.queue_limit
+    )
+    engine = sql.create_engine(settings.database_url, application="budget")
+    stack.push_async_callback(engine.dispose)
+    ledger = PostgresReadings(engine)
+    desk = Desk(ledger, rules)
+    stack.push_async_callback(desk.close)
+    servicer = BudgetServicer(Budget(desk, ledger), Readings(desk, ledger, rules))
+
+    if settings.nats_monitor_url:
+        await nats.check_sync_always(settings.nats_monitor_url)
+    client = await stack.enter_async_context(nats.connection(settings.nats_url, "budget"))
+    js = client.jetstream()
+    await nats.ensure_stream(js, "budget")
+    words = Words(present.account, present.reservation, present.warning)
+    source = LedgerSource(ledger, Announcer(words), rules)
+    relay = Relay(engine, source, Publisher(js), "budget relay")
+
+    def register(server: grpc.aio.Server) -> None:
+        budget_pb2_grpc.add_BudgetServiceServicer_to_server(servicer, server)
+
+    return Service(
+        name="budget",
+        register=register,
+        full_names=[FULL_NAME],
+        loops=[Loop("sweep", desk.sweep), Loop("relay", relay.run)],
+        finish=[desk.close],
+    )

@@ -1,0 +1,1 @@
+"""Events out: the ledger read once more, as facts for others."""

@@ -1,0 +1,169 @@
+"""What the ledger needs from outside, in its own words."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from services.budget.domain.entries import Entry
+from services.budget.domain.reservation import Reservation
+from services.budget.domain.rules import Rules, Stage
+from services.budget.domain.state import Bound, State
+
+
+class Conflict(Exception):  # noqa: N818 - a planned outcome of a race, cured by deciding again
+    """Somebody else stored a request id or a sequence first; nothing of ours was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The part of the past that some ids name.
+
+    Attributes:
+        bound: By request id, what it stands for.
+    """
+
+    reservations: Sequence[Reservation]
+    bound: Mapping[UUID, Bound]
+
+
+class Turn(Protocol):
+    """One transaction that holds an account alone; it ends with all of it stored, or nothing."""
+
+    @property
+    def now(self) -> datetime:
+        """The database's clock, read after the account was locked."""
+        ...
+
+    @property
+    def tail(self) -> Sequence[Entry]:
+        """Entries that the reader had not seen, in order."""
+        ...
+
+    async def recall(self, ids: Collection[UUID]) -> Recalled:
+        """Tell the past of reservations and requests, whichever account they belong to."""
+        ...
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        """Add entries at the end of the ledger.
+
+        Raises:
+            Conflict: A request id is bound already; nothing is stored.
+        """
+        ...
+
+    async def keep(self, state: State) -> None:
+        """Store a state, so that a restart need not replay everything before it."""
+        ...
+
+
+class Ledger(Protocol):
+    """The ledgers of all accounts.
+
+    Every method raises a Refusal STORAGE_UNAVAILABLE when the database cannot answer; what was
+    under way is then stored entirely or not at all.
+    """
+
+    def turn(self, account: str, after: int) -> AbstractAsyncContextManager[Turn]:
+        """Take the account alone, reading what came after a sequence.
+
+        Raises:
+            Refusal: ACCOUNT_NOT_FOUND.
+        """
+        ...
+
+    async def load(self, account: str, rules: Rules) -> State:
+        """Return the account's state as far as it was kept and replayed, without its lock."""
+        ...
+
+    async def open_account(self, account: str) -> None:
+        """Create an account; nothing when it exists."""
+        ...
+
+    async def accounts(self) -> Sequence[str]:
+        """List all accounts by name."""
+        ...
+
+    async def account_of(self, reservation: UUID) -> str | None:
+        """Return the account that a reservation belongs to; None when it does not exist."""
+        ...
+
+    async def page(self, account: str, after: int, limit: int) -> Sequence[Entry]:
+        """Return entries after a sequence, in order."""
+        ...
+
+    async def tell(self, ids: Sequence[UUID]) -> Sequence[Reservation]:
+        """Tell reservations by id, in the order asked for; unknown ones are left out."""
+        ...
+
+    async def search(self, query: "EntryQuery") -> Sequence[Entry]:
+        """Return the entries that match, in order of sequence."""
+        ...
+
+    async def find(self, query: "ReservationQuery") -> Sequence[tuple[int, UUID]]:
+        """Return reservations that match, newest first, with the sequence that ranks them."""
+        ...
+
+    async def usage(self, query: "UsageQuery") -> "Usage":
+        """Sum what was spent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryQuery:
+    """Which entries are asked for; an unset filter lets everything pass."""
+
+    account: str
+    after: int
+    limit: int
+    kind: str = ""
+    reservation: UUID | None = None
+    job: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationQuery:
+    """Which reservations are asked for.
+
+    Attributes:
+        before: Only those ranked below this sequence.
+        stage: Ranks by the entry that brought this stage; a later one may have changed it.
+    """
+
+    account: str
+    before: int
+    limit: int
+    stage: Stage | None = None
+    parent: UUID | None = None
+    job: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageQuery:
+    """What to sum: ``dimensions`` of caller, action, endpoint, job, day; UTC instants."""
+
+    account: str
+    dimensions: Sequence[str]
+    since: datetime | None
+    until: datetime | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageSum:
+    """One sum; ``keys`` holds the dimensions asked for."""
+
+    keys: Mapping[str, str]
+    tokens: int
+    calls: int
+    unsettled: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Sums, largest first, and the total over all, those beyond the limit included."""
+
+    rows: Sequence[UsageSum]
+    total: int

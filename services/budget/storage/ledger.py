@@ -1,0 +1,176 @@
+"""The ledgers in PostgreSQL: one short transaction for each batch, under the account's lock."""
+
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.budget.domain import refusals
+from services.budget.domain.entries import Entry
+from services.budget.domain.evolve import forget, replay
+from services.budget.domain.reservation import Reservation
+from services.budget.domain.rules import Rules
+from services.budget.domain.state import State
+from services.budget.ports import Conflict, Recalled
+from services.budget.storage import past, rows, snapshots
+from services.chassis import sql
+from services.chassis.errors import Refusal
+
+PAGE = 10_000
+
+_LOCK = "select name from budget.accounts where name = $1 for update"
+# The clock is read by a statement of its own after the lock was granted; a row without a
+# sequence comes back when there is nothing new.
+_TAIL = f"""
+select clock_timestamp() as now, l.* from (select 1) as one left join (
+    select {rows.SELECT} from budget.ledger where account = $1 and sequence > $2
+) as l on true order by l.sequence
+"""  # noqa: S608 - only column names are put in
+_RECALL = f"""{past.TOUCHED}
+select account, {rows.SELECT} from budget.ledger where reservation in (select id from touched)
+union all
+select account, {rows.SELECT} from budget.ledger where parent in (select id from touched)
+    and reservation not in (select id from touched)
+order by account, sequence
+"""  # noqa: S608 - only column names are put in
+_PAGE = f"""
+select {rows.SELECT} from budget.ledger where account = $1 and sequence > $2
+order by sequence limit $3
+"""  # noqa: S608 - only column names are put in
+_KEEP = """
+insert into budget.snapshots (account, sequence, version, state) values ($1, $2, $3, $4)
+on conflict (account) do update set sequence = excluded.sequence, version = excluded.version,
+    state = excluded.state
+"""
+
+
+class PostgresTurn:
+    """Implements ``ports.Turn`` on a connection whose transaction is open."""
+
+    def __init__(self, connection: Any, account: str, seen: Sequence[Any]) -> None:
+        self._connection = connection
+        self._account = account
+        self.now: datetime = seen[0]["now"]
+        self.tail = [rows.entry(row) for row in seen if row["sequence"] is not None]
+
+    async def recall(self, ids: Collection[UUID]) -> Recalled:
+        """Tell the past; nothing is read when nothing is asked."""
+        if not ids:
+            return Recalled((), {})
+        found = await self._connection.fetch(_RECALL, list(ids))
+        told, bound = past.retell(map(rows.entry, found))
+        return Recalled(list(told.values()), bound)
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        """Insert all entries by one statement."""
+        if entries:
+            await self._connection.execute(rows.INSERT, self._account, *rows.columns(entries))
+
+    async def keep(self, state: State) -> None:
+        """Replace the account's snapshot."""
+        data = snapshots.encode(state)
+        kept = (self._account, state.sequence, snapshots.VERSION, data)
+        await self._connection.execute(_KEEP, *kept)
+
+
+class PostgresLedger:
+    """Implements the writing half of ``ports.Ledger``."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def turn(self, account: str, after: int) -> AsyncIterator[PostgresTurn]:
+        """Lock the account's row first, then read: whoever held it before has committed."""
+        async with self._raw() as connection, connection.transaction():
+            if await connection.fetchrow(_LOCK, account) is None:
+                raise refusals.account_not_found(account)
+            yield PostgresTurn(connection, account, await connection.fetch(_TAIL, account, after))
+
+    async def load(self, account: str, rules: Rules) -> State:
+        """Start from the snapshot and replay page by page."""
+        async with self._raw() as connection:
+            kept = await connection.fetchrow(
+                "select state from budget.snapshots where account = $1 and version = $2",
+                account,
+                snapshots.VERSION,
+            )
+            state = State(account=account, rules=rules)
+            if kept is not None:
+                state = snapshots.decode(kept["state"], rules)
+            while page := await connection.fetch(_PAGE, account, state.sequence, PAGE):
+                state = forget(replay(state, map(rows.entry, page)))
+            return state
+
+    async def open_account(self, account: str) -> None:
+        """Insert the account unless it exists."""
+        async with self._raw() as connection:
+            await connection.execute(
+                "insert into budget.accounts (name) values ($1) on conflict do nothing", account
+            )
+
+    async def accounts(self) -> Sequence[str]:
+        """Read all names."""
+        async with self._raw() as connection:
+            found = await connection.fetch("select name from budget.accounts order by name")
+            return [row["name"] for row in found]
+
+    async def account_of(self, reservation: UUID) -> str | None:
+        """Read it from any entry of the reservation."""
+        async with self._raw() as connection:
+            name = await connection.fetchval(
+                "select account from budget.ledger where reservation = $1 limit 1", reservation
+            )
+            return None if name is None else str(name)
+
+    async def page(self, account: str, after: int, limit: int) -> Sequence[Entry]:
+        """Read a stretch of the ledger."""
+        async with self._raw() as connection:
+            return [rows.entry(row) for row in await connection.fetch(_PAGE, account, after, limit)]
+
+    async def tell(self, ids: Sequence[UUID]) -> Sequence[Reservation]:
+        """Retell reservations from their entries."""
+        async with self._raw() as connection:
+            found = await connection.fetch(_RECALL, list(ids))
+            told, _ = past.retell(map(rows.entry, found))
+            return [told[each] for each in ids if each in told]
+
+    @asynccontextmanager
+    async def _raw(self) -> AsyncIterator[Any]:
+        """Lend a driver connection; one that anything went wrong on is thrown away."""
+        with _translated():
+            async with self._engine.connect() as connection:
+                held = await connection.get_raw_connection()
+                sound = False
+                try:
+                    yield held.driver_connection
+                    sound = True
+                except Refusal:
+                    sound = True
+                    raise
+                finally:
+                    if not sound:
+                        await connection.invalidate()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the driver's errors into what callers plan for."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict(str(error)) from error
+    except (OSError, TimeoutError) as error:
+        raise refusals.storage_unavailable() from error
+    except asyncpg.InternalClientError as error:
+        # The driver lost its place on a connection that died under it.
+        raise refusals.storage_unavailable() from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, exc.SQLAlchemyError) as error:
+        if sql.unavailable(error):
+            raise refusals.storage_unavailable() from error
+        raise

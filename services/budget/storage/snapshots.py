@@ -1,0 +1,82 @@
+"""A state as bytes and back, so that a restart replays only what came after it."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.budget.domain.balance import Anchor
+from services.budget.domain.mapping import Map
+from services.budget.domain.reservation import Reservation
+from services.budget.domain.rules import Rules
+from services.budget.domain.state import Answered, State, Uncovered
+
+VERSION = 1  # Raised when the state changes; older snapshots are then left aside.
+EVERY = 2_000  # Entries between two snapshots.
+
+SCALARS = (
+    "account",
+    "sequence",
+    "anchor",
+    "baseline",
+    "answered",
+    "doubt",
+    "announced",
+    "charged",
+    "calls",
+    "held_calls",
+    "unsettled",
+    "uncovered_tokens",
+    "spent",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """The state without what can be recalled."""
+
+    account: str
+    sequence: int
+    anchor: Anchor | None
+    baseline: Anchor | None
+    answered: tuple[Answered, ...]
+    doubt: int
+    announced: int
+    charged: int
+    calls: int
+    held_calls: int
+    unsettled: int
+    uncovered_tokens: int
+    spent: int
+    live: list[Reservation]
+    waiting: list[Reservation]
+    uncovered: list[tuple[UUID, Uncovered]]
+
+
+_decoder = msgspec.json.Decoder(_Kept)
+
+
+def encode(state: State) -> bytes:
+    """Return the state as JSON."""
+    scalars: dict[str, Any] = {name: getattr(state, name) for name in SCALARS}
+    kept = _Kept(
+        **scalars,
+        live=list(state.live.values()),
+        waiting=list(state.waiting.values()),
+        uncovered=list(state.uncovered.items()),
+    )
+    return msgspec.json.encode(kept)
+
+
+def decode(data: bytes, rules: Rules) -> State:
+    """Read a state under the rules that hold now."""
+    kept = _decoder.decode(data)
+    scalars: dict[str, Any] = {name: getattr(kept, name) for name in SCALARS}
+    return State(
+        **scalars,
+        rules=rules,
+        live=Map((each.id, each) for each in kept.live),
+        waiting=Map((each.id, each) for each in kept.waiting),
+        uncovered=Map(kept.uncovered),
+    )

@@ -1,0 +1,1 @@
+"""What the service can be asked for: one writer for each account, and the requests on top."""

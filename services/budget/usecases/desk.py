@@ -1,0 +1,75 @@
+"""The writers of all accounts, and which account a reservation belongs to."""
+
+import asyncio
+from uuid import UUID
+
+from services.budget.domain import refusals
+from services.budget.domain.commands import Command, Sweep
+from services.budget.domain.rules import Rules
+from services.budget.ports import Ledger
+from services.budget.usecases.writer import Told, Writer
+
+SWEEP_SECONDS = 1.0
+REMEMBERED = 100_000  # Reservations whose account is remembered.
+
+
+class Desk:
+    """Finds the writer for each command; makes one for an account at its first use."""
+
+    def __init__(self, ledger: Ledger, rules: Rules) -> None:
+        self._ledger = ledger
+        self._rules = rules
+        self._writers: dict[str, Writer] = {}
+        self._places: dict[UUID, str] = {}
+
+    def writer(self, account: str) -> Writer:
+        """Return the account's writer, whether or not the account exists."""
+        found = self._writers.get(account)
+        if found is None:
+            found = self._writers[account] = Writer(self._ledger, account, self._rules)
+        return found
+
+    async def at(self, account: str, command: Command) -> Told:
+        """Ask an account.
+
+        Raises:
+            Refusal: ACCOUNT_NOT_FOUND, or the command's own.
+        """
+        try:
+            return await self.writer(account).ask(command)
+        finally:
+            self._forget_unknown(account)
+
+    async def account_of(self, reservation: UUID) -> str:
+        """Return the account that a reservation belongs to.
+
+        Raises:
+            Refusal: RESERVATION_NOT_FOUND.
+        """
+        for account, writer in self._writers.items():
+            if reservation in writer.state.live or reservation in writer.state.waiting:
+                return account
+        account = self._places.get(reservation) or await self._ledger.account_of(reservation) or ""
+        if not account:
+            raise refusals.reservation_not_found(reservation)
+        if len(self._places) >= REMEMBERED:
+            self._places.clear()
+        self._places[reservation] = account
+        return account
+
+    async def sweep(self) -> None:
+        """End for ever, in every account, what has run out; any number of replicas may."""
+        while True:
+            accounts = await self._ledger.accounts()
+            await asyncio.gather(*(self.at(account, Sweep()) for account in accounts))
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def close(self) -> None:
+        """Finish what was asked."""
+        await asyncio.gather(*(writer.close() for writer in self._writers.values()))
+
+    def _forget_unknown(self, account: str) -> None:
+        """Keep no writer for a name that somebody made up."""
+        writer = self._writers.get(account)
+        if writer is not None and writer.idle:
+            del self._writers[account]

@@ -1,0 +1,280 @@
+"""One account's writer: commands that arrive while a batch is stored form the next batch."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.budget.domain import refusals
+from services.budget.domain.commands import Admit, Command
+from services.budget.domain.decide import decide
+from services.budget.domain.draft import Answer, Decision
+from services.budget.domain.entries import Entry, Held, Released
+from services.budget.domain.evolve import evolve, forget, recall, replay
+from services.budget.domain.rules import Rules
+from services.budget.domain.state import State
+from services.budget.ports import Conflict, Ledger, Turn
+from services.chassis.errors import Refusal
+
+BATCH = 1_000  # Commands decided in one transaction.
+QUEUE = 20_000  # Commands that may wait for their batch.
+FOLLOWER_QUEUE = 1_000  # Changes that a reader may be behind.
+SNAPSHOT_EVERY = 2_000  # Entries between two snapshots.
+PAUSES = (0.0, 0.05, 0.25)  # Seconds before each try of a batch.
+PULSE_SECONDS = 0.25  # How often waiters look for grants that another replica made.
+PULSE_LATE_SECONDS = 0.003  # After a tick, so that the database's clock has passed it too.
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a command was told, the state right after it, and the instant of it."""
+
+    answer: Answer
+    state: State
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    command: Command
+    told: asyncio.Future[Told]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry, the state after it, and when it was read."""
+
+    entry: Entry
+    state: State
+    now: datetime
+
+
+class Follower:
+    """A reader's bounded queue; one that falls too far behind is cut off."""
+
+    def __init__(self) -> None:
+        self._changes: asyncio.Queue[Change] = asyncio.Queue(FOLLOWER_QUEUE)
+        self._behind = False
+
+    def put(self, change: Change) -> None:
+        """Add a change unless the reader is too slow."""
+        if self._changes.full():
+            self._behind = True
+        if not self._behind:
+            self._changes.put_nowait(change)
+
+    async def take(self) -> Change:
+        """Return the next change.
+
+        Raises:
+            Refusal: SLOW_READER, after the last change before the gap.
+        """
+        if self._behind and self._changes.empty():
+            raise refusals.slow_reader(FOLLOWER_QUEUE)
+        return await self._changes.get()
+
+
+class Writer:
+    """Decides the commands of one account in order, whole batches in one transaction.
+
+    Other replicas write to the same account; the lock orders the batches, and each begins by
+    reading what the others wrote. The state in memory is only a copy: it is dropped when
+    anything fails, and what was not answered may be asked again under the same request id.
+    """
+
+    def __init__(self, ledger: Ledger, account: str, rules: Rules) -> None:
+        self.account = account
+        self.state = State(account=account, rules=rules)
+        self._ledger = ledger
+        self._rules = rules
+        self._warm = False
+        self._kept_at = 0
+        self._seen: tuple[datetime, float] | None = None
+        self._queue: list[_Job] = []
+        self._draining: asyncio.Task[None] | None = None
+        self._watched: dict[UUID, asyncio.Event] = {}
+        self._followers: set[Follower] = set()
+        self._pulsing: asyncio.Task[None] | None = None
+
+    async def ask(self, command: Command) -> Told:
+        """Decide one command and return when its outcome is stored.
+
+        A caller that is cancelled before its batch was taken has asked for nothing.
+
+        Raises:
+            Refusal: The command's own, or STORAGE_UNAVAILABLE.
+        """
+        return await self.post(command)
+
+    def post(self, command: Command) -> asyncio.Future[Told]:
+        """Hand in a command; it is decided whether or not somebody awaits the outcome."""
+        told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        if len(self._queue) >= QUEUE:
+            raise refusals.overloaded(QUEUE)
+        self._queue.append(_Job(command, told))
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.create_task(self._drain(), name=f"write {self.account}")
+        return told
+
+    @contextmanager
+    def watching(self, reservation: UUID) -> Iterator[asyncio.Event]:
+        """Give an event that is set when a wait is over, whichever replica ended it."""
+        ended = self._watched.setdefault(reservation, asyncio.Event())
+        if self._pulsing is None or self._pulsing.done():
+            self._pulsing = asyncio.create_task(self._pulse(), name=f"pulse {self.account}")
+        try:
+            yield ended
+        finally:
+            self._watched.pop(reservation, None)
+
+    @contextmanager
+    def following(self) -> Iterator["Follower"]:
+        """Give a queue of every change from now on, with the state after each."""
+        follower = Follower()
+        self._followers.add(follower)
+        try:
+            yield follower
+        finally:
+            self._followers.discard(follower)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is known, asked or awaited here."""
+        return not (self._warm or self._queue or self._watched or self._followers)
+
+    async def close(self) -> None:
+        """Wait for the batch under way and for what is queued behind it."""
+        if self._pulsing is not None:
+            self._pulsing.cancel()
+        tasks = [task for task in (self._pulsing, self._draining) if task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _drain(self) -> None:
+        """Store batch after batch until nothing is asked any more.
+
+        Two turns of the event loop let the calls that are already on the socket join in.
+        """
+        while self._queue:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            taken, self._queue = self._queue[:BATCH], self._queue[BATCH:]
+            jobs = [job for job in taken if not job.told.done()]
+            if jobs:
+                (outcome,) = await asyncio.gather(self._store(jobs), return_exceptions=True)
+                _hand_out(jobs, outcome)
+
+    async def _store(self, jobs: Sequence[_Job]) -> list[Told | Refusal]:
+        """Store one batch; trying again is safe, for what was stored after all is recalled."""
+        failure: Exception | None = None
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
+            try:
+                return await self._attempt([job.command for job in jobs])
+            except Conflict as conflict:
+                failure = refusals.storage_unavailable()
+                failure.__cause__ = conflict
+            except Refusal as refusal:
+                failure = refusal
+                if refusal.reason != refusals.STORAGE_UNAVAILABLE:
+                    break
+        assert failure is not None
+        raise failure
+
+    async def _attempt(self, commands: Sequence[Command]) -> list[Told | Refusal]:
+        was_warm, self._warm = self._warm, False
+        base = self.state if was_warm else await self._ledger.load(self.account, self._rules)
+        async with self._ledger.turn(self.account, base.sequence) as turn:
+            state = forget(replay(base, turn.tail))
+            state = await _with_past(turn, state, commands)
+            outcomes, state, entries = _decide_all(state, commands, turn.now)
+            await turn.append(entries)
+            if state.sequence - self._kept_at >= SNAPSHOT_EVERY:
+                await turn.keep(state)
+                self._kept_at = state.sequence
+        self.state = forget(state)
+        self._warm = True
+        self._seen = (turn.now, time.monotonic())
+        self._wake([*turn.tail, *entries])
+        self._publish(base, [*turn.tail, *entries], turn.now)
+        return outcomes
+
+    def _wake(self, entries: Sequence[Entry]) -> None:
+        for entry in entries if self._watched else ():
+            if isinstance(entry.fact, Held | Released) and entry.about.reservation is not None:
+                ended = self._watched.get(entry.about.reservation)
+                if ended is not None:
+                    ended.set()
+
+    def _publish(self, state: State, entries: Sequence[Entry], now: datetime) -> None:
+        for entry in entries if self._followers else ():
+            state = forget(evolve(state, entry))
+            for follower in self._followers:
+                follower.put(Change(entry, state, now))
+
+    async def _pulse(self) -> None:
+        """While somebody waits here, look at each certain tick and a few times between."""
+        while self._watched:
+            await asyncio.sleep(self._until_pulse())
+            await asyncio.gather(self.ask(Admit()), return_exceptions=True)
+
+    def _until_pulse(self) -> float:
+        if self.state.anchor is None or self._seen is None:
+            return PULSE_SECONDS
+        seen, at = self._seen
+        now = seen + timedelta(seconds=time.monotonic() - at)
+        ticks = self.state.anchor.certain_ticks(now, self._rules)
+        tick = self.state.anchor.tick_at(ticks + 1, self._rules) - now
+        return min(PULSE_SECONDS, max(0.0, tick.total_seconds()) + PULSE_LATE_SECONDS)
+
+
+async def _with_past(turn: Turn, state: State, commands: Sequence[Command]) -> State:
+    ids = {each for command in commands for each in command.named}
+    recalled = await turn.recall(ids)
+    return recall(state, recalled.reservations, recalled.bound)
+
+
+def _decide_all(
+    state: State, commands: Sequence[Command], now: datetime
+) -> tuple[list[Told | Refusal], State, list[Entry]]:
+    """Decide commands in order, each on the state left by the last; then let waiters in."""
+    outcomes: list[Told | Refusal] = []
+    entries: list[Entry] = []
+    for command in commands:
+        decision = decide(state, command, now)
+        if isinstance(decision, Decision):
+            state = decision.state
+            entries.extend(decision.entries)
+            told = Told(decision.answer, state, now)
+            outcomes.append(decision.refusal or told)
+        else:
+            outcomes.append(decision)
+    if state.waiting:
+        admitted = decide(state, Admit(), now)
+        assert isinstance(admitted, Decision)
+        state = admitted.state
+        entries.extend(admitted.entries)
+    return outcomes, state, entries
+
+
+def _hand_out(jobs: Sequence[_Job], outcome: list[Told | Refusal] | BaseException) -> None:
+    """Answer everybody; a failed batch fails each of its commands."""
+    failed = isinstance(outcome, BaseException)
+    outcomes = [outcome] * len(jobs) if isinstance(outcome, BaseException) else outcome
+    for job, told in zip(jobs, outcomes, strict=True):
+        if job.told.done():
+            continue
+        if isinstance(told, Told):
+            job.told.set_result(told)
+        else:
+            job.told.set_exception(told)
+            if failed:
+                job.told.add_done_callback(_look_at)
+
+
+def _look_at(told: asyncio.Future[Told]) -> None:
+    """Mark an exception as seen, for commands that nobody awaits."""
+    if not told.cancelled():
+        told.exception()

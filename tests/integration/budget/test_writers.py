@@ -1,0 +1,304 @@
+"""Several replicas write to one account through PostgreSQL, and never oversell."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.budget.domain.commands import Reserve
+from services.budget.domain.evolve import forget
+from services.budget.domain.reservation import Reservation
+from services.budget.domain.rules import Kind, Reason, Rules, Stage
+from services.budget.domain.state import State
+from services.chassis.errors import Refusal
+from tests.integration.budget.support import asked, replica, stated
+
+pytestmark = pytest.mark.anyio
+
+Url = Callable[[str], str]
+
+
+@pytest.fixture
+def url(fresh_service_database: Url) -> str:
+    return fresh_service_database("budget")
+
+
+async def test_two_replicas_racing_for_the_last_tokens_never_oversell(url: str) -> None:
+    """INC-7, INV-1: each replica keeping its own balance emptied the account."""
+    async with replica(url) as one, replica(url) as two:
+        await one.report(310)
+
+        outcomes = await asyncio.gather(
+            *(each.tries(1 + number % 5) for number in range(300) for each in (one, two))
+        )
+
+        granted = [each.terms.tokens for each in outcomes if isinstance(each, Reservation)]
+        assert sum(granted) <= 300
+        assert 300 - sum(granted) < 5  # Nothing that would still fit was refused.
+        assert await one.available() == await two.available() == 310 - sum(granted)
+        refused = [each for each in outcomes if isinstance(each, Refusal)]
+        assert {each.reason for each in refused} == {"INSUFFICIENT_TOKENS"}
+
+
+async def test_fifty_identical_calls_on_two_replicas_take_tokens_once(url: str) -> None:
+    """INV-2: a retry storm is one reservation with one answer."""
+    async with replica(url) as one, replica(url) as two:
+        await one.report(1000)
+        terms = asked(7)
+
+        answers = await asyncio.gather(
+            *(each.budget.reserve(terms, timedelta(0)) for _ in range(25) for each in (one, two))
+        )
+
+        assert len({told.answer for told in answers}) == 1
+        assert await two.available() == 993
+
+
+async def test_the_same_id_with_other_content_is_refused_across_accounts(url: str) -> None:
+    """Ids are unique across accounts; a second meaning is a caller's bug."""
+    async with replica(url) as one, replica(url) as two:
+        await one.report(1000)
+        await one.report(1000, account="other")
+        key = uuid4()
+
+        held = await one.reserve(5, id=key)
+        with pytest.raises(Refusal) as reused:
+            await two.reserve(5, id=key, account="other")
+
+        assert reused.value.reason == "REQUEST_ID_REUSED"
+        assert held.terms.account == "default"
+
+
+async def test_two_accounts_racing_for_one_id_give_it_one_meaning(url: str) -> None:
+    """The unique index decides between replicas that could not see each other."""
+    async with replica(url) as one, replica(url) as two:
+        await one.report(1000)
+        await two.report(1000, account="other")
+        for _ in range(20):
+            key = uuid4()
+
+            outcomes = await asyncio.gather(
+                one.tries(5, id=key), two.tries(5, id=key, account="other")
+            )
+
+            kinds = sorted(type(outcome).__name__ for outcome in outcomes)
+            assert kinds == ["Refusal", "Reservation"], outcomes
+
+
+async def test_a_restart_finds_the_same_state_as_a_full_replay(url: str) -> None:
+    """INV-6: the state is the ledger's, not the process's."""
+    async with replica(url) as one:
+        await one.report(900)
+        envelope = await one.reserve(200, kind=Kind.ENVELOPE)
+        calls = [await one.reserve(5, parent=envelope.id) for _ in range(6)]
+        await one.commit(calls[0], 4, stated(896))
+        await one.commit(calls[1], 9)
+        await one.release(calls[2])
+        await one.release(envelope, Reason.FINISHED)
+        before = (await one.look()).state
+
+    async with replica(url) as again:
+        after = (await again.look()).state
+        findings = await again.readings.verify("default")
+
+    assert forget(after) == forget(before)
+    assert findings.violations == ()
+    assert findings.entries == before.sequence
+
+
+async def test_a_snapshot_gives_the_state_that_a_replay_gives(url: str) -> None:
+    """A restart with a long ledger reads a snapshot and what came after it."""
+    async with replica(url) as one:
+        await one.report(1190)
+        for _ in range(3):
+            await asyncio.gather(*(one.tries(1) for _ in range(800)))
+            held = [r for r in (await one.look()).state.live.values() if r.stage is Stage.HELD]
+            await asyncio.gather(*(one.release(each) for each in held))
+        envelope = await one.reserve(100, kind=Kind.ENVELOPE)
+        await one.commit(await one.reserve(10, parent=envelope.id), 12)
+        before = (await one.look()).state
+        kept = await one.ledger.load("default", Rules())
+
+    assert kept.sequence == before.sequence
+    assert forget(before) == kept
+    async with replica(url) as again:
+        findings = await again.readings.verify("default")
+    assert findings.violations == ()
+
+
+async def test_a_late_commit_of_an_ended_reservation_is_read_by_other_replicas(url: str) -> None:
+    """INV-4: replicas that never saw the reservation fold its late commit all the same."""
+    async with replica(url) as one, replica(url) as two:
+        await one.report(500)
+        call = await one.reserve(10)
+        await one.release(call)
+        await two.look()
+        await one.look()
+
+        told = await one.commit(call, 8)
+
+        assert told.answer.stage is Stage.COMMITTED
+        assert (await two.look()).state == (await one.look()).state
+        assert await two.available() == 492
+
+
+async def test_a_wait_is_granted_by_whichever_replica_frees_the_tokens(url: str) -> None:
+    """The queue is in the ledger: a release on one replica ends a wait on the other."""
+    async with replica(url) as one, replica(url) as two:
+        await one.report(60)
+        blocking = await one.reserve(50)
+
+        waiting = asyncio.create_task(two.reserve(40, timedelta(seconds=10)))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        await one.release(blocking)
+        granted = await asyncio.wait_for(waiting, 2)
+
+        assert granted.stage is Stage.HELD
+        assert await one.available() == 20
+
+
+async def test_a_wait_ends_in_time_with_the_reason_and_the_moment(url: str) -> None:
+    """A caller is told when it would succeed, not left to hang."""
+    async with replica(url) as one:
+        await one.report(20)
+
+        with pytest.raises(Refusal) as ended:
+            await one.reserve(40, timedelta(seconds=0.3))
+
+        assert ended.value.reason == "WAIT_TIMEOUT"
+        assert ended.value.facts == {"balance": 20, "required": 50, "deficit": 30}
+        assert timedelta(seconds=119) < ended.value.retry_after < timedelta(seconds=121)
+        assert not (await one.look()).state.waiting
+
+
+async def test_a_tick_admits_the_queue_without_any_call(url: str) -> None:
+    """Waiters need nobody else to act: the certain tick wakes them."""
+    async with replica(url, Rules(tick=timedelta(seconds=0.2))) as one:
+        await one.report(20, refill_in_ms=300)
+
+        granted = await asyncio.wait_for(one.reserve(40, timedelta(seconds=5)), 3)
+
+        assert granted.stage is Stage.HELD
+        late = granted.created_at - (await one.look()).state.anchor.tick_at(2, one.desk._rules)
+        assert late < timedelta(seconds=0.1)
+
+
+async def test_a_caller_that_goes_away_leaves_the_queue(url: str) -> None:
+    """Nobody waits for a dead caller, and no tokens are held for it."""
+    async with replica(url) as one:
+        await one.report(20)
+        waiting = asyncio.create_task(one.reserve(40, timedelta(seconds=30)))
+        await asyncio.sleep(0.2)
+
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await asyncio.sleep(0.1)
+
+        assert not (await one.look()).state.waiting
+
+
+async def test_holds_expire_by_the_sweep_of_any_replica(url: str) -> None:
+    """INV-3: a dead gateway's hold becomes UNKNOWN, still subtracted; an envelope's rest returns."""
+    async with replica(url) as one, replica(url) as two:
+        await one.report(500)
+        call = await one.reserve(10, hold=timedelta(seconds=0.2))
+        envelope = await one.reserve(100, kind=Kind.ENVELOPE, hold=timedelta(seconds=0.2))
+        sweeping = asyncio.create_task(two.desk.sweep())
+
+        await asyncio.sleep(1.4)
+        sweeping.cancel()
+
+        assert (await two.readings.reservation(call.id)).stage is Stage.UNKNOWN
+        assert (await two.readings.reservation(envelope.id)).stage is Stage.RELEASED
+        assert await one.available() == 490
+
+
+async def test_a_lost_connection_costs_no_answer(url: str, fresh_database: str) -> None:
+    """A batch that failed is decided again; a stored one is recalled, never doubled."""
+    import asyncpg
+
+    from services.chassis import sql
+
+    admin = await asyncpg.connect(sql.plain_url(fresh_database))
+    async with replica(url) as one:
+        await one.report(1000)
+        stop = asyncio.Event()
+
+        async def kill() -> None:
+            while not stop.is_set():
+                await admin.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where application_name = 'test'"
+                )
+                await asyncio.sleep(0.1)
+
+        killing = asyncio.create_task(kill())
+        keys = [uuid4() for _ in range(60)]
+        granted: dict[object, Reservation] = {}
+        for key in keys:
+            for _ in range(20):
+                outcome = await one.tries(3, id=key)
+                if isinstance(outcome, Reservation):
+                    granted[key] = outcome
+                    break
+                assert outcome.reason == "STORAGE_UNAVAILABLE"
+        stop.set()
+        await killing
+        await admin.close()
+
+        assert len(granted) == 60
+        assert await one.available() == 1000 - 180
+        assert (await one.readings.verify("default")).violations == ()
+
+
+async def test_the_role_may_add_to_the_ledger_and_nothing_else(
+    url: str, fresh_database: str
+) -> None:
+    """INV-10: not even a bug in the service can change what is written."""
+    import asyncpg
+
+    from services.chassis import sql
+
+    connection = await asyncpg.connect(sql.plain_url(url))
+    for statement in (
+        "update budget.ledger set tokens = 0",
+        "delete from budget.ledger",
+        "truncate budget.ledger",
+        "drop table budget.ledger",
+        "create table budget.more (id int)",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    await connection.close()
+
+
+async def test_unknown_accounts_and_reservations_are_named(url: str) -> None:
+    """A typo is told apart from a lack of tokens, and leaves nothing behind."""
+    async with replica(url) as one:
+        for asking, reason in (
+            (one.reserve(1, account="nobody"), "ACCOUNT_NOT_FOUND"),
+            (one.reserve(1, parent=uuid4()), "RESERVATION_NOT_FOUND"),
+            (one.look("nobody"), "ACCOUNT_NOT_FOUND"),
+        ):
+            with pytest.raises(Refusal) as refused:
+                await asking
+            assert refused.value.reason == reason
+        assert "nobody" not in one.desk._writers
+        assert State(account="default") == forget((await one.look()).state)
+
+
+async def test_commands_of_one_batch_see_each_other(url: str) -> None:
+    """The batch is decided in order, each command on what the last one left."""
+    async with replica(url) as one:
+        await one.report(60)
+        writer = one.desk.writer("default")
+        terms = [asked(20) for _ in range(5)]
+
+        told = await asyncio.gather(
+            *(writer.ask(Reserve(terms=each)) for each in terms), return_exceptions=True
+        )
+
+        assert [isinstance(each, Refusal) for each in told] == [False, False, True, True, True]
