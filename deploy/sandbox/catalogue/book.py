@@ -184,7 +184,7 @@ def _demand(rng: random.Random) -> dict[str, Any]:
     """Return a rank, the rank drops that go with it, and seldom Amazon's own sales figure."""
     span = rng.choices(((300, 10e3), (10e3, 80e3), (80e3, 400e3), (400e3, 3e6)), (9, 47, 28, 16))[0]
     rank = round(math.exp(rng.uniform(math.log(span[0]), math.log(span[1]))))
-    sold = min(46.0, 1.25 * (1e6 / rank) ** 0.93) * rng.lognormvariate(0, 0.25)
+    sold = min(38.0, 1.25 * (1e6 / rank) ** 0.93) * rng.lognormvariate(0, 0.25)
     shown = rank < 60_000 and rng.random() < 0.06
     monthly = max(50, round(3e6 / rank / 50) * 50) if shown else ABSENT
     return {"rank": rank, "sold_monthly": max(0.08, sold), "monthly_sold": monthly}

@@ -45,11 +45,11 @@ def stepped(rng: random.Random, book: Book, end: int, level: int, *, every_days:
     points: Points = []
     while minute > start:
         points.append((minute, value))
-        pace = every_days if minute > recent else 25.0
-        minute -= _wait(rng, pace * DAY) + 2
+        pace = every_days if minute > recent else 70.0
+        minute -= int(-math.log(1.0 - draw()) * pace * DAY) + 2
         stray = 1 + spread * (draw() + draw() - 1)
         value = int(scale * table[int(minute / DAY % 365.25)] * stray)
-        value = max(99, value)
+        value = max(value, 99)
     points.append((start, value))
     return _changes(points[::-1])
 
@@ -61,7 +61,7 @@ def counted(rng: random.Random, book: Book, end: int, level: int) -> Points:
     minute, value, points = end - int(rng.random() * 6 * DAY) - 1, level, []
     while minute > start:
         points.append((minute, value))
-        minute -= _wait(rng, (8 if minute > recent else 60) * DAY) + 2
+        minute -= _wait(rng, (9 if minute > recent else 150) * DAY) + 2
         if value == level:
             value = max(0, value + (1 if rng.random() < 0.5 else -1))
         elif rng.random() < 0.7:
@@ -90,7 +90,8 @@ def ranked(rng: random.Random, book: Book, end: int) -> Points:
         high = base * (1 + 1.6 * swing * draw())
         high = max(high, low * 1.08 + 3)
         points.append((minute - 20 - int(40 * draw()), int(high)))
-        minute -= _wait(rng, gap if minute > recent else 60 * gap) + 70
+        pause = gap if minute > recent else 60 * gap
+        minute -= int(-math.log(1.0 - draw()) * pause) + 70
         low = high * (0.96 - (1.8 * swing - 0.04) * draw())
     return _changes(points[::-1])
 

@@ -34,24 +34,30 @@ STOCK_KNOWN_EVERY = 7  # one book in so many had its stock looked at within a we
 def extra_series(book: Book, end: int, view: View) -> dict[int, Points]:
     """Return the series that the view's options pay for, by index."""
     granted = extras(offers=view.offers > 0, buybox=view.buybox, rating=view.rating)
-    rng = random.Random(book.index * 57 + 5)  # noqa: S311
-    levels = _levels(book)
-    priced = {
-        index: stepped(rng, book, end, level, every_days=9)
-        for index, level in levels.items()
+    if not granted:
+        return {}
+    start = end - book.tracked_days * DAY
+    offers = book.count_new + book.count_used
+    series = {
+        int(index): stepped(_rng(book, index), book, end, level, every_days=9)
         if level > 0
+        else [(start, ABSENT)]
+        for index, level in _levels(book).items()
+        if index in granted
     }
-    absent = {i: [(end - book.tracked_days * DAY, ABSENT)] for i, v in levels.items() if v <= 0}
-    tracked = end - book.tracked_days * DAY
-    rated = {
-        Series.RATING: [(tracked, book.rating)],
-        Series.COUNT_REVIEWS: [
-            (tracked, book.reviews // 2 + 1),
-            (end - 90 * DAY, book.reviews + 2),
-        ],
-        Series.EXTRA_INFO_UPDATES: counted(rng, book, end, book.count_new + book.count_used),
-    }
-    return {int(i): points for i, points in {**priced, **absent, **rated}.items() if i in granted}
+    if Series.RATING in granted:
+        series[Series.RATING] = [(start, book.rating)]
+        reviews = [(start, book.reviews // 2 + 1), (end - 90 * DAY, book.reviews + 2)]
+        series[Series.COUNT_REVIEWS] = reviews
+    if Series.EXTRA_INFO_UPDATES in granted:
+        updates = counted(_rng(book, Series.EXTRA_INFO_UPDATES), book, end, offers)
+        series[Series.EXTRA_INFO_UPDATES] = updates
+    return series
+
+
+def _rng(book: Book, index: int) -> random.Random:
+    """Return a source of its own for each series, so that none depends on what else is asked."""
+    return random.Random(book.index * 59 + index)  # noqa: S311
 
 
 def _levels(book: Book) -> dict[Series, int]:
