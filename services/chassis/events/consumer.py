@@ -25,7 +25,9 @@ from services.chassis.rpc.call import working_for
 __all__ = ["Consumer", "Delivery", "Poison"]
 
 MOST_DELIVERIES = 10
-ACK_WAIT_SECONDS = 30.0
+# What a reader that was killed had fetched is delivered to the others after this long. A
+# handler is one short transaction; one that is slower all the same finds its inbox row.
+ACK_WAIT_SECONDS = 10.0
 DATABASE_PAUSE_SECONDS = 1.0
 BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 
