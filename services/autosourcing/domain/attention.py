@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from services.autosourcing.domain.job import Job, State
 
-CREATOR_LEASE = timedelta(seconds=30)
+CREATOR_LEASE = timedelta(seconds=15)
 """How long a new job is left to the call that made it."""
 
 SHORTEST_RECHECK = timedelta(seconds=5)

@@ -14,7 +14,7 @@ from services.autosourcing.usecases.launching import Launching
 from services.chassis import telemetry
 from services.chassis.errors import Kind, Refusal
 
-LEASE = timedelta(seconds=20)
+LEASE = timedelta(seconds=10)
 """How long a claimed job is left alone by the other replicas."""
 
 RETRY = timedelta(seconds=2)

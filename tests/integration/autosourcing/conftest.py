@@ -48,17 +48,19 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
         self.available = 1000
         self.broken = False
         self.silent_release = False
+        self.stalled: asyncio.Event | None = None
         self.held: dict[str, budget_pb.Reservation] = {}
         self.asked: list[budget_pb.ReserveTokensRequest] = []
         self.released: list[str] = []
         self.costs: dict[str, tuple[int, int]] = {}
-        self.waiters: list[asyncio.Event] = []
 
     async def ReserveTokens(
         self, request: budget_pb.ReserveTokensRequest, context: Any
     ) -> budget_pb.ReserveTokensResponse:
         self._check_health()
         self.asked.append(request)
+        if self.stalled is not None:
+            await self.stalled.wait()
         known = self.held.get(request.request_id)
         if known is None:
             await self._await_gate(request)
@@ -182,6 +184,7 @@ class Discovery(discovery_pb2_grpc.DiscoveryServiceServicer):
     found: tuple[str, ...] = tuple(f"B{number:09d}" for number in range(12))
     answer: Answer | None = None
     cached: int = 0
+    taken: set[str] = field(default_factory=set)
 
     def reset(self) -> None:
         self.heard.clear()
@@ -200,6 +203,10 @@ class Discovery(discovery_pb2_grpc.DiscoveryServiceServicer):
         return discovery_pb.EstimateDiscoveryResponse(search_token_count=11, most_token_count=11)
 
     async def on_message(self, message: Msg) -> None:
+        event_id = (message.headers or {})["Nats-Msg-Id"]
+        if event_id in self.taken:
+            return  # As its inbox would: a publisher that died may say a thing twice.
+        self.taken.add(event_id)
         event = getattr(events, message.subject.removeprefix(PREFIX)).FromString(message.data)
         self.heard.append(event)
         for answer in (self.answer or self.usual)(event):
@@ -258,12 +265,11 @@ def _job_of(event: Any) -> str:
 class World:
     """The service under test and everything around it."""
 
-    stub: Any
-    served: Served
     budget: Budget
     discovery: Discovery
     database_url: str
-    js: Any
+    peers: str
+    stub: Any = None
 
     async def create(self, wait: float = 0, request_id: str = "", **spec: Any) -> pb.Job:
         """Make a job; by default a search over everything."""
@@ -289,6 +295,12 @@ class World:
     async def picks(self, name: str) -> list[pb.Pick]:
         answer = await self.stub.ListPicks(pb.ListPicksRequest(job=name, page_size=1000))
         return list(answer.picks)
+
+    async def until(self, happened: Callable[[], Any]) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(30):
+            while not happened():
+                await asyncio.sleep(0.01)
 
     async def execute(self, statement: str, *values: Any) -> list[asyncpg.Record]:
         """Look into the database, or bend it, as nobody else may."""
@@ -325,9 +337,8 @@ def broker() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-async def shared_world(
-    broker: str, database: str, service_database: Callable[[str], str]
-) -> AsyncIterator[World]:
+async def peers_world(broker: str, database: str) -> AsyncIterator[World]:
+    """The peers alone."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(nats.connection(broker, "discovery"))
         js = client.jetstream()
@@ -340,21 +351,45 @@ async def shared_world(
             discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(discovery, server)
 
         peers = await stack.enter_async_context(serve(register, service="budget"))
-        settings = Settings(
-            port=0,
-            database_url=service_database("autosourcing"),
-            nats_url=broker,
-            budget_target=peers.address,
-            discovery_target=peers.address,
-        )
-        served = await stack.enter_async_context(running(settings))
-        stub = autosourcing_pb2_grpc.AutoSourcingServiceStub(served.channel)
-        yield World(stub, served, budget, discovery, database, js)
+        yield World(budget, discovery, database, peers.address)
+
+
+@pytest.fixture(scope="module")
+async def shared_world(
+    peers_world: World, broker: str, service_database: Callable[[str], str]
+) -> AsyncIterator[World]:
+    """The peers, and the service between them in this process."""
+    settings = Settings(
+        port=0,
+        database_url=service_database("autosourcing"),
+        nats_url=broker,
+        budget_target=peers_world.peers,
+        discovery_target=peers_world.peers,
+    )
+    async with running(settings) as served:
+        peers_world.stub = autosourcing_pb2_grpc.AutoSourcingServiceStub(served.channel)
+        yield peers_world
 
 
 @pytest.fixture
 def world(shared_world: World) -> World:
     """The module's world, its peers back to their usual manners."""
-    shared_world.budget.reset()
-    shared_world.discovery.reset()
-    return shared_world
+    return _reset(shared_world)
+
+
+@pytest.fixture
+def lone_world(peers_world: World) -> World:
+    """The peers without the service, for tests that start it themselves."""
+    return _reset(peers_world)
+
+
+@pytest.fixture
+def running_service() -> Callable[[Settings], Any]:
+    """Runs one more replica inside this process."""
+    return running
+
+
+def _reset(world: World) -> World:
+    world.budget.reset()
+    world.discovery.reset()
+    return world
