@@ -14,7 +14,9 @@ import grpc.aio
 from grpc_health.v1._async import HealthServicer
 
 from services.chassis import ready, telemetry
-from services.chassis.loops import supervise
+from services.chassis.events import nats
+from services.chassis.loops import Loop, supervise
+from services.chassis.readiness import Readiness
 from services.chassis.ready import StartError
 from services.chassis.rpc import server as servers
 from services.chassis.rpc.border import Border
@@ -80,12 +82,17 @@ class Process:
     async def _serve(self) -> None:
         ready.check_port(self._settings)
         await ready.await_database(self._settings)
+        if self._settings.nats_monitor_url:
+            await nats.check_sync_always(self._settings.nats_monitor_url)
         stack = AsyncExitStack()
         try:
             service = await self._wire(stack)
             opened = await self._open(service)
             self._started = True
-            loops = [asyncio.create_task(supervise(loop)) for loop in service.loops]
+            loops = [
+                asyncio.create_task(supervise(loop), name=loop.name)
+                for loop in (self._readiness(service, opened), *service.loops)
+            ]
             await self._stop.wait()
             await self._wind_down(service, opened, loops)
         finally:
@@ -112,6 +119,10 @@ class Process:
         await servers.serving(health, service.full_names)
         _log.info("service started", service=self._name, host=settings.host, port=port)
         return Open(server, health, border)
+
+    def _readiness(self, service: Service, opened: Open) -> Loop:
+        watch = Readiness(self._settings.database_url, opened.health, service.full_names)
+        return Loop("readiness", watch.run)
 
     async def _wind_down(
         self, service: Service, opened: Open, loops: "Sequence[asyncio.Task[None]]"

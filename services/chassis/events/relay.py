@@ -58,6 +58,7 @@ class Relay:
         self._lock = lock_key if isinstance(lock_key, int) else sql.lock_number(lock_key)
         self._bell = sql.Bell(sql.engine_url(engine), self._source.channel)
         self._purged_at = float("-inf")
+        self._delayed = False
 
     def hint(self) -> None:
         """Wake the relay without the way through the database."""
@@ -97,10 +98,18 @@ class Relay:
             try:
                 await self._publisher.publish(batch)
             except PublishError as error:
-                _log.warning("relay delayed", channel=self._source.channel, error=str(error))
+                self._report_delay(str(error))
                 return False
             await self._source.mark_sent(connection, batch)
+        self._report_delay("")
         return True
+
+    def _report_delay(self, error: str) -> None:
+        """Log the beginning and the end of a delay, not each of its seconds."""
+        if bool(error) != self._delayed:
+            event = "relay delayed" if error else "relay resumed"
+            _log.warning(event, channel=self._source.channel, error=error)
+        self._delayed = bool(error)
 
     async def _purge_sometimes(self, connection: AsyncConnection) -> None:
         if time.monotonic() - self._purged_at > _PURGE_SECONDS:

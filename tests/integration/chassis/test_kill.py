@@ -14,8 +14,8 @@ from tests.integration.chassis.conftest import Exchange, eventually
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).parents[3]
-EVENTS = 800
-KILLS = int(os.environ.get("KILLS", "2"))
+EVENTS = 400
+KILLS = int(os.environ.get("KILLS", "1"))
 SEED = 20261120
 
 

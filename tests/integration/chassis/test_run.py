@@ -16,6 +16,8 @@ import pytest
 from google.protobuf import wrappers_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from deploy.local.nats import Nats
+from deploy.local.postgres import Postgres
 from services.chassis.rpc import client
 from tests.support import refusal
 
@@ -128,6 +130,36 @@ async def test_a_loop_that_fails_is_started_again(start: Start) -> None:
 
     assert code == 0
     assert output.split().count("loop") >= 3
+
+
+async def test_a_lost_database_takes_the_service_out_of_the_balancers_and_back(
+    start: Start, tmp_path: Path
+) -> None:
+    """Its calls would only fail, while another replica may still reach one (L6)."""
+    with Postgres.start(tmp_path, durable=False) as server:
+        process = await start(TINY_DATABASE_URL=server.url)
+        address = f"127.0.0.1:{(await _line(process, 'service started'))['port']}"
+    await _line(process, "database lost")
+    async with client.create_channel(address, caller="test") as channel:
+        check = health_pb2_grpc.HealthStub(channel).Check
+        lost = await check(health_pb2.HealthCheckRequest(service="Tiny"))
+        with Postgres.start(tmp_path, server.port, durable=False):
+            await _line(process, "database found again")
+            found = await check(health_pb2.HealthCheckRequest(service="Tiny"))
+
+    assert lost.status == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert found.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_a_broker_that_forgets_is_refused(start: Start) -> None:
+    """With its default settings a power cut takes events that were acknowledged."""
+    with Nats.start(durable=False) as careless, Nats.start() as careful:
+        code, _, errors = await _end(await start(NATS_MONITOR_URL=careless.monitor_url))
+        accepted = await start(NATS_MONITOR_URL=careful.monitor_url)
+        await _line(accepted, "service started")
+
+    assert code == 1
+    assert "sync_interval: always" in errors
 
 
 async def test_a_taken_port_is_named_with_what_to_do(start: Start) -> None:
