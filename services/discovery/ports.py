@@ -177,6 +177,10 @@ class Flights(Protocol):
         """Take or prolong the lease of a key; False while another one's runs."""
         ...
 
+    async def busy(self, key: str) -> bool:
+        """Whether somebody's lease of a key runs."""
+        ...
+
     async def drop(self, key: str, holder: UUID) -> None:
         """Give a lease back."""
         ...

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -30,6 +30,14 @@ class PostgresFlights:
         )
         async with sql.transaction(self._engine) as connection:
             return await connection.scalar(put.returning(flights.c.key)) is not None
+
+    async def busy(self, key: str) -> bool:
+        """Look for a lease that runs."""
+        query = select(flights.c.key).where(
+            flights.c.key == key, flights.c.leased_until >= func.clock_timestamp()
+        )
+        async with sql.transaction(self._engine) as connection:
+            return await connection.scalar(query) is not None
 
     async def drop(self, key: str, holder: UUID) -> None:
         """Delete the own lease; one that somebody else took over stays."""

@@ -51,10 +51,13 @@ class Finder:
             return known
         if cache_only:
             raise _miss()
-        async with turn(self._flights, wanted.key) as waited:
-            known = await self._lists.read(wanted.key) if waited and not force_refresh else None
-            if known is not None:
-                return known
+
+        async def look() -> Listing | None:
+            return None if force_refresh else await self._lists.read(wanted.key)
+
+        async with turn(self._flights, wanted.key, look) as found:
+            if found is not None:
+                return found
             if before is not None:
                 await before()
             max_age = NOTHING_STORED if force_refresh else STORED

@@ -90,18 +90,20 @@ class Appraiser:
                 return
 
     async def _batch(self, appeal: Appeal, batch: tuple[str, ...]) -> AsyncGenerator[Chunk]:
-        """Fetch and score one batch; who waited for another's looks at what is stored first."""
-        left = batch
-        async with turn(self._flights, digest("fetch", (appeal.domain, sorted(batch)))) as waited:
-            if waited and not appeal.force_refresh:
-                known = await self._fresh(appeal, batch)
-                if known:
-                    yield Chunk(tuple(known.values()), stored=True)
-                left = tuple(asin for asin in batch if asin not in known)
-            if left:
-                async with aclosing(self._fetch(appeal, left)) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
+        """Fetch and score one batch; who waited for another's takes what that one stored."""
+
+        async def look() -> dict[str, Appraisal] | None:
+            known = {} if appeal.force_refresh else await self._fresh(appeal, batch)
+            return known if len(known) == len(batch) else None
+
+        key = digest("fetch", (appeal.domain, sorted(batch)))
+        async with turn(self._flights, key, look) as known:
+            if known is not None:
+                yield Chunk(tuple(known.values()), stored=True)
+                return
+            async with aclosing(self._fetch(appeal, batch)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
     async def _fetch(self, appeal: Appeal, asins: tuple[str, ...]) -> AsyncGenerator[Chunk]:
         call_id = appeal.call_id(("products", appeal.domain, asins))
