@@ -53,6 +53,9 @@ async def patiently(
 async def watch_job(stack: Stack, name: str) -> AsyncIterator[autosourcing.WatchJobResponse]:
     """Follow a job to its end, through restarts of the service, without a gap.
 
+    A job may be silent for longer than one stream is read: every stream starts with the job's
+    state, so a service that answers at all is a service that is there.
+
     Raises:
         Refusal: The service refused, or stayed away for 30 s.
     """
@@ -63,13 +66,17 @@ async def watch_job(stack: Stack, name: str) -> AsyncIterator[autosourcing.Watch
         try:
             stream = stack.autosourcing.WatchJob(request, timeout=WATCHING_SECONDS)
             async for change in stream:
-                seen, give_up = max(seen, change.sequence), clock() + LONG_PATIENCE_SECONDS
+                seen = max(seen, change.sequence)
                 yield change
                 if change.job.HasField("end_time"):
                     return
+                give_up = clock() + WATCHING_SECONDS + LONG_PATIENCE_SECONDS
         except grpc.aio.AioRpcError as error:
             refusal = refusal_from(error)
-            if not _passing(refusal) or clock() > give_up:
+            if refusal.kind is Kind.DEADLINE_EXCEEDED:
+                # A whole stream without news: the job is quiet, the service is not away.
+                give_up = clock() + LONG_PATIENCE_SECONDS
+            elif not _passing(refusal) or clock() > give_up:
                 raise refusal from None
         await asyncio.sleep(PAUSE_SECONDS)
 
