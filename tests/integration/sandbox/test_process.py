@@ -109,3 +109,13 @@ def test_options_shape_the_account() -> None:
     assert balance["tokensLeft"] == 7
     assert balance["capacity"] == 300
     assert balance["tickMilliseconds"] == 30_000
+
+
+def test_it_starts_within_a_second_whatever_the_catalogue() -> None:
+    """`make demo` waits for it; the interpreter and its imports are most of the time."""
+    began = time.monotonic()
+    with process("--books", "100000") as (_, url):
+        started = time.monotonic() - began
+        assert httpx.get(f"{url}/_sandbox/health").status_code == 200
+
+    assert started < 4  # under 1 s alone; room for a busy machine
