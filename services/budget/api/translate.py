@@ -3,12 +3,14 @@
 import base64
 import binascii
 import math
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from typing import Literal
 from uuid import UUID
 
 from arbitragevault.budget.v1 import budget_pb2 as pb
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.budget.domain.actions import REGISTRY
 from services.budget.domain.balance import EPOCH, MILLI, MILLISECOND, Observation
@@ -97,10 +99,7 @@ def report(request: pb.ReportBalanceRequest) -> Report:
 
 def observation(stated: pb.Observation) -> Observation:
     """Read an observation; fractions are rounded to the side that grants less."""
-    try:
-        arrived = stated.keepa_time.ToDatetime(tzinfo=EPOCH.tzinfo)
-    except ValueError as error:
-        raise invalid_field("observation.keepa_time", f"is no instant: {error}.") from error
+    arrived = instant("observation.keepa_time", stated.keepa_time)
     return Observation(
         arrived_ms=(arrived - EPOCH) // MILLISECOND,
         processing_ms=stated.processing_duration.ToTimedelta() // MILLISECOND,
@@ -157,14 +156,30 @@ def reservation_query(request: pb.ListReservationsRequest) -> ReservationQuery:
 def usage_query(request: pb.GetUsageRequest) -> UsageQuery:
     """Read which sums are asked for."""
     names = [pb.UsageDimension.Name(each) for each in request.dimensions]
-    start, end = request.start_time, request.end_time
     return UsageQuery(
         account=account(request.account),
         dimensions=[name.removeprefix("USAGE_DIMENSION_").lower() for name in names],
-        since=start.ToDatetime(tzinfo=EPOCH.tzinfo) if request.HasField("start_time") else None,
-        until=end.ToDatetime(tzinfo=EPOCH.tzinfo) if request.HasField("end_time") else None,
+        since=bound(request, "start_time"),
+        until=bound(request, "end_time"),
         limit=USAGE_ROWS,
     )
+
+
+def bound(request: pb.GetUsageRequest, field: Literal["start_time", "end_time"]) -> datetime | None:
+    """Return one end of a span of time; None when it is open."""
+    return instant(field, getattr(request, field)) if request.HasField(field) else None
+
+
+def instant(field: str, stamp: Timestamp) -> datetime:
+    """Return an instant in UTC.
+
+    Raises:
+        Refusal: INVALID_FIELD; it is outside of the years 1 to 9999.
+    """
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise invalid_field(field, "must lie within the years 1 to 9999.") from error
 
 
 def account(name: str) -> str:

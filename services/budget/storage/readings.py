@@ -48,7 +48,7 @@ with outcome as (
     select distinct on (reservation) *
     from budget.ledger
     where account = $1 and kind in ('COMMITTED', 'SETTLED', 'UNKNOWN')
-        and at >= coalesce($2, now() - interval '30 days') and at < coalesce($3, 'infinity')
+        and at >= coalesce($2::timestamptz, now() - interval '30 days') and at < coalesce($3::timestamptz, 'infinity')
     order by reservation, sequence desc),
 summed as (
     select {keys}

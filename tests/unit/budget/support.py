@@ -1,4 +1,5 @@
 """An account in memory: the pure ledger with a clock, for tests that tell a story."""
+# ruff: noqa: D102 - the names say it
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4

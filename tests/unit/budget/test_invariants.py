@@ -1,4 +1,5 @@
 """Whatever happens in whatever order, the ledger's promises hold: INV-1 to INV-8 on the core."""
+# ruff: noqa: D102, FBT001 - the names say it, and hypothesis passes by name
 
 from datetime import timedelta
 from uuid import uuid4

@@ -1,0 +1,233 @@
+"""How calls end, how unknown ones are settled, and what drift is booked as."""
+
+from datetime import timedelta
+
+from services.budget.domain.rules import Stage
+from tests.unit.budget.support import ENVELOPE, Book, granted, opened, refused
+
+
+def expired(book: Book, tokens: int) -> object:
+    """Hold tokens until they run out, with a balance seen just before."""
+    call = granted(book.reserve(tokens, hold=timedelta(seconds=5)))
+    book.pass_time(6)
+    book.sweep()
+    return call
+
+
+def test_a_commit_after_expiry_counts_and_frees_the_bound() -> None:
+    """INV-4: the answer came late, but it came."""
+    book = opened(500)
+    call = expired(book, 50)
+    assert book.available == 450
+
+    booked = granted(book.commit(call, 12, left=488))
+
+    assert booked.stage is Stage.COMMITTED
+    assert book.available == 488
+
+
+def test_a_commit_after_a_release_is_still_booked() -> None:
+    """INV-4: the proof was wrong; the tokens are gone all the same."""
+    book = opened(500)
+    call = granted(book.reserve(50))
+    book.release(call)
+
+    granted(book.commit(call, 12))
+
+    assert book.available == 488
+    assert book.state.spent == 12
+
+
+def test_a_release_after_a_commit_is_refused() -> None:
+    """INV-5: what Keepa says it consumed does not come back."""
+    book = opened(500)
+    call = granted(book.reserve(50))
+    book.commit(call, 12, left=488)
+
+    facts = refused(book.release(call), "RESERVATION_ENDED").facts
+
+    assert facts == {"state": "COMMITTED", "remaining": 0}
+
+
+def test_an_unknown_call_may_be_released_with_proof() -> None:
+    """The gateway found no intent row: it was certainly never sent."""
+    book = opened(500)
+    call = expired(book, 50)
+
+    granted(book.release(call))
+
+    assert book.available == 500
+
+
+def test_an_unknown_call_is_settled_by_a_balance_asked_for_after_it_ended() -> None:
+    """What the balance misses goes to the unknown calls, oldest first; the rest is foreign."""
+    book = opened(500)
+    first = expired(book, 50)
+    second = expired(book, 20)
+
+    book.see(430, after=book.state.sequence - 1)
+    early = [book.view(first).stage, book.view(second).stage, book.available]
+    book.pass_time(1)
+    book.see(425)
+
+    assert early == [Stage.UNKNOWN, Stage.UNKNOWN, 430 - 70]
+    assert book.view(first).committed == 50
+    assert book.view(second).committed == 20
+    assert book.total("Foreign") == 5
+    assert book.available == 425
+    assert book.state.spent == 70
+
+
+def test_a_late_commit_replaces_what_settlement_had_estimated() -> None:
+    """INV-4: the estimate was only the best that the balance could tell."""
+    book = opened(500)
+    call = expired(book, 50)
+    book.see(480)
+    estimate = book.view(call).committed
+
+    granted(book.commit(call, 12))
+
+    assert estimate == 20
+    assert book.view(call).committed == 12
+    assert book.state.spent == 12
+    assert book.available == 480
+
+
+def test_no_drift_is_booked_while_a_call_is_under_way() -> None:
+    """The missing tokens may be its cost; its own answer will tell."""
+    book = opened(500)
+    call = granted(book.reserve(50))
+    book.pass_time(1)
+
+    book.see(470)
+    book.pass_time(1)
+    book.commit(call, 30, left=470)
+
+    assert book.total("Foreign") == 0
+    assert book.available == 470
+
+
+def test_a_stranger_is_seen_and_named() -> None:
+    """Below what our calls explain: somebody else uses the key."""
+    book = opened(500)
+    call = granted(book.reserve(50))
+    book.pass_time(1)
+
+    book.commit(call, 30, left=455)
+
+    assert book.total("Foreign") == 15
+
+
+def test_a_surprising_gain_is_believed_when_seen_twice() -> None:
+    """T5: one lying balance must not be spent."""
+    book = opened(100)
+    book.pass_time(1)
+
+    book.see(900)
+    once = (book.available, book.total("Credit"))
+    book.pass_time(1)
+    book.see(900)
+
+    assert once == (100, 0)
+    assert (book.available, book.total("Credit")) == (900, 800)
+
+
+def test_a_lie_that_is_taken_back_was_never_spent() -> None:
+    """The second observation tells the truth, and nothing is booked."""
+    book = opened(100)
+    book.pass_time(1)
+    book.see(900)
+    book.pass_time(1)
+
+    book.see(100)
+
+    assert book.available == 100
+    assert book.total("Credit") == book.total("Foreign") == 0
+
+
+def test_a_lie_while_calls_are_under_way_is_held_back_too() -> None:
+    """An open stretch books no drift, and spends no miracle either."""
+    book = opened(100)
+    granted(book.reserve(20))
+    book.pass_time(1)
+
+    book.see(900)
+
+    assert book.available == 100 - 20
+
+
+def test_refill_lost_at_the_full_bucket_is_booked() -> None:
+    """Paid capacity that nobody used."""
+    book = opened(1190)
+    book.pass_time(3 * 60.2)
+
+    book.see(1200)
+
+    assert book.total("Overflow") == 50
+    assert book.total("Foreign") == 0
+
+
+def test_a_low_balance_is_entered_once_per_fall() -> None:
+    """T4: an alert that repeats every minute is one that nobody reads."""
+    book = opened(60)
+    told = []
+    for tokens in (49, 45, 19, 12, 30, 18, 51, 48):
+        book.pass_time(1)
+        before = book.state.sequence
+        book.see(tokens)
+        told.append(book.kinds(before).count("BalanceLow"))
+
+    assert told == [1, 0, 1, 0, 0, 1, 0, 1]
+
+
+def test_answers_of_one_millisecond_settle_on_the_lower_balance() -> None:
+    """Two answers of one instant tell their order only by what they leave."""
+    book = opened(500)
+    one, two = granted(book.reserve(5)), granted(book.reserve(5))
+    book.pass_time(1)
+
+    book.commit(one, 5, left=495)
+    book.commit(two, 5, left=490)
+
+    assert book.available == 490
+
+
+def test_answers_that_overtake_each_other_subtract_each_cost_once() -> None:
+    """T6: the older answer arrives last; it is covered by the newer one already."""
+    book = opened(500)
+    one, two = granted(book.reserve(50)), granted(book.reserve(50))
+    book.pass_time(1)
+    older = book.stated(480)
+    book.pass_time(1)
+
+    book.commit(two, 10, left=470)
+    book.commit(one, 20, left=480, arrived_ms=older.arrived_ms)
+
+    assert book.available == 470
+    assert book.state.held_calls == 0
+
+
+def test_a_commit_without_a_balance_inside_an_envelope_is_covered_with_it() -> None:
+    """The envelope keeps charging it until an observation reflects it, then no more."""
+    book = opened(500)
+    envelope = granted(book.reserve(100, kind=ENVELOPE))
+    call = granted(book.reserve(30, parent=envelope.id))
+    book.pass_time(1)
+
+    book.commit(call, 25)
+    uncovered = book.available
+    book.see(475)
+
+    assert uncovered == 400
+    assert book.available == 475 - 75
+
+
+def test_a_free_call_leaves_nothing_to_cover() -> None:
+    """A 429 or a 400 consumed 0: the hold is gone at once."""
+    book = opened(500)
+    call = granted(book.reserve(30))
+
+    granted(book.commit(call, 0))
+
+    assert book.available == 500
+    assert not book.state.uncovered
