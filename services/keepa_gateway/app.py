@@ -81,12 +81,13 @@ async def assemble(
 ) -> Parts:
     """Wire everything between the database, Keepa and budget."""
     clock, tick = SystemClock(), timedelta(seconds=settings.keepa_tick_seconds)
+    margin = timedelta(seconds=settings.hold_margin_seconds)
     keepa = await _keepa(settings, stack)
     budget = GrpcBudget(
         BudgetServiceStub(channel),
         settings.account,
         deadlines=settings.deadlines,
-        margin=timedelta(seconds=settings.hold_margin_seconds),
+        margin=margin,
     )
     announce = announcer(outbox, settings.account)
     gate = PostgresGate(
@@ -98,7 +99,7 @@ async def assemble(
         burst=settings.throttle_burst,
     )
     await gate.prepare()
-    attempts = PostgresAttempts(engine, gate, announce)
+    attempts = PostgresAttempts(engine, gate, announce, grace=margin)
     snapshots, listings = PostgresSnapshots(engine), PostgresListings(engine)
     turn, tally = PostgresTurn(engine), Tally(gate)
     way = Way(

@@ -1,6 +1,6 @@
 """What a caller gets for each product and for each list."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 
@@ -64,6 +64,13 @@ def stored(subject: str, snapshot: Snapshot, status: Status) -> ProductAnswer:
     if not snapshot.known:
         return ProductAnswer(requested=subject, status=Status.NOT_FOUND, snapshot=snapshot)
     return ProductAnswer(requested=subject, status=status, snapshot=snapshot)
+
+
+def excused(stale: ProductAnswer, refusal: Refusal | None) -> ProductAnswer:
+    """An old product together with why there is no newer one."""
+    if refusal is None:
+        return stale
+    return replace(stale, reason=refusal.reason, retry_after=refusal.retry_after)
 
 
 def refused(subject: str, refusal: Refusal | None) -> ProductAnswer:

@@ -20,16 +20,20 @@ from services.keepa_gateway.storage.listings import keep_listing
 from services.keepa_gateway.storage.snapshots import keep_snapshots
 from services.keepa_gateway.storage.tables import attempt, claim
 
-# After its deadline a living process needs this long at most to store an outcome.
-GRACE = timedelta(seconds=15)
 # Rows locked at once by the reconciler.
 BATCH = 200
 
 
 class PostgresAttempts:
-    """Implements ``ports.Attempts``."""
+    """Implements ``ports.Attempts``.
 
-    def __init__(self, engine: AsyncEngine, gate: PostgresGate, announce: Announce) -> None:
+    ``grace`` is what a living process needs at most, after a call's deadline, to store its outcome.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, gate: PostgresGate, announce: Announce, *, grace: timedelta
+    ) -> None:
+        self._grace = grace
         self._engine = engine
         self._gate = gate
         self._announce = announce
@@ -81,7 +85,7 @@ class PostgresAttempts:
             state=State.SENT,
             reason="",
             started_at=func.clock_timestamp(),
-            give_up_at=func.clock_timestamp() + intent.deadline + GRACE,
+            give_up_at=func.clock_timestamp() + intent.deadline + self._grace,
         )
         new = row.on_conflict_do_nothing().returning(attempt.c.attempt_id)
         return await connection.scalar(new) is not None

@@ -13,7 +13,7 @@ from services.keepa_gateway.domain.attempt import (
     State,
     content_hash,
 )
-from services.keepa_gateway.domain.batches import split
+from services.keepa_gateway.domain.batches import limit, split
 from services.keepa_gateway.domain.outcome import Verdict
 from services.keepa_gateway.domain.products_request import ProductsRequest
 from services.keepa_gateway.domain.snapshot import Snapshot, best
@@ -210,9 +210,10 @@ class Search:
         if not mine:
             return ()
         capacity = await self._own.budget.capacity()
+        wanted = self._request.narrowed(mine)
         floor = self._asking.spending.priority.floor
-        limit = NO_LIMIT if capacity is None else max(capacity - floor, 0)
-        batches = split(self._request.narrowed(mine), most_tokens=limit)
+        most = NO_LIMIT if capacity is None else limit(wanted, capacity=capacity, floor=floor)
+        batches = split(wanted, most_tokens=most)
         most = sum(batch.cost().most for batch in batches)
         refusals.refuse_beyond(self._asking.spending.most_tokens, most)
         return batches
@@ -285,7 +286,8 @@ class Search:
         """Give old snapshots for what was refused or not wanted, and say why for the rest."""
         if not self.pending:
             return []
-        stale = await self._stored(list(self.pending), LONG_AGO, Status.STALE)
+        old = await self._stored(list(self.pending), LONG_AGO, Status.STALE)
+        stale = [answers.excused(one, self.refusal) for one in old]
         return stale + self._done(
             [answers.refused(subject, self.refusal) for subject in self.pending]
         )

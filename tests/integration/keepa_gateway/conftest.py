@@ -22,13 +22,20 @@ MakeWorld = Callable[..., Awaitable[World]]
 
 @pytest.fixture
 async def make_world(
-    fresh_service_database: Callable[[str], str], nats_server: str
+    fresh_database: str, fresh_service_database: Callable[[str], str], nats_server: str
 ) -> AsyncIterator[MakeWorld]:
     """Build a world around a stand-in."""
     async with AsyncExitStack() as stack:
 
         async def make(sandbox: Sandbox, *, gateways: int = 1, **settings: object) -> World:
-            world = World(sandbox, fresh_service_database, nats_server, stack, settings=settings)
+            world = World(
+                sandbox,
+                fresh_database,
+                fresh_service_database,
+                nats_server,
+                stack,
+                settings=settings,
+            )
             await world.start_budget()
             for _ in range(gateways):
                 await world.start_gateway()

@@ -99,11 +99,12 @@ class World:
     """What a test talks to."""
 
     sandbox: Sandbox
+    database_url: str
     role: Callable[[str], str]
     nats_url: str
     stack: AsyncExitStack
     ledger: Any = None
-    budget_served: Served | None = None
+    ledger_served: Served | None = None
     gateways: list[Any] = field(default_factory=list)
     services: list[Service] = field(default_factory=list)
     settings: dict[str, object] = field(default_factory=dict)
@@ -121,19 +122,19 @@ class World:
             keepa_base_url=self.sandbox.url,
             keepa_tick_seconds=self.settings.get("keepa_tick_seconds", 60.2),
         )
-        self.budget_served = await self._serve(await budget_app.build(settings, self.stack))
-        self.ledger = budget_rpc.BudgetServiceStub(self.budget_served.channel)
+        self.ledger_served = await self._serve(await budget_app.build(settings, self.stack))
+        self.ledger = budget_rpc.BudgetServiceStub(self.ledger_served.channel)
 
     async def start_gateway(self, **settings: object) -> Any:
         """Start one more replica and return its stub."""
-        assert self.budget_served is not None
+        assert self.ledger_served is not None
         chosen = Settings(
             **{
                 "database_url": self.role("keepa_gateway"),
                 "nats_url": self.nats_url,
                 "keepa_base_url": self.sandbox.url,
                 "keepa_api_key": CANARY,
-                "budget_target": self.budget_served.address,
+                "budget_target": self.ledger_served.address,
                 "throttle_per_minute": 60_000,
                 "throttle_burst": 1_000,
                 "hold_margin_seconds": 1,

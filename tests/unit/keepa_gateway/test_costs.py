@@ -4,7 +4,7 @@ import pytest
 
 from services.chassis.errors import Refusal
 from services.keepa_gateway.domain import costs
-from services.keepa_gateway.domain.batches import split
+from services.keepa_gateway.domain.batches import limit, split
 from services.keepa_gateway.domain.costs import Cost
 from services.keepa_gateway.domain.list_requests import BestSellersRequest, FinderRequest
 from services.keepa_gateway.domain.products_request import ProductOptions, ProductsRequest
@@ -105,6 +105,15 @@ def test_batches_fit_the_bucket_and_lose_nothing() -> None:
 
     assert [batch.cost().most for batch in batches[:-1]] == [288] * 5
     assert tuple(asin for batch in batches for asin in batch.asins) == request.asins
+
+
+def test_a_batch_of_unknown_price_leaves_most_of_the_bucket() -> None:
+    """Held to its bound it would otherwise wait for a full bucket, an hour after an empty one."""
+    uncertain, certain = products(100, offers=20), products(100)
+
+    assert limit(uncertain, capacity=300, floor=10) == 75
+    assert limit(uncertain, capacity=60, floor=10) == 16
+    assert limit(certain, capacity=300, floor=10) == 290
 
 
 def test_a_product_beyond_the_bucket_is_refused_at_once() -> None:

@@ -1,0 +1,271 @@
+"""Claims about what stops a call before it is paid: 429, throttle, tokens, breaker, key."""
+
+import asyncio
+import uuid
+from datetime import timedelta
+
+import pytest
+from arbitragevault.budget.v1 import budget_pb2 as budget
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
+from google.protobuf.duration_pb2 import Duration
+
+from tests.integration.keepa_gateway.conftest import MakeWorld
+from tests.integration.keepa_gateway.world import (
+    Sandbox,
+    World,
+    collected,
+    products,
+    sandbox_process,
+    until,
+)
+from tests.support import refusal
+
+pytestmark = pytest.mark.anyio
+
+FRESH = Duration(seconds=0)
+
+
+async def egress(gateway: object) -> pb.EgressStatus:
+    return (await gateway.GetEgressStatus(pb.GetEgressStatusRequest())).egress
+
+
+async def test_the_first_429_stops_everybody(make_world: MakeWorld, rich_sandbox: Sandbox) -> None:
+    """INC-4: a loop went on after 429 and dug to -17. Both replicas stop, nothing is retried."""
+    world = await make_world(rich_sandbox, gateways=2)
+    asins = world.sandbox.asins(30)
+    await world.sandbox.fault(fault="rate_limited", path="/product")
+    before = len(await world.sandbox.asked("product"))
+
+    first = await refusal(world.gateway.GetProducts(products(asins[:1])))
+    others = await asyncio.gather(
+        *(
+            refusal(gateway.GetProducts(products([asin])))
+            for asin in asins[1:11]
+            for gateway in world.gateways
+        )
+    )
+
+    assert {one.reason for one in (first, *others)} == {"KEEPA_RATE_LIMITED"}
+    assert all(one.retry_after is not None for one in others)
+    assert len(await world.sandbox.asked("product")) == before + 1
+    assert (await egress(world.gateways[1])).HasField("pause_end_time")
+    assert (await world.account()).held_token_count == 0
+
+
+async def test_after_the_pause_calls_pass_again(make_world: MakeWorld) -> None:
+    """The wait that was told is enough; the sandbox runs its ticks in a second."""
+    with sandbox_process("--rate", "20", "--tick-seconds", "1", "--key", "k" * 64) as sandbox:
+        world = await make_world(sandbox, keepa_tick_seconds=1, keepa_api_key="k" * 64)
+        asin = world.sandbox.asins(1)
+        await sandbox.fault(fault="rate_limited", path="/product")
+        await refusal(world.gateway.GetProducts(products(asin)))
+        told = await refusal(world.gateway.GetProducts(products(asin)))
+
+        await asyncio.sleep(told.retry_after.total_seconds())
+
+        assert asin[0] in await collected(world.gateway.GetProducts(products(asin)))
+
+
+async def test_too_few_tokens_refuse_with_the_exact_numbers(make_world: MakeWorld) -> None:
+    """INC-1 and INC-5: 100 products with offers on a small balance never leave."""
+    with sandbox_process("--rate", "5", "--balance", "60", "--key", "k" * 64) as sandbox:
+        world = await make_world(sandbox, keepa_api_key="k" * 64)
+        asins = world.sandbox.asins(100)
+        before = await sandbox.balance()
+        options = pb.ProductOptions(offer_count=20)
+
+        refused = await refusal(world.gateway.GetProducts(products(asins, options=options)))
+
+        assert refused.reason == "INSUFFICIENT_TOKENS"
+        assert refused.domain == "budget.arbitragevault"
+        facts = refused.facts
+        assert facts["deficit"] == facts["required"] - facts["balance"] >= 1
+        assert refused.retry_after is not None
+        assert not await sandbox.asked("product")
+        assert await sandbox.balance() >= before
+
+
+async def test_what_fits_is_answered_and_the_rest_says_why(make_world: MakeWorld) -> None:
+    """A partial answer is worth more than none; nothing drives the balance below zero."""
+    with sandbox_process("--rate", "5", "--balance", "300", "--key", "k" * 64) as sandbox:
+        world = await make_world(sandbox, keepa_api_key="k" * 64)
+        asins = world.sandbox.asins(60)
+        options = pb.ProductOptions(offer_count=20)
+
+        answers = await collected(world.gateway.GetProducts(products(asins, options=options)))
+
+        kinds = {one.status for one in answers.values()}
+        assert kinds == {pb.PRODUCT_STATUS_FOUND, pb.PRODUCT_STATUS_REFUSED}
+        reasons = {one.reason for one in answers.values() if one.reason}
+        assert reasons == {"INSUFFICIENT_TOKENS"}
+        assert len(answers) == 60
+        assert await sandbox.balance() > 0
+
+
+async def test_an_old_product_is_better_than_none_and_says_why_it_is_old(world: World) -> None:
+    asin = world.sandbox.asins(1)
+    await collected(world.gateway.GetProducts(products(asin)))
+    await world.sandbox.fault(fault="rate_limited", path="/product")
+
+    fresh = products(asin, max_age_duration=FRESH)
+    answers = await collected(world.gateway.GetProducts(fresh))
+
+    assert answers[asin[0]].status == pb.PRODUCT_STATUS_STALE
+    assert answers[asin[0]].reason == "KEEPA_RATE_LIMITED"
+    assert answers[asin[0]].product.title
+
+
+async def test_an_own_limit_is_kept(world: World) -> None:
+    asins = world.sandbox.asins(20)
+    spending = pb.Spending(max_token_count=10)
+
+    refused = await refusal(world.gateway.GetProducts(products(asins, spending=spending)))
+
+    assert refused.reason == "TOO_EXPENSIVE"
+    assert refused.facts == {"required": 20, "max_allowed": 10}
+
+
+async def test_an_envelope_pays_and_ends(world: World) -> None:
+    """A job's envelope is the fence: after its release nothing more is spent on it."""
+    envelope = await world.ledger.ReserveTokens(
+        budget.ReserveTokensRequest(
+            request_id=str(uuid.uuid4()),
+            token_count=5,
+            kind=budget.RESERVATION_KIND_ENVELOPE,
+        )
+    )
+    name = envelope.reservation.name
+    spending = pb.Spending(envelope=name)
+    asins = world.sandbox.asins(12)
+
+    await collected(world.gateway.GetProducts(products(asins[:3], spending=spending)))
+    exhausted = await refusal(world.gateway.GetProducts(products(asins[3:9], spending=spending)))
+    await world.ledger.ReleaseReservation(
+        budget.ReleaseReservationRequest(
+            request_id=str(uuid.uuid4()), name=name, reason=budget.RELEASE_REASON_FINISHED
+        )
+    )
+    ended = await refusal(world.gateway.GetProducts(products(asins[9:], spending=spending)))
+
+    assert exhausted.reason == "ENVELOPE_EXHAUSTED"
+    assert ended.reason == "RESERVATION_ENDED"
+    paid = await world.ledger.GetReservation(budget.GetReservationRequest(name=name))
+    assert paid.reservation.committed_token_count == 3
+
+
+async def test_two_replicas_share_one_throttle(
+    make_world: MakeWorld, rich_sandbox: Sandbox
+) -> None:
+    """T10: the rate is the account's, however many processes there are."""
+    limits = {"throttle_per_minute": 20, "throttle_burst": 6}
+    world = await make_world(rich_sandbox, gateways=2, **limits)
+    *asins, another = world.sandbox.asins(13)
+    before = len(await world.sandbox.asked("product"))
+
+    results = await asyncio.gather(
+        *(
+            collected(world.gateways[place % 2].GetProducts(products([asin])))
+            for place, asin in enumerate(asins)
+        ),
+        return_exceptions=True,
+    )
+
+    answered = [one for one in results if isinstance(one, dict)]
+    assert len(await world.sandbox.asked("product")) - before == len(answered) <= 6
+    refused = await refusal(world.gateway.GetProducts(products([another])))
+    assert refused.reason == "THROTTLED"
+    assert 0 < refused.retry_after.total_seconds() <= 3.1
+
+
+async def test_a_patient_caller_waits_for_its_place(
+    make_world: MakeWorld, rich_sandbox: Sandbox
+) -> None:
+    """INC-9: and holds up nobody while it sleeps."""
+    world = await make_world(rich_sandbox, throttle_per_minute=120, throttle_burst=1)
+    asins = world.sandbox.asins(2)
+    patient = pb.Spending(max_wait_duration=Duration(seconds=5))
+
+    answers = await asyncio.gather(
+        *(
+            collected(world.gateway.GetProducts(products([asin], spending=patient)))
+            for asin in asins
+        )
+    )
+
+    assert [len(one) for one in answers] == [1, 1]
+
+
+async def test_a_short_deadline_spends_nothing(world: World) -> None:
+    """Fault 11: never spend for a caller who will be gone."""
+    before = len(await world.sandbox.truth())
+    asins = world.sandbox.asins(1)
+    options = pb.ProductOptions(offer_count=20)
+
+    refused = await refusal(
+        world.gateway.GetProducts(products(asins, options=options), timeout=2.0)
+    )
+
+    assert refused.reason == "DEADLINE_TOO_SHORT"
+    assert len(await world.sandbox.truth()) == before
+
+
+async def test_five_failures_open_the_circuit_and_free_trials_close_it(
+    make_world: MakeWorld, rich_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G6: while it is open nothing leaves; the trials are /token."""
+    monkeypatch.setattr("services.keepa_gateway.domain.breaker.OPEN_FOR", timedelta(seconds=1))
+    world = await make_world(rich_sandbox)
+    asins = world.sandbox.asins(7)
+    await world.sandbox.fault(fault="status", status=503, requests=5, path="/product")
+
+    failures = [await collected(world.gateway.GetProducts(products([one]))) for one in asins[:5]]
+    opened = await refusal(world.gateway.GetProducts(products(asins[5:6])))
+
+    unknown = {one.status for answers in failures for one in answers.values()}
+    assert unknown == {pb.PRODUCT_STATUS_UNKNOWN}
+    assert opened.reason == "CIRCUIT_OPEN"
+    assert opened.retry_after is not None
+
+    async def closed() -> bool:
+        return (await egress(world.gateway)).circuit == pb.CIRCUIT_STATE_CLOSED
+
+    await until(closed)
+    assert await collected(world.gateway.GetProducts(products(asins[6:])))
+
+
+async def test_a_rejected_key_latches_until_an_operator_acts(
+    make_world: MakeWorld, rich_sandbox: Sandbox
+) -> None:
+    """Fault 20: zero further calls, and no zero balance in the ledger."""
+    world = await make_world(rich_sandbox)
+    balance = (await world.account()).balance_token_count
+    wrong = await world.start_gateway(keepa_api_key="w" * 64)
+    asin = world.sandbox.asins(1)
+
+    first = await refusal(wrong.GetProducts(products(asin)))
+    asked = len(await world.sandbox.truth())
+    everywhere = await refusal(world.gateway.GetProducts(products(asin)))
+    unasked = await refusal(world.gateway.CheckConnection(pb.CheckConnectionRequest()))
+
+    assert first.reason == everywhere.reason == unasked.reason == "KEEPA_KEY_REJECTED"
+    assert len(await world.sandbox.truth()) == asked
+    assert (await world.account()).balance_token_count >= balance
+    assert (await egress(world.gateway)).key_rejected
+
+    retry = pb.CheckConnectionRequest(retry_rejected_key=True)
+    still_wrong = await refusal(wrong.CheckConnection(retry))
+    assert still_wrong.reason == "KEEPA_KEY_REJECTED"
+    await world.gateway.CheckConnection(retry)
+    assert await collected(world.gateway.GetProducts(products(asin)))
+
+
+async def test_a_rejected_selection_says_what_keepa_said(world: World) -> None:
+    """keepa#137: REQUEST_REJECTED without saying why helps nobody."""
+    selection = pb.ProductSelection(root_category_id=283155)
+    selection.ranges.add(field="no_such_field", minimum=1)
+    request = pb.FindProductsRequest(request_id=str(uuid.uuid4()), selection=selection)
+
+    refused = await refusal(world.gateway.FindProducts(request))
+
+    assert refused.reason == "KEEPA_REQUEST_REJECTED"
+    assert (await world.account()).held_token_count == 0
