@@ -1,5 +1,6 @@
 """Compares what the ledger booked with what the Keepa sandbox really charged."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from services.cli.stack import Stack
 
 ACCOUNT = "accounts/default"
 SANDBOX_TIMEOUT_SECONDS = 10.0
+SETTLING_SECONDS = 20.0
+"""How long a call that was cut off may take to be booked."""
+SETTLING_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -87,3 +91,18 @@ async def read(stack: Stack, sandbox_url: str) -> Reading:
         balance=sandbox["tokensLeft"],
         projected=account.balance_token_count,
     )
+
+
+async def compare(stack: Stack, sandbox_url: str, before: Reading) -> Audit:
+    """Compare both sides, allowing the ledger a moment to book what is settled late.
+
+    A gateway or a budget that was killed in between settles the calls of that moment some
+    seconds after it is back; until then they are held, so that nothing can be spent twice.
+    """
+    clock = asyncio.get_running_loop().time
+    give_up = clock() + SETTLING_SECONDS
+    while True:
+        compared = Audit(before, await read(stack, sandbox_url))
+        if compared.balanced or clock() > give_up:
+            return compared
+        await asyncio.sleep(SETTLING_PAUSE_SECONDS)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 from rich.console import Console
@@ -73,6 +74,9 @@ async def run_demo(
     except Refusal as refused:
         print(show.refusal(refused), file=sys.stderr)
         return 1
+    except httpx.HTTPError as error:
+        print(f"The Keepa sandbox cannot be asked for its own count: {error}.", file=sys.stderr)
+        return 1
 
 
 class Story:
@@ -92,7 +96,7 @@ class Story:
         found = await self._show(job)
         balanced = True
         if before and sandbox_url:
-            compared = audit.Audit(before, await audit.read(self._stack, sandbox_url))
+            compared = await audit.compare(self._stack, sandbox_url, before)
             self._console.print(show.audit(compared))
             balanced = compared.balanced
         completed = job.state == autosourcing.JOB_STATE_COMPLETED
