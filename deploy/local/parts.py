@@ -103,8 +103,8 @@ class Engine:
         """Do nothing: an engine's ordinary stop is quick, and there is nothing to hurry."""
 
     def failure(self) -> CannotStart:
-        """Give a name to an end that left no other trace."""
-        return CannotStart(f"{self.name} ended at once.")
+        """Name the end; the reason is in its log, if there was one."""
+        return CannotStart(f"{self.name} has ended.")
 
 
 class Program:
