@@ -184,10 +184,10 @@ def _urls(nats_url: str) -> list[str]:
 
 async def _connect(nats_url: str, name: str, failures: list[Exception]) -> Client:
     """Connect, trying for ever, and note in ``failures`` why it takes so long."""
-    connected = False
+    client: Client | None = None
 
     async def lost() -> None:
-        if connected:
+        if client is not None and not (client.is_draining or client.is_closed):
             _log.warning("broker lost", client=name)
 
     async def found() -> None:
@@ -211,5 +211,4 @@ async def _connect(nats_url: str, name: str, failures: list[Exception]) -> Clien
         max_outstanding_pings=2,
         drain_timeout=2,
     )
-    connected = True
     return client
