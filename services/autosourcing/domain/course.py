@@ -15,6 +15,7 @@ from services.autosourcing.domain.batches import batch_size, distinct
 from services.autosourcing.domain.job import (
     Announcement,
     Asked,
+    Cause,
     Counts,
     Ending,
     Envelope,
@@ -28,6 +29,7 @@ from services.autosourcing.domain.job import (
     State,
     Step,
     StepKind,
+    Stop,
     Stopped,
     step_id,
 )
@@ -102,7 +104,7 @@ def found(
     )
     change = Change(replace(_answered(job), backlog=planned, counts=counts))
     if answer.stop:
-        return _end(change, endings.stopped(answer.stop, limits.job_timeout), now)
+        return _end(change, _stopped(job, answer.stop, limits, now), now)
     return _go_on(change, limits, now)
 
 
@@ -121,7 +123,7 @@ def scored(job: Job, step: UUID, answer: Scored, limits: Limits, now: datetime) 
         reading.products,
     )
     if answer.stop:
-        return _end(change, endings.stopped(answer.stop, limits.job_timeout), now)
+        return _end(change, _stopped(job, answer.stop, limits, now), now)
     return _go_on(change, limits, now)
 
 
@@ -161,6 +163,14 @@ def _go_on(change: Change, limits: Limits, now: datetime) -> Change:
     step = Step(number, StepKind.SCORING, job.backlog[:size])
     job = replace(job, steps=(*job.steps, step), backlog=job.backlog[size:])
     return _told(change, job, Progressed(), Asked(step))
+
+
+def _stopped(job: Job, stop: Stop, limits: Limits, now: datetime) -> Ending:
+    """Discovery stops a little before the deadline, so that its answer arrives in time."""
+    assert job.deadline_at is not None
+    if stop.cause is Cause.DEADLINE and now >= job.deadline_at - limits.answer_margin:
+        return endings.timed_out(limits.job_timeout)
+    return endings.stopped(stop)
 
 
 def _end(change: Change, ending: Ending, now: datetime) -> Change:

@@ -57,8 +57,8 @@ def refused(reason: str, message: str) -> Ending:
     return Ending(State.FAILED, reason, message, TOO_EXPENSIVE_SUGGESTION)
 
 
-def stopped(stop: Stop, timeout: timedelta) -> Ending:
-    """Discovery could not go on."""
+def stopped(stop: Stop) -> Ending:
+    """Discovery could not go on, though the job had time left."""
     match stop.cause:
         case Cause.TOKENS:
             message = stop.message or "The job's tokens are used up; picks found are kept"
@@ -73,7 +73,8 @@ def stopped(stop: Stop, timeout: timedelta) -> Ending:
             message = stop.message or "Keepa could not be reached"
             return Ending(State.FAILED, "KEEPA_UNAVAILABLE", message, "Try again later")
         case Cause.DEADLINE:
-            return timed_out(timeout)
+            message = stop.message or "No answer came in time"
+            return Ending(State.FAILED, "NO_ANSWER", message, "Try again later")
         case Cause.FAULT:
             message = stop.message or "The work could not be done"
             return Ending(State.FAILED, "FAULT", message)

@@ -14,6 +14,7 @@ class Limits:
         products_per_search: Products analysed when neither caller nor profile says.
         minimum_balance: Tokens that must be available before any paid job starts.
         floor: Tokens that every grant leaves in the account.
+        answer_margin: How long before the deadline an answer may say that time is up.
         settle_grace: How long an envelope outlives its job's deadline.
         recent_window: How long a product counts as analysed recently.
         first_batch: Products in the first scoring request: small, so picks appear early.
@@ -26,6 +27,7 @@ class Limits:
     products_per_search: int = 10
     minimum_balance: int = 50
     floor: int = 10
+    answer_margin: timedelta = timedelta(seconds=5)
     settle_grace: timedelta = timedelta(seconds=150)
     recent_window: timedelta = timedelta(days=7)
     first_batch: int = 5

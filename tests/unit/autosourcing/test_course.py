@@ -149,7 +149,7 @@ def test_a_job_over_products_all_seen_lately_says_so() -> None:
         (Cause.KEY_REJECTED, State.FAILED),
         (Cause.UNAVAILABLE, State.FAILED),
         (Cause.FAULT, State.FAILED),
-        (Cause.DEADLINE, State.TIMED_OUT),
+        (Cause.DEADLINE, State.FAILED),
     ],
 )
 def test_a_stop_ends_the_job_and_keeps_what_it_has(cause: Cause, state: State) -> None:
@@ -184,6 +184,20 @@ def test_the_deadline_ends_the_job_with_the_published_words() -> None:
     assert change.job.ending == endings.timed_out(timedelta(seconds=120))
     assert change.job.ending.message == "Job exceeded timeout limit (120s)"
     assert change.job.ending.suggestion == "reduce search scope"
+
+
+def test_discovery_may_say_a_little_early_that_time_is_up() -> None:
+    """Its answer needs time for the way back; what it says long before is another failure."""
+    job = running()
+    near = NOW + LIMITS.job_timeout - timedelta(seconds=2)
+    answer = Found(stop=Stop(Cause.DEADLINE))
+
+    late = course.found(job, SEARCH, answer, LIMITS, near)
+    early = course.found(job, SEARCH, answer, LIMITS, NOW)
+
+    assert late.job.state is State.TIMED_OUT
+    assert early.job.ending is not None
+    assert (early.job.state, early.job.ending.reason) == (State.FAILED, "NO_ANSWER")
 
 
 def test_the_deadline_does_not_fire_early() -> None:
