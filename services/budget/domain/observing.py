@@ -156,22 +156,25 @@ def _settle(
     """Give what is missing to the unknown calls, oldest first; the rest is a stranger's.
 
     Of a call that began before the stretch compared nothing is missing within it; nothing
-    shows that it was free, so it is settled at its bound.
+    shows that it was free, so it is settled at its bound. Nor does a full bucket show what a
+    call took out of it before the refill that overflowed: up to that overflow counts as taken.
     """
-    missing = verdict.missing
+    missing, hidden = verdict.missing, verdict.overflow
     if verdict.closes:
         for call in unknown:
             before = since is None or call.created_at < since.stored_at
             dark = verdict.fresh or before
-            cost = call.terms.tokens if dark else min(missing, call.terms.tokens)
+            bound = call.terms.tokens
+            cost = bound if dark else min(missing + hidden, bound)
+            hidden -= 0 if dark else max(0, cost - missing)
             missing = max(0, missing - cost)
             draft.add(Settled(tokens=cost), call.terms)
     if missing:
         draft.add(Foreign(tokens=missing))
     if verdict.credit:
         draft.add(Credit(tokens=verdict.credit))
-    if verdict.overflow:
-        draft.add(Overflow(tokens=verdict.overflow))
+    if hidden:
+        draft.add(Overflow(tokens=hidden))
 
 
 def _warn(draft: Draft, tokens: int) -> None:

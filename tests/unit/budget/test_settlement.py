@@ -231,3 +231,31 @@ def test_a_free_call_leaves_nothing_to_cover() -> None:
 
     assert book.available == 500
     assert not book.state.uncovered
+
+
+def test_a_full_bucket_hides_what_a_lost_call_cost() -> None:
+    """S4: a refill that overflows covers the gap, so nothing shows that the call was free."""
+    book = opened(1200)
+    call = expired(book, 11)
+    book.pass_time(60)
+
+    book.see(1200)
+
+    assert book.view(call).stage is Stage.SETTLED
+    assert book.view(call).committed == 11
+    assert book.total("Overflow") == 20 - 11
+    assert book.total("Foreign") == 0
+    assert book.state.spent == 11
+    assert book.available == 1200
+
+
+def test_a_full_bucket_hides_no_more_than_its_overflow() -> None:
+    """Of a large call the visible part shows, and the overflow bounds the rest."""
+    book = opened(1190)
+    call = expired(book, 50)
+    book.pass_time(60)
+
+    book.see(1195)  # 1190 + 20 overflows by 10, and 5 are visibly missing.
+
+    assert book.view(call).committed == 15
+    assert book.total("Overflow") == 0
