@@ -55,5 +55,5 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         register=register,
         full_names=[FULL_NAME],
         loops=[Loop("sweep", desk.sweep), Loop("relay", relay.run)],
-        finish=[desk.close],
+        finish=[desk.finish],
     )

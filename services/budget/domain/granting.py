@@ -85,12 +85,18 @@ def leave(state: State, command: Leave, now: datetime) -> Decision:
     """End a wait and say what it waited for; what was granted meanwhile stays granted."""
     queued = state.waiting.get(command.reservation)
     if queued is None:
-        bound = state.bound.get(command.reservation)
-        found = bound.answer if bound else state.find(command.reservation)
-        return Decision(state=state, answer=found)
+        return _after_wait(state, command.reservation, now)
     draft = Draft(state, now)
     draft.add(Released(tokens=queued.terms.tokens, reason=Reason.WAIT_ENDED), queued.terms)
     return replace(draft.decision(), refusal=_reproach(draft.state, queued.terms, now))
+
+
+def _after_wait(state: State, reservation: UUID, now: datetime) -> Decision:
+    """Tell what became of a wait that somebody else has ended: a grant, or its time."""
+    bound, found = state.bound.get(reservation), state.find(reservation)
+    if bound is None and found is not None:
+        return Decision(state=state, refusal=_reproach(state, found.terms, now))
+    return Decision(state=state, answer=bound.answer if bound else None)
 
 
 def _reproach(state: State, terms: Terms, now: datetime) -> Refusal:

@@ -174,3 +174,13 @@ def slow_reader(limit: int) -> Refusal:
         facts={"limit": limit},
         retry_after=timedelta(0),
     )
+
+
+def server_stopping() -> Refusal:
+    """End a wait on this replica; its place in the queue is kept for the same request."""
+    return Refusal(
+        Kind.UNAVAILABLE,
+        "SERVER_STOPPING",
+        "This server stops; repeat the same request, and another one goes on with the wait.",
+        retry_after=ASK_AGAIN,
+    )

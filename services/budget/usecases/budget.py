@@ -7,14 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from services.budget.domain.commands import (
-    Commit,
-    Extend,
-    Leave,
-    Release,
-    Report,
-    Reserve,
-)
+from services.budget.domain import refusals
+from services.budget.domain.commands import Commit, Extend, Leave, Release, Report, Reserve
 from services.budget.domain.reservation import Reservation, Terms
 from services.budget.domain.rules import Stage
 from services.budget.ports import Ledger
@@ -85,16 +79,26 @@ class Budget:
 async def _wait(writer: Writer, reservation: UUID, max_wait: timedelta) -> Told:
     """Wait for a grant, then leave the queue; leaving tells what became of the wait.
 
-    A caller that goes away while it waits leaves the queue as well.
+    A caller that goes away while it waits leaves the queue as well; a replica that stops
+    keeps the place for the next one.
     """
     try:
         with writer.watching(reservation) as ended, suppress(TimeoutError):
             async with asyncio.timeout(max_wait.total_seconds()):
                 await ended.wait()
-    finally:
-        leaving = writer.post(Leave(reservation=reservation))
-        leaving.add_done_callback(_seen)
-    return await leaving
+        if writer.stopping and reservation in writer.state.waiting:
+            raise refusals.server_stopping()
+    except asyncio.CancelledError:
+        _leave(writer, reservation)
+        raise
+    return await _leave(writer, reservation)
+
+
+def _leave(writer: Writer, reservation: UUID) -> "asyncio.Future[Told]":
+    """Leave the queue, whether or not somebody is left to hear of it."""
+    leaving = writer.post(Leave(reservation=reservation))
+    leaving.add_done_callback(_seen)
+    return leaving
 
 
 def _seen(leaving: "asyncio.Future[Told]") -> None:

@@ -21,12 +21,14 @@ class Desk:
         self._rules = rules
         self._writers: dict[str, Writer] = {}
         self._places: dict[UUID, str] = {}
+        self._stopping = False
 
     def writer(self, account: str) -> Writer:
         """Return the account's writer, whether or not the account exists."""
         found = self._writers.get(account)
         if found is None:
             found = self._writers[account] = Writer(self._ledger, account, self._rules)
+            found.stopping = self._stopping
         return found
 
     async def at(self, account: str, command: Command) -> Told:
@@ -63,6 +65,13 @@ class Desk:
             accounts = await self._ledger.accounts()
             await asyncio.gather(*(self.at(account, Sweep()) for account in accounts))
             await asyncio.sleep(SWEEP_SECONDS)
+
+    async def finish(self) -> None:
+        """End this replica's waits, keeping their places, and store what was asked."""
+        self._stopping = True
+        for writer in self._writers.values():
+            writer.stop_waiting()
+        await self.close()
 
     async def close(self) -> None:
         """Finish what was asked."""

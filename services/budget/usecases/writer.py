@@ -88,6 +88,7 @@ class Writer:
     def __init__(self, ledger: Ledger, account: str, rules: Rules) -> None:
         self.account = account
         self.state = State(account=account, rules=rules)
+        self.stopping = False
         self._ledger = ledger
         self._rules = rules
         self._warm = False
@@ -121,8 +122,13 @@ class Writer:
 
     @contextmanager
     def watching(self, reservation: UUID) -> Iterator[asyncio.Event]:
-        """Give an event that is set when a wait is over, whichever replica ended it."""
+        """Give an event that is set when a wait is over, whichever replica ended it.
+
+        A stop of this replica sets it as well; then ``stopping`` tells so.
+        """
         ended = self._watched.setdefault(reservation, asyncio.Event())
+        if self.stopping:
+            ended.set()
         if self._pulsing is None or self._pulsing.done():
             self._pulsing = asyncio.create_task(self._pulse(), name=f"pulse {self.account}")
         try:
@@ -144,6 +150,12 @@ class Writer:
     def idle(self) -> bool:
         """Whether nothing is known, asked or awaited here."""
         return not (self._warm or self._queue or self._watched or self._followers)
+
+    def stop_waiting(self) -> None:
+        """Send the waiters of this replica away; others may go on with their waits."""
+        self.stopping = True
+        for ended in self._watched.values():
+            ended.set()
 
     async def close(self) -> None:
         """Wait for the batch under way and for what is queued behind it."""

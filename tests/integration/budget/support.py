@@ -1,4 +1,5 @@
 """Budget's use cases over a real PostgreSQL, as a replica has them."""
+# ruff: noqa: D102 - the names say it
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
