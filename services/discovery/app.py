@@ -1,6 +1,7 @@
 """The composition root: settings become engine, broker, peers, use cases and loops."""
 
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TypeVar
 
 from arbitragevault.autosourcing.v1 import events_pb2 as job_events
@@ -75,7 +76,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     )
     announcer = Announcer(write.appraisal, write.info, clock)
     taken = steps.PostgresSteps(engine, bell, announcer.announce)
-    worker = Worker(taken, finder, appraiser, searches, clock)
+    lease = timedelta(seconds=settings.step_lease_seconds)
+    worker = Worker(taken, finder, appraiser, searches=searches, clock=clock, lease=lease)
     servicer = DiscoveryServicer(desk, estimator, Reader(scores, searches, caches), clock)
     return Service(
         name=NAME,

@@ -28,3 +28,6 @@ class Settings(ServiceSettings):
     step_workers: int = Field(
         4, ge=1, le=64, description="steps of jobs that one process does at a time"
     )
+    step_lease_seconds: float = Field(
+        10.0, ge=1, le=300, description="how long a dead worker's step rests before it is redone"
+    )

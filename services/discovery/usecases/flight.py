@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 from services.discovery.ports import Flights
 
 T = TypeVar("T")
-LEASE = timedelta(seconds=15)
+LEASE = timedelta(seconds=10)
 """How long others wait for a fetcher that died; a living one prolongs it."""
 
-_PROLONG_SECONDS = 5.0
+_PROLONG_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.15
 

@@ -19,9 +19,6 @@ from services.discovery.ports import Searches, Steps
 from services.discovery.usecases.finding import Finder
 from services.discovery.usecases.scoring import Appeal, Appraiser
 
-LEASE = timedelta(seconds=15)
-"""How long a dead worker's step rests before another takes it; a living one prolongs it."""
-
 MARGIN = timedelta(seconds=2)
 """Kept of the job's time for the answer's way back."""
 
@@ -31,16 +28,28 @@ _FIRST_PAUSE = timedelta(seconds=1)
 
 
 class Worker:
-    """Does steps, one after the other."""
+    """Does steps, one after the other.
+
+    ``lease`` is how long a dead worker's step rests before another takes it; a living worker
+    prolongs it three times as often.
+    """
 
     def __init__(
-        self, steps: Steps, finder: Finder, appraiser: Appraiser, searches: Searches, clock: Clock
+        self,
+        steps: Steps,
+        finder: Finder,
+        appraiser: Appraiser,
+        *,
+        searches: Searches,
+        clock: Clock,
+        lease: timedelta,
     ) -> None:
         self._steps = steps
         self._finder = finder
         self._appraiser = appraiser
         self._searches = searches
         self._clock = clock
+        self._lease = lease
 
     async def run(self) -> None:
         """Work for ever."""
@@ -50,7 +59,7 @@ class Worker:
 
     async def work_once(self) -> bool:
         """Do the oldest step that nobody works on; False when there is none."""
-        step = await self._steps.claim(duration=LEASE)
+        step = await self._steps.claim(duration=self._lease)
         if step is None:
             return False
         work = asyncio.create_task(self._answer(step), name=f"step {step.task.step_id}")
@@ -72,8 +81,8 @@ class Worker:
     async def _keep(self, step: Step) -> None:
         """Prolong the lease until another worker turns out to have it."""
         while True:
-            await asyncio.sleep(LEASE.total_seconds() / 3)
-            if not await self._steps.extend(step, duration=LEASE):
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            if not await self._steps.extend(step, duration=self._lease):
                 return
 
     async def _answer(self, step: Step) -> StepAnswer:
