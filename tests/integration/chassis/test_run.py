@@ -255,9 +255,11 @@ async def test_every_bad_setting_is_named_at_once_without_its_value(start: Start
 async def test_a_stop_while_waiting_for_the_database_is_obeyed(start: Start) -> None:
     """Ctrl-C must not wait for the patience to end."""
     process = await start(
-        TINY_START_PATIENCE_SECONDS="60", TINY_DATABASE_URL=f"postgresql://a:b@{NOWHERE}/x"
+        LOG_LEVEL="DEBUG",
+        TINY_START_PATIENCE_SECONDS="60",
+        TINY_DATABASE_URL=f"postgresql://a:b@{NOWHERE}/x",
     )
-    await asyncio.sleep(1.5)
+    await _line(process, "database awaited")
 
     process.send_signal(signal.SIGINT)
     code, _, errors = await _end(process)
