@@ -50,7 +50,7 @@ class Query:
 def _json(text: str | None) -> dict[str, Any]:
     try:
         value = json.loads(text or "")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused("The queryJSON is missing or invalid.") from error
     if not isinstance(value, dict):
         raise Refused("The queryJSON is missing or invalid.")
