@@ -18,7 +18,8 @@ from services.chassis.events.publisher import Publisher
 from services.chassis.events.relay import Relay
 from services.chassis.rpc.client import create_channel
 from services.chassis.run import Loop, Service
-from services.keepa_gateway.api.servicer import KeepaGatewayServicer, UseCases
+from services.keepa_gateway.api.asked import UseCases
+from services.keepa_gateway.api.servicer import KeepaGatewayServicer
 from services.keepa_gateway.clients.budget import GrpcBudget
 from services.keepa_gateway.clients.keepa import HttpKeepa, create_client
 from services.keepa_gateway.events.announce import announcer
@@ -141,6 +142,7 @@ async def assemble(
         gate=gate,
         way=way,
         account=budget.account,
+        packer=pack,
         per_minute=settings.throttle_per_minute,
     )
     chores = Chores(turn, [attempts.purge, snapshots.purge, listings.purge])

@@ -149,6 +149,13 @@ class Attempts(Protocol):
         """
         ...
 
+    async def shrink(self, attempt_id: UUID, subjects: Sequence[str], keys: Sequence[str]) -> None:
+        """Ask for these subjects only, and give the other claims back, before anything leaves.
+
+        ``keys`` are those of the subjects that stay; with none the attempt is fenced.
+        """
+        ...
+
     async def close(self, attempt_id: UUID, outcome: Outcome, harvest: Harvest) -> Attempt:
         """Store an outcome with all it brought, and give its claims back, in one transaction.
 

@@ -47,7 +47,7 @@ class Settings(ServiceSettings):
     list_seconds: float = Field(60.0, gt=0, description="deadline of a list")
     status_seconds: float = Field(10.0, gt=0, description="deadline of a balance")
     hold_margin_seconds: float = Field(
-        30.0, ge=1, description="how long tokens stay held beyond a call's deadline"
+        5.0, ge=1, description="how long tokens stay held beyond a call's deadline"
     )
 
     @field_validator("keepa_base_url")

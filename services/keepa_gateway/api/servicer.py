@@ -1,47 +1,21 @@
 # ruff: noqa: ARG002 - the signatures are grpc's
 """KeepaGatewayService: translates between the contract and the use cases."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from time import monotonic
 
-from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as rpc
 
 from services.chassis.rpc.call import Context
-from services.keepa_gateway.api import translate
+from services.keepa_gateway.api import translate, translate_lists
+from services.keepa_gateway.api.lists import ListMethods
 from services.keepa_gateway.domain.costs import Cost
-from services.keepa_gateway.ports import Gate
-from services.keepa_gateway.usecases.balance import Balance
-from services.keepa_gateway.usecases.estimates import Estimates
-from services.keepa_gateway.usecases.lists import Lists
-from services.keepa_gateway.usecases.products import Products
-from services.keepa_gateway.usecases.way import Way
-
-BEST_SELLERS_PER_MESSAGE = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UseCases:
-    """Everything that can be asked of the gateway."""
-
-    products: Products
-    lists: Lists
-    estimates: Estimates
-    balance: Balance
-    gate: Gate
-    way: Way
-    account: Callable[[], Awaitable[budget.Account]]
-    per_minute: int
-
-
-class KeepaGatewayServicer(rpc.KeepaGatewayServiceServicer):
+class KeepaGatewayServicer(ListMethods, rpc.KeepaGatewayServiceServicer):
     """Decides nothing itself."""
-
-    def __init__(self, ask: UseCases) -> None:
-        self._ask = ask
 
     async def GetProducts(
         self, request: pb.GetProductsRequest, context: Context
@@ -52,29 +26,6 @@ class KeepaGatewayServicer(rpc.KeepaGatewayServiceServicer):
         wanted = translate.products_request(request)
         async for answer in self._ask.products.answer(wanted, asking, with_raw=with_raw):
             yield translate.product_answer(answer, self._ask.way.now(), with_raw=with_raw)
-
-    async def FindProducts(
-        self, request: pb.FindProductsRequest, context: Context
-    ) -> pb.FindProductsResponse:
-        """Answer a page of the Product Finder."""
-        wanted = translate.finder_request(request)
-        answer = await self._ask.lists.find(wanted, translate.asking(request))
-        return translate.finder_answer(answer)
-
-    async def ListBestSellers(
-        self, request: pb.ListBestSellersRequest, context: Context
-    ) -> AsyncIterator[pb.ListBestSellersResponse]:
-        """Stream a list in parts; an empty one is a single part."""
-        wanted = translate.best_sellers_request(request)
-        answer = await self._ask.lists.best_sellers(wanted, translate.asking(request))
-        for start in range(0, max(len(answer.asins), 1), BEST_SELLERS_PER_MESSAGE):
-            yield pb.ListBestSellersResponse(
-                asins=answer.asins[start : start + BEST_SELLERS_PER_MESSAGE],
-                token_count=0 if start else answer.tokens,
-                fetch_time=translate.instant(answer.fetched_at),
-                cached=answer.cached,
-                total_count=answer.total,
-            )
 
     async def GetTokenStatus(
         self, request: pb.GetTokenStatusRequest, context: Context
@@ -99,16 +50,16 @@ class KeepaGatewayServicer(rpc.KeepaGatewayServiceServicer):
         return translate.estimate(*await self._estimate(request))
 
     async def _estimate(self, request: pb.EstimateCostRequest) -> tuple[Cost, int]:
-        if request.HasField("products"):
+        kind = request.WhichOneof("request")
+        assert kind is not None, "the contract demands one"
+        if kind == "products":
             asked = request.products
             asking = translate.asking(asked, cache_only=asked.cache_only)
             wanted = translate.products_request(asked)
             return await self._ask.estimates.products(wanted, asking)
-        if request.HasField("find"):
-            call = translate.finder_request(request.find).validated().call()
-            return await self._ask.estimates.listing(call, translate.asking(request.find))
-        call = translate.best_sellers_request(request.best_sellers).validated().call()
-        return await self._ask.estimates.listing(call, translate.asking(request.best_sellers))
+        asked_list = getattr(request, kind)
+        call = translate_lists.list_request(asked_list).validated().call()
+        return await self._ask.estimates.listing(call, translate.asking(asked_list))
 
     async def GetEgressStatus(
         self, request: pb.GetEgressStatusRequest, context: Context

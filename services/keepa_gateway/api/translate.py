@@ -6,27 +6,30 @@ from uuid import UUID
 
 from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
-from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.rpc.call import current_call
-from services.keepa_gateway.domain.answers import ListAnswer, ProductAnswer
+from services.keepa_gateway.domain.answers import ProductAnswer
 from services.keepa_gateway.domain.attempt import Asking, Priority, Spending
 from services.keepa_gateway.domain.breaker import Circuit
 from services.keepa_gateway.domain.costs import Cost
 from services.keepa_gateway.domain.egress import Egress
-from services.keepa_gateway.domain.list_requests import BestSellersRequest, FinderRequest
 from services.keepa_gateway.domain.products_request import ProductOptions, ProductsRequest
 from services.keepa_gateway.domain.snapshot import DEFAULT_MAX_AGE
 from services.keepa_gateway.ports import Counts
 
-DEFAULT_PER_PAGE = 50
 DEFAULT_STATS_DAYS = 90
 FRESH = timedelta(0)
-_AVAILABILITY_OFFSET = 2
 
-PaidRequest = pb.GetProductsRequest | pb.FindProductsRequest | pb.ListBestSellersRequest
+PaidRequest = (
+    pb.GetProductsRequest
+    | pb.FindProductsRequest
+    | pb.SearchProductsRequest
+    | pb.ListBestSellersRequest
+    | pb.GetCategoriesRequest
+    | pb.SearchCategoriesRequest
+)
 
 
 def asking(request: PaidRequest, *, cache_only: bool = False) -> Asking:
@@ -78,58 +81,6 @@ def products_request(request: pb.GetProductsRequest) -> ProductsRequest:
     )
 
 
-def finder_request(request: pb.FindProductsRequest) -> FinderRequest:
-    """Read a Product Finder request in Keepa's own words."""
-    return FinderRequest(
-        domain=request.domain or pb.DOMAIN_COM,
-        selection=selection(request.selection),
-        page=request.page,
-        per_page=request.per_page or DEFAULT_PER_PAGE,
-    )
-
-
-def selection(value: pb.ProductSelection) -> dict[str, object]:
-    """Spell a selection as Keepa does; what is not typed passes as it is."""
-    built: dict[str, object] = {
-        key: int(number) if isinstance(number, float) and number.is_integer() else number
-        for key, number in json_format.MessageToDict(value.extra).items()
-    }
-    if value.root_category_id:
-        built["rootCategory"] = [value.root_category_id]
-    for name, given in (
-        ("categories_include", value.category_ids),
-        ("categories_exclude", value.excluded_category_ids),
-        ("author", value.authors),
-        ("binding", value.bindings),
-        (
-            "availabilityAmazon",
-            [each - _AVAILABILITY_OFFSET for each in value.amazon_availabilities],
-        ),
-    ):
-        if given:
-            built[name] = list(given)
-    if value.title:
-        built["title"] = value.title
-    built["productType"] = [each - 1 for each in value.types] or [0]
-    for one in value.ranges:
-        if one.HasField("minimum"):
-            built[f"{one.field}_gte"] = one.minimum
-        if one.HasField("maximum"):
-            built[f"{one.field}_lte"] = one.maximum
-    sorts = [[one.field, "desc" if one.descending else "asc"] for one in value.sorts]
-    built["sort"] = sorts or [["current_SALES", "asc"]]
-    return built
-
-
-def best_sellers_request(request: pb.ListBestSellersRequest) -> BestSellersRequest:
-    """Read a best-seller request."""
-    return BestSellersRequest(
-        domain=request.domain or pb.DOMAIN_COM,
-        category=request.category_id,
-        range_days=request.range_days,
-    )
-
-
 def product_answer(
     answer: ProductAnswer, now: datetime, *, with_raw: bool
 ) -> pb.GetProductsResponse:
@@ -149,17 +100,6 @@ def product_answer(
             built.product.MergeFromString(answer.snapshot.product)
             built.raw_json = answer.snapshot.raw if with_raw else b""
     return built
-
-
-def finder_answer(answer: ListAnswer) -> pb.FindProductsResponse:
-    """Build the message of a finder page."""
-    return pb.FindProductsResponse(
-        asins=answer.asins,
-        total_count=answer.total,
-        token_count=answer.tokens,
-        fetch_time=instant(answer.fetched_at),
-        cached=answer.cached,
-    )
 
 
 def duration(value: timedelta) -> Duration:

@@ -42,21 +42,34 @@ class ProductAnswer:
 
 
 class StoredList(msgspec.Struct, frozen=True):
-    """A list as it is stored."""
+    """A list of ids as it is stored, and how many there are in all."""
 
-    asins: list[str]
+    ids: list[str]
     total: int
+
+    def packed(self) -> bytes:
+        """The bytes that are stored."""
+        return msgspec.msgpack.encode(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAnswer:
-    """A list and what it cost this caller."""
+    """The answer to a list request, and what it cost this caller.
 
-    asins: list[str]
-    total: int
+    Attributes:
+        payload: As it is stored: a packed `StoredList`, or Keepa's body without token fields.
+        fingerprint: What was asked, for pages of the same answer.
+    """
+
+    payload: bytes
     tokens: int
     fetched_at: datetime
     cached: bool
+    fingerprint: str
+
+    def ids(self) -> StoredList:
+        """The answer as a list of ids."""
+        return msgspec.msgpack.decode(self.payload, type=StoredList)
 
 
 def stored(subject: str, snapshot: Snapshot, status: Status) -> ProductAnswer:

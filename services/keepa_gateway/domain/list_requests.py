@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import msgspec
 
@@ -9,6 +10,7 @@ from services.chassis.errors import FieldViolation
 from services.keepa_gateway.domain import costs
 from services.keepa_gateway.domain.calls import Call, Endpoint, Pace
 from services.keepa_gateway.domain.markets import MARKETS
+from services.keepa_gateway.domain.products_request import ProductOptions
 from services.keepa_gateway.domain.validation import domain_violations, refuse
 
 MOST_CATEGORIES = 10
@@ -16,6 +18,22 @@ ALL_ROOTS = 0
 PAGE_RANGE = range(50, 10_001)
 BEST_SELLER_RANGES = (0, 30, 90, 180)
 SHORTEST_TERM = 3
+
+
+class ListRequest(Protocol):
+    """What all requests for lists have in common."""
+
+    def validated(self) -> Self:
+        """Return the request in its usual form.
+
+        Raises:
+            Refusal: INVALID_FIELD, naming every field that is wrong.
+        """
+        ...
+
+    def call(self) -> Call:
+        """The HTTP request."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +49,7 @@ class FinderRequest:
     page: int = 0
     per_page: int = PAGE_RANGE.start
 
-    def validated(self) -> "FinderRequest":
+    def validated(self) -> Self:
         """Return the request itself when Keepa would take it.
 
         Raises:
@@ -58,7 +76,7 @@ class FinderRequest:
             body=msgspec.json.encode(selection, order="deterministic"),
             wanted="asinList",
             cost=costs.finder(per_page=self.per_page, insights=False),
-            pace=Pace.LIST,
+            pace=Pace.PLAIN,
         )
 
 
@@ -76,7 +94,7 @@ class BestSellersRequest:
     variations: bool = False
     sublist: bool = False
 
-    def validated(self) -> "BestSellersRequest":
+    def validated(self) -> Self:
         """Return the request itself when Keepa would take it.
 
         Raises:
@@ -120,7 +138,7 @@ class CategoriesRequest:
     categories: tuple[int, ...]
     parents: bool = False
 
-    def validated(self) -> "CategoriesRequest":
+    def validated(self) -> Self:
         """Return the request with each id once.
 
         Raises:
@@ -156,7 +174,7 @@ class CategorySearchRequest:
     domain: int
     term: str
 
-    def validated(self) -> "CategorySearchRequest":
+    def validated(self) -> Self:
         """Return the request with its words trimmed.
 
         Raises:
@@ -177,4 +195,45 @@ class CategorySearchRequest:
             wanted="categories",
             cost=costs.category_search(),
             pace=Pace.PLAIN,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductSearchRequest:
+    """Products by words, at most 20.
+
+    Attributes:
+        options: What is wanted of each; only statistics, history, refresh and rating apply.
+    """
+
+    domain: int
+    term: str
+    asins_only: bool = False
+    options: ProductOptions
+
+    def validated(self) -> Self:
+        """Return the request with its words trimmed.
+
+        Raises:
+            Refusal: INVALID_FIELD, naming every field that is wrong.
+        """
+        violations = [*domain_violations(self.domain), *self.options.violations()]
+        term = " ".join(self.term.split())
+        if len(term) < SHORTEST_TERM:
+            violations.append(FieldViolation("term", "needs at least 3 characters"))
+        refuse(violations)
+        return replace(self, term=term)
+
+    def call(self) -> Call:
+        """The HTTP request."""
+        parameters = [("domain", str(self.domain)), ("type", "product"), ("term", self.term)]
+        parameters += [("asins-only", "1")] if self.asins_only else self.options.parameters()
+        return Call(
+            endpoint=Endpoint.SEARCH,
+            parameters=tuple(parameters),
+            wanted="asinList" if self.asins_only else "products",
+            cost=costs.product_search(
+                update_hours=self.options.update_hours, rating=self.options.rating
+            ),
+            pace=Pace.LIST,
         )

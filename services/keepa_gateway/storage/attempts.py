@@ -1,5 +1,6 @@
 """The record of every paid call, and the claims that keep two from asking the same."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import sql
@@ -20,6 +22,8 @@ from services.keepa_gateway.storage.listings import keep_listing
 from services.keepa_gateway.storage.snapshots import keep_snapshots
 from services.keepa_gateway.storage.tables import attempt, claim
 
+# Pauses between the tries to store an outcome: nine seconds in all.
+PATIENCE_SECONDS = (0.2, 0.5, 1.0, 2.0, 2.0, 3.0)
 # Rows locked at once by the reconciler.
 BATCH = 200
 
@@ -90,8 +94,28 @@ class PostgresAttempts:
         new = row.on_conflict_do_nothing().returning(attempt.c.attempt_id)
         return await connection.scalar(new) is not None
 
+    async def shrink(self, attempt_id: UUID, subjects: Sequence[str], keys: Sequence[str]) -> None:
+        """Change the intent and its claims in one transaction."""
+        values: dict[str, Any] = {"subjects": list(subjects)}
+        if not subjects:
+            values |= {"state": State.FENCED, "reason": "Answered meanwhile."}
+        async with sql.transaction(self._engine) as connection:
+            await self._change(connection, attempt_id, values)
+            given_up = (claim.c.attempt_id == attempt_id) & claim.c.key.not_in(list(keys))
+            await connection.execute(delete(claim).where(given_up))
+
     async def close(self, attempt_id: UUID, outcome: Outcome, harvest: Harvest) -> Attempt:
-        """Store an outcome, all it brought and what it changes, in one transaction."""
+        """Store an outcome; what was paid for outlasts a restart of the database."""
+        for pause in PATIENCE_SECONDS:
+            try:
+                return await self._close(attempt_id, outcome, harvest)
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                if not sql.unavailable(error):
+                    raise
+                await asyncio.sleep(pause)
+        return await self._close(attempt_id, outcome, harvest)
+
+    async def _close(self, attempt_id: UUID, outcome: Outcome, harvest: Harvest) -> Attempt:
         async with sql.transaction(self._engine) as connection:
             row = await self._end(connection, attempt_id, outcome, harvest)
             if row is None:

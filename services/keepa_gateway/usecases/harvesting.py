@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 import structlog
@@ -9,7 +10,8 @@ import structlog
 from services.keepa_gateway.domain.answers import StoredList
 from services.keepa_gateway.domain.bodies import BrokenBody, decoded
 from services.keepa_gateway.domain.facts import ProductsFetched
-from services.keepa_gateway.domain.lists import BestSellersBody, FinderBody
+from services.keepa_gateway.domain.list_requests import ProductSearchRequest
+from services.keepa_gateway.domain.lists import BestSellersBody, CategoriesBody, FinderBody
 from services.keepa_gateway.domain.product import decode
 from services.keepa_gateway.domain.products_request import ProductsRequest
 from services.keepa_gateway.domain.snapshot import Snapshot
@@ -77,7 +79,7 @@ def match(
 def _missing(
     request: ProductsRequest, subjects: Iterable[str], snapshots: Iterable[Snapshot]
 ) -> tuple[str, ...]:
-    if request.codes:
+    if not request.asins:
         return ()
     known = {one.asin for one in snapshots if one.known}
     return tuple(subject for subject in subjects if subject not in known)
@@ -88,11 +90,32 @@ async def finder(reading: Reading, _: tuple[str, ...]) -> Harvest:
     body = decoded(reading.rest, FinderBody)
     asins = body.asin_list or []
     total = body.total_results if body.total_results is not None else len(asins)
-    return Harvest(listing=msgspec.msgpack.encode(StoredList(asins, total)))
+    return Harvest(listing=StoredList(asins, total).packed())
 
 
 async def best_sellers(reading: Reading, _: tuple[str, ...]) -> Harvest:
     """Reap a best-seller list; a category without one has an empty list."""
     body = decoded(reading.rest, BestSellersBody)
     asins = (body.best_sellers_list.asin_list if body.best_sellers_list else None) or []
-    return Harvest(listing=msgspec.msgpack.encode(StoredList(asins, len(asins))))
+    return Harvest(listing=StoredList(asins, len(asins)).packed())
+
+
+async def categories(reading: Reading, _: tuple[str, ...]) -> Harvest:
+    """Reap categories: read once for their form, then kept in Keepa's words."""
+    body = decoded(reading.rest, CategoriesBody)
+    return Harvest(listing=msgspec.json.encode(body))
+
+
+def product_search(request: ProductSearchRequest, packer: Packer, way: Way) -> Reap:
+    """Build what reaps a product search: its products are stored like any other."""
+    like = ProductsRequest(domain=request.domain, options=request.options)
+    keep = products(like, packer, way)
+
+    async def reap(reading: Reading, subjects: tuple[str, ...]) -> Harvest:
+        if request.asins_only:
+            return await finder(reading, subjects)
+        harvest = await keep(reading, subjects)
+        asins = [one.asin for one in harvest.snapshots]
+        return replace(harvest, found={}, listing=StoredList(asins, len(asins)).packed())
+
+    return reap

@@ -4,18 +4,15 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-
 from services.keepa_gateway.domain import refusals
-from services.keepa_gateway.domain.answers import ListAnswer, StoredList
+from services.keepa_gateway.domain.answers import ListAnswer
 from services.keepa_gateway.domain.attempt import Asking, Attempt, State, content_hash, list_key
 from services.keepa_gateway.domain.calls import Call
-from services.keepa_gateway.domain.list_requests import BestSellersRequest, FinderRequest
+from services.keepa_gateway.domain.list_requests import ListRequest
 from services.keepa_gateway.domain.outcome import Verdict
 from services.keepa_gateway.ports import Attempts, Listings
-from services.keepa_gateway.usecases import harvesting
 from services.keepa_gateway.usecases.flights import Flights, landing
-from services.keepa_gateway.usecases.paid import PaidSections, Reap, intent
+from services.keepa_gateway.usecases.paid import PaidSections, Plan, Reap, intent
 from services.keepa_gateway.usecases.way import Way
 
 POLL_SECONDS = 0.2
@@ -28,6 +25,17 @@ class _Question:
     reap: Reap
     content: str
     began: datetime
+
+    def answered(
+        self, payload: bytes, fetched_at: datetime, *, tokens: int = 0, cached: bool = False
+    ) -> ListAnswer:
+        return ListAnswer(
+            payload=payload,
+            tokens=tokens,
+            fetched_at=fetched_at,
+            cached=cached,
+            fingerprint=self.call.fingerprint,
+        )
 
 
 class Lists:
@@ -42,13 +50,12 @@ class Lists:
         self._paid = paid
         self._flights = Flights()
 
-    async def find(self, request: FinderRequest, asking: Asking) -> ListAnswer:
-        """Answer one page of the Product Finder."""
-        return await self._answer(request.validated().call(), asking, harvesting.finder)
+    async def answer(self, request: ListRequest, asking: Asking, reap: Reap) -> ListAnswer:
+        """Answer a list request from the store, from what is out, or from Keepa.
 
-    async def best_sellers(self, request: BestSellersRequest, asking: Asking) -> ListAnswer:
-        """Answer a best-seller list."""
-        return await self._answer(request.validated().call(), asking, harvesting.best_sellers)
+        ``reap`` turns a good answer into what is stored.
+        """
+        return await self._answer(request.validated().call(), asking, reap)
 
     async def is_stored(self, call: Call, asking: Asking) -> bool:
         """Whether the same request would cost nothing."""
@@ -89,12 +96,14 @@ class Lists:
     async def _stored(self, question: _Question) -> ListAnswer | None:
         not_before = question.began - question.asking.max_age
         found = await self._listings.find(question.call.fingerprint, not_before=not_before)
-        return _answer(found.payload, found.fetched_at, cached=True) if found else None
+        if found is None:
+            return None
+        return question.answered(found.payload, found.fetched_at, cached=True)
 
     async def _read(self, question: _Question, tokens: int) -> ListAnswer:
         found = await self._listings.find(question.call.fingerprint, not_before=None)
         assert found is not None, "an answered attempt keeps its list"
-        return _answer(found.payload, found.fetched_at, tokens=tokens)
+        return question.answered(found.payload, found.fetched_at, tokens=tokens)
 
     async def _ask(self, question: _Question, number: int) -> ListAnswer | None:
         """Join what is out, or pay; nothing when the caller should look again."""
@@ -113,6 +122,12 @@ class Lists:
             return None
         return await self._pay(question, number, key)
 
+    def _plan(self, question: _Question) -> Plan:
+        async def missing(keys: tuple[str, ...]) -> tuple[str, ...]:
+            return keys if await self._stored(question) is None else ()
+
+        return Plan(missing=missing, narrow=lambda _: question.call, reap=question.reap)
+
     async def _pay(self, question: _Question, number: int, key: str) -> ListAnswer | None:
         call, asking = question.call, question.asking
         try:
@@ -129,7 +144,7 @@ class Lists:
             keys={key: key},
             deadline=self._way.deadlines.of(call.pace),
         )
-        section = self._paid.start(planned, lambda _: call, question.reap)
+        section = self._paid.start(planned, self._plan(question))
         section.add_done_callback(lambda done: self._flights.land([key], landing(done)))
         paid = await asyncio.shield(section)
         if paid.attempt is None:
@@ -138,19 +153,11 @@ class Lists:
         if refusal is not None:
             raise refusal
         assert paid.harvest.listing is not None, "an answered list call brings a list"
-        return _answer(paid.harvest.listing, self._way.now(), tokens=paid.attempt.consumed or 0)
+        tokens = paid.attempt.consumed or 0
+        return question.answered(paid.harvest.listing, self._way.now(), tokens=tokens)
 
 
 def _refuse_lost(landed: Attempt | None) -> None:
     """Nobody asks twice for what may be paid; everything else is looked for in the store."""
     if landed is not None and landed.verdict is Verdict.UNKNOWN:
         raise refusals.outcome_unknown(landed)
-
-
-def _answer(
-    payload: bytes, fetched_at: datetime, *, tokens: int = 0, cached: bool = False
-) -> ListAnswer:
-    stored = msgspec.msgpack.decode(payload, type=StoredList)
-    return ListAnswer(
-        asins=stored.asins, total=stored.total, tokens=tokens, fetched_at=fetched_at, cached=cached
-    )

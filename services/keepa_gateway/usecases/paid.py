@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
 from services.chassis.errors import Refusal
 from services.keepa_gateway.domain.attempt import Asking, Attempt, Intent
+from services.keepa_gateway.domain.bodies import BrokenBody
 from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.outcome import Outcome, Verdict
 from services.keepa_gateway.ports import Attempts, Budget, Harvest, Keepa
@@ -18,6 +19,7 @@ from services.keepa_gateway.usecases.way import Held, Way
 UNSENT_TRIES = 3
 UNSENT_PAUSE_SECONDS = 0.1
 
+Missing = Callable[[tuple[str, ...]], Awaitable[tuple[str, ...]]]
 Narrow = Callable[[tuple[str, ...]], Call]
 Reap = Callable[[Reading, tuple[str, ...]], Awaitable[Harvest]]
 _log = structlog.get_logger(module=__name__)
@@ -37,6 +39,21 @@ class Paid:
     harvest: Harvest
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How an intent becomes a call, and its answer a harvest.
+
+    Attributes:
+        missing: Says which subjects the store cannot answer.
+        narrow: Builds the call for some of the subjects.
+        reap: Turns a good answer into what is stored.
+    """
+
+    missing: Missing
+    narrow: Narrow
+    reap: Reap
+
+
 class PaidSections:
     """Runs paid sections in tasks that no call owns, and waits for them at stop."""
 
@@ -47,13 +64,9 @@ class PaidSections:
         self._way = way
         self._running: set[asyncio.Task[Paid]] = set()
 
-    def start(self, intent: Intent, narrow: Narrow, reap: Reap) -> "asyncio.Task[Paid]":
-        """Begin a section; it ends by itself even when its caller goes away.
-
-        ``narrow`` builds the call for the subjects that could be claimed; ``reap`` turns a good
-        answer into what is stored.
-        """
-        task = asyncio.create_task(self._run(intent, narrow, reap), name=f"paid {intent.hold}")
+    def start(self, intent: Intent, plan: Plan) -> "asyncio.Task[Paid]":
+        """Begin a section; it ends by itself even when its caller goes away."""
+        task = asyncio.create_task(self._run(intent, plan), name=f"paid {intent.hold}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
@@ -63,21 +76,33 @@ class PaidSections:
         while self._running:
             await asyncio.wait(set(self._running))
 
-    async def _run(self, intent: Intent, narrow: Narrow, reap: Reap) -> Paid:
+    async def _run(self, intent: Intent, plan: Plan) -> Paid:
+        subjects = await self._claim(intent, plan)
+        if not subjects:
+            return Paid(attempt=None, harvest=Harvest())
+        reading = await self._send(plan.narrow(subjects))
+        outcome, harvest = await _reaped(reading, subjects, plan.reap)
+        attempt = await self._attempts.close(intent.attempt_id, outcome, harvest)
+        await self.settle(attempt)
+        return Paid(attempt=attempt, gained=subjects, harvest=harvest)
+
+    async def _claim(self, intent: Intent, plan: Plan) -> tuple[str, ...]:
+        """Store the intent and claim what nobody else asks for; with nothing left, let go.
+
+        What somebody answered between our look into the store and our claim is not asked again:
+        under the claim the store is looked into once more.
+        """
         opened = await self._attempts.open(intent)
         if opened.foreign:
-            return Paid(attempt=None, harvest=Harvest())
-        if not opened.gained:
+            return ()
+        missing = await plan.missing(opened.gained) if opened.gained else ()
+        if missing != opened.gained:
+            keys = [intent.keys[subject] for subject in missing]
+            await self._attempts.shrink(intent.attempt_id, missing, keys)
+        if not missing:
             await self._budget.release(intent.hold)
             await self._attempts.mark_settled(intent.attempt_id)
-            return Paid(attempt=None, harvest=Harvest())
-        reading = await self._send(narrow(opened.gained))
-        harvest = Harvest()
-        if reading.outcome.verdict is Verdict.ANSWERED:
-            harvest = await reap(reading, opened.gained)
-        attempt = await self._attempts.close(intent.attempt_id, reading.outcome, harvest)
-        await self.settle(attempt)
-        return Paid(attempt=attempt, gained=opened.gained, harvest=harvest)
+        return missing
 
     async def _send(self, call: Call) -> Reading:
         """Send, and send again only what certainly never left."""
@@ -105,6 +130,20 @@ class PaidSections:
                 return False
         await self._attempts.mark_settled(attempt.attempt_id)
         return True
+
+
+async def _reaped(
+    reading: Reading, subjects: tuple[str, ...], reap: Reap
+) -> tuple[Outcome, Harvest]:
+    """Reap a good answer; one of a form that nobody knows is a failure that was paid for."""
+    outcome = reading.outcome
+    if outcome.verdict is not Verdict.ANSWERED:
+        return outcome, Harvest()
+    try:
+        return outcome, await reap(reading, subjects)
+    except BrokenBody:
+        reason = "Keepa's answer has a form that this version does not know."
+        return replace(outcome, verdict=Verdict.FAILED, reason=reason), Harvest()
 
 
 def intent(

@@ -15,12 +15,12 @@ from services.keepa_gateway.domain.attempt import (
 )
 from services.keepa_gateway.domain.batches import limit, split
 from services.keepa_gateway.domain.outcome import Verdict
-from services.keepa_gateway.domain.products_request import ProductsRequest
+from services.keepa_gateway.domain.products_request import ProductOptions, ProductsRequest
 from services.keepa_gateway.domain.snapshot import Snapshot, best
 from services.keepa_gateway.ports import Attempts, Budget, Packer, Snapshots
 from services.keepa_gateway.usecases import harvesting
 from services.keepa_gateway.usecases.flights import Flights, landing
-from services.keepa_gateway.usecases.paid import Paid, PaidSections, intent
+from services.keepa_gateway.usecases.paid import Paid, PaidSections, Plan, intent
 from services.keepa_gateway.usecases.tally import Tally
 from services.keepa_gateway.usecases.way import Way
 
@@ -72,6 +72,14 @@ class Products:
         if refusal is not None:
             raise refusal
 
+    async def stored(
+        self, domain: int, asins: Sequence[str], options: ProductOptions
+    ) -> list[Snapshot]:
+        """Give stored products in the order asked for; those that are not there are left out."""
+        there = await self.snapshots.find(domain, asins, with_raw=False)
+        found = (best(there.get(asin, ()), options, not_before=LONG_AGO) for asin in asins)
+        return [one for one in found if one is not None and one.known]
+
 
 class Search:
     """One request on its way; `pending` is what still has no answer."""
@@ -96,13 +104,18 @@ class Search:
         self._began = await self._own.way.look()
         for one in await self._kept():
             yield one
-        for one in await self._stored(self.pending, self._began - self._asking.max_age):
+        for one in await self._stored(self.pending, self._not_before):
             yield one
         if not self._asking.cache_only:
             async for one in self._fetch():
                 yield one
         for one in await self._leftovers():
             yield one
+
+    @property
+    def _not_before(self) -> datetime:
+        """How old a stored answer may be; one that came after we asked is always good enough."""
+        return self._began - self._asking.max_age
 
     async def _kept(self) -> list[ProductAnswer]:
         """Repeat what this very request was answered before; it is paid for already."""
@@ -159,6 +172,16 @@ class Search:
         ]
         self._own.tally.hits(len(given), self._request.options.cost(1).expected)
         return self._done(given)
+
+    async def _missing(self, subjects: tuple[str, ...]) -> tuple[str, ...]:
+        """Say what the store cannot answer."""
+        there = await self._look_up(subjects)
+        options, since = self._request.options, self._not_before
+        return tuple(
+            subject
+            for subject in subjects
+            if best(there.get(subject, ()), options, not_before=since) is None
+        )
 
     async def _look_up(self, subjects: Sequence[str]) -> dict[str, list[Snapshot]]:
         """Read from the store; a code is stored whole only when one product may answer it."""
@@ -233,8 +256,11 @@ class Search:
                 keys=keys,
                 deadline=self._own.way.deadlines.of(call.pace),
             ),
-            lambda gained: batch.narrowed(gained).call(),
-            harvesting.products(batch, self._own.packer, self._own.way),
+            Plan(
+                missing=self._missing,
+                narrow=lambda gained: batch.narrowed(gained).call(),
+                reap=harvesting.products(batch, self._own.packer, self._own.way),
+            ),
         )
         self._boarded -= keys.keys()
         section.add_done_callback(lambda done: self._own.flights.land(keys.values(), landing(done)))
@@ -268,8 +294,7 @@ class Search:
         elsewhere = [one for one in self.pending if self._keys[one] in claims]
         if elsewhere and not given:
             await asyncio.sleep(POLL_SECONDS)
-        not_before = min(self._began, self._began - self._asking.max_age)
-        return given + await self._stored([s for s in self.pending if s not in mine], not_before)
+        return given + await self._stored(list(self.pending), self._not_before)
 
     async def _joined(self, subject: str, landing: Attempt | None) -> list[ProductAnswer]:
         """Take the answer that somebody else paid for; without one, ask again oneself."""

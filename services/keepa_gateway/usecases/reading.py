@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from services.keepa_gateway.domain.bodies import BrokenBody, Slices, decoded, envelope
-from services.keepa_gateway.domain.calls import Call, Endpoint
+from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.outcome import Outcome, judge, unreadable
 from services.keepa_gateway.ports import Reply
 
@@ -38,7 +38,7 @@ async def read(call: Call, reply: Reply, now: datetime) -> Reading:
 
 
 async def _cut(call: Call, body: bytes) -> tuple[list[bytes], bytes]:
-    if call.endpoint is not Endpoint.PRODUCT:
+    if call.wanted != "products":
         return [], body
     slices = Slices(body, call.wanted)
     items: list[bytes] = []

@@ -112,6 +112,30 @@ async def test_two_replicas_ask_once(make_world: MakeWorld, rich_sandbox: Sandbo
     assert (await world.account()).held_token_count == 0
 
 
+async def test_no_moment_between_two_replicas_pays_twice(
+    make_world: MakeWorld, rich_sandbox: Sandbox
+) -> None:
+    """The other's answer may arrive between our look into the store and our claim."""
+    world = await make_world(rich_sandbox, gateways=2)
+    asins = world.sandbox.asins(40)
+    spent_before = sum(line["tokensConsumed"] for line in await world.sandbox.paid())
+
+    wanted: set[str] = set()
+
+    async def ask(place: int) -> None:
+        await asyncio.sleep(place % 7 * 0.011)
+        gateway = world.gateways[place % 2]
+        start = place * 3 % 36
+        wanted.update(some := asins[start : start + 4])
+        await collected(gateway.GetProducts(products(some)))
+
+    await asyncio.gather(*(ask(place) for place in range(60)))
+
+    spent = sum(line["tokensConsumed"] for line in await world.sandbox.paid()) - spent_before
+    assert spent == len(wanted)
+    assert (await world.account()).held_token_count == 0
+
+
 async def test_a_repeated_request_gets_its_answer_again(world: World) -> None:
     """A caller that crashed and asks again does not pay again, even for a forced refresh."""
     request = products(world.sandbox.asins(3), max_age_duration=Duration(seconds=0))
