@@ -240,7 +240,9 @@ class Ear(Protocol):
 class Budget(Protocol):
     """Rations the tokens. Every method may refuse with budget's own reasons."""
 
-    async def reserve(self, job: Job, *, gate: int, hold: timedelta, wait: timedelta) -> Grant:
+    async def reserve(
+        self, job: Job, *, tokens: int, gate: int, hold: timedelta, wait: timedelta
+    ) -> Grant:
         """Hold the job's estimate as its envelope; the same attempt gets the same envelope.
 
         Raises:

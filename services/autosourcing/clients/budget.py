@@ -26,11 +26,13 @@ class GrpcBudget:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = budget_pb2_grpc.BudgetServiceStub(channel)
 
-    async def reserve(self, job: Job, *, gate: int, hold: timedelta, wait: timedelta) -> Grant:
+    async def reserve(
+        self, job: Job, *, tokens: int, gate: int, hold: timedelta, wait: timedelta
+    ) -> Grant:
         """Reserve an envelope under an id made from the job's and the attempt's number."""
         request = pb.ReserveTokensRequest(
             request_id=str(envelope_request_id(job.id, job.queue.attempt)),
-            token_count=job.plan.estimated_tokens,
+            token_count=tokens,
             priority=pb.PRIORITY_JOB,
             kind=pb.RESERVATION_KIND_ENVELOPE,
             action=ACTION,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.autosourcing.domain.job import Plan
 from services.autosourcing.domain.limits import Limits, gate
 
 SEARCH_TOKENS = 10
@@ -88,6 +89,19 @@ def for_identifiers(products: int, *, cached: int = 0) -> Estimate:
 def too_expensive(limits: Limits, estimate: Estimate) -> bool:
     """Whether the estimate is above what one job may cost."""
     return estimate.tokens > limits.tokens_per_job
+
+
+def envelope_tokens(limits: Limits, plan: Plan) -> int:
+    """Tokens that a job holds: its estimate, and room to repeat a search whose answer was lost.
+
+    The room comes out of what the gate demands beyond the estimate anyway, so it never refuses
+    a job that could have started; a large job has none and stops at its limit instead.
+    """
+    tokens = plan.estimated_tokens
+    if not plan.searches:
+        return tokens
+    repeated = tokens + search_cost(ASINS_PER_SEARCH_TOKEN)
+    return max(tokens, min(repeated, gate(limits, tokens) - limits.floor))
 
 
 def required_tokens(limits: Limits, estimate: Estimate) -> int:

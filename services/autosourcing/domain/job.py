@@ -97,7 +97,7 @@ class Plan:
     Attributes:
         spec: What was asked, every absent value filled in.
         asins: The given products to analyse, distinct and cut; empty when it searches.
-        estimated_tokens: The most that the first pass can cost; the envelope's size.
+        estimated_tokens: The most that the first pass can cost.
         given: Products given, duplicates included.
         distinct: The same without duplicates.
         recent: Those of them left out because a job analysed them lately.

@@ -108,10 +108,10 @@ class Launching:
         return await work.lock(UUID(answer.decode()))
 
     async def _reserve(self, job: Job, wait: timedelta) -> Grant:
-        tokens = job.plan.estimated_tokens
         return await self._budget.reserve(
             job,
-            gate=gate(self._limits, tokens),
+            tokens=estimate.envelope_tokens(self._limits, job.plan),
+            gate=gate(self._limits, job.plan.estimated_tokens),
             hold=hold_time(self._limits),
             wait=wait,
         )

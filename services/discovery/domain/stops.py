@@ -35,8 +35,14 @@ class Stop:
         return self.reason in _PASSING
 
 
+# A deadline is one call's own; whether the job has time left is asked apart.
 _PASSING = frozenset(
-    {StopReason.THROTTLED, StopReason.KEEPA_UNAVAILABLE, StopReason.UPSTREAM_UNAVAILABLE}
+    {
+        StopReason.DEADLINE,
+        StopReason.THROTTLED,
+        StopReason.KEEPA_UNAVAILABLE,
+        StopReason.UPSTREAM_UNAVAILABLE,
+    }
 )
 _REASONS = {
     "KEEPA_RATE_LIMITED": StopReason.RATE_LIMITED,

@@ -25,6 +25,10 @@ MARGIN = timedelta(seconds=2)
 ACTION = "auto_sourcing_job"
 _IDLE_SECONDS = 1.0
 _FIRST_PAUSE = timedelta(seconds=1)
+_UNSETTLED_PAUSE = timedelta(seconds=2)
+
+MOST_SEARCHES = 2
+"""A search whose paid answer was lost is asked once more: without it a job has nothing to do."""
 
 
 class Worker:
@@ -103,22 +107,34 @@ class Worker:
         return effort.answer(self._clock.monotonic() - began)
 
     async def _discover(self, step: Step, effort: "Effort") -> None:
+        """Search; a search whose answer was lost is named anew once its cost is settled.
+
+        The names follow from the step, so a worker that repeats it finds the search that was
+        answered and pays nothing. How often the job pays is bounded by its envelope.
+        """
         task = step.task
         assert task.filter is not None
-        wanted = task.filter
+        wanted, lost = task.filter, 0
 
         async def attempt() -> Stop | None:
+            nonlocal lost
             try:
                 effort.listing = await self._finder.find(
-                    step.call_id(("find", wanted)),
+                    step.call_id(("find", wanted, lost) if lost else ("find", wanted)),
                     wanted,
                     effort.errand(),
                     force_refresh=task.force_refresh and bool(task.envelope),
                     cache_only=not task.envelope,
                 )
             except Refusal as refusal:
-                effort.tally.unsettled += _unsettled(refusal)
-                return stop_for(refusal)
+                effort.tally.unsettled = _unsettled(refusal)
+                if refusal.reason != "OUTCOME_UNKNOWN":
+                    return stop_for(refusal)
+                if effort.tally.unsettled:
+                    return _lost(refusal, _UNSETTLED_PAUSE)
+                lost += 1
+                return _lost(refusal, timedelta(0)) if lost < MOST_SEARCHES else stop_for(refusal)
+            effort.tally.unsettled = 0
             effort.tally.add_listing(effort.listing)
             return None
 
@@ -210,7 +226,7 @@ class Effort:
             self.tally.stop = stop
             if stop is None or not stop.passing:
                 return
-            wait = stop.retry_after or pause
+            wait = pause if stop.retry_after is None else stop.retry_after
             if self._clock.monotonic() + wait.total_seconds() >= self._ends:
                 return
             await asyncio.sleep(wait.total_seconds())
@@ -231,6 +247,11 @@ class Effort:
 def _stopped(step: Step, stop: Stop) -> StepAnswer:
     tally = Tally(stop=stop)
     return StepAnswer(tally=tally, seconds=0.0, unanswered=step.task.asins)
+
+
+def _lost(refusal: Refusal, pause: timedelta) -> Stop:
+    """Sit out an answer that was lost: its cost is settled by and by."""
+    return Stop(StopReason.KEEPA_UNAVAILABLE, refusal.message, pause)
 
 
 def _unsettled(refusal: Refusal) -> int:

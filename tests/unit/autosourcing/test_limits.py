@@ -4,7 +4,9 @@ import pytest
 
 from services.autosourcing.domain import estimate
 from services.autosourcing.domain.batches import batch_size
+from services.autosourcing.domain.job import Plan
 from services.autosourcing.domain.limits import Limits, gate
+from services.autosourcing.domain.spec import Item, Spec
 
 LIMITS = Limits()
 
@@ -60,3 +62,25 @@ def test_a_deficit_is_what_is_missing_to_the_gate() -> None:
 
 def test_batches_double_up_to_what_keepa_takes_at_once() -> None:
     assert [batch_size(LIMITS, n) for n in range(1, 8)] == [5, 10, 20, 40, 80, 100, 100]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "held"), [(12, 23), (21, 32), (29, 40), (35, 40), (40, 40), (61, 61), (200, 200)]
+)
+def test_an_envelope_has_room_for_a_repeated_search_only_below_the_gate(
+    tokens: int, held: int
+) -> None:
+    """A1, A5: a lost search may be repeated, and no job needs more than its gate to start."""
+    searching = Plan(Spec(), estimated_tokens=tokens)
+
+    envelope = estimate.envelope_tokens(LIMITS, searching)
+
+    assert envelope == held
+    assert envelope + LIMITS.floor <= gate(LIMITS, tokens)
+
+
+def test_given_products_need_no_room_for_a_search() -> None:
+    """A10: nothing is searched."""
+    given = Plan(Spec(items=(Item("0470820942"),)), estimated_tokens=1)
+
+    assert estimate.envelope_tokens(LIMITS, given) == 1
