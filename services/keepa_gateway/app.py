@@ -109,6 +109,7 @@ async def assemble(
         budget=budget,
         clock=clock,
         deadlines=settings.deadlines,
+        tick=tick,
         per_minute=settings.throttle_per_minute,
         burst=settings.throttle_burst,
     )

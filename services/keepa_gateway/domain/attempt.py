@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from services.keepa_gateway.domain.calls import Call
-from services.keepa_gateway.domain.envelope import Observation
+from services.keepa_gateway.domain.envelope import KeepaError, Observation
 from services.keepa_gateway.domain.outcome import Verdict
 
 
@@ -108,6 +108,7 @@ class Attempt:
     Attributes:
         found: The ASINs that answered each subject; empty where there was none.
         reason: Why it brought nothing; empty when it did.
+        error: What Keepa itself said about it.
         settled: Whether budget knows the outcome.
     """
 
@@ -127,6 +128,7 @@ class Attempt:
     consumed: int | None
     observation: Observation | None
     reason: str
+    error: KeepaError | None
     started_at: datetime
     ended_at: datetime | None
     settled: bool

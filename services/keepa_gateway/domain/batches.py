@@ -3,6 +3,8 @@
 from services.chassis.errors import Kind, Refusal
 from services.keepa_gateway.domain.products_request import MOST_PRODUCTS, ProductsRequest
 
+# The reason is budget's, which would say the same of such a reservation.
+BUDGET_DOMAIN = "budget.arbitragevault"
 # Where the price is known only afterwards, a call holds a quarter of the bucket at most: it need
 # not wait for a full one, and what it held too much is free again for the next.
 SHARE_OF_CAPACITY = 4
@@ -31,6 +33,7 @@ def split(request: ProductsRequest, *, most_tokens: int) -> tuple[ProductsReques
             "COST_EXCEEDS_CAPACITY",
             f"One product may cost {single} tokens, but the account can hold {most_tokens} at most.",
             facts={"required": single, "capacity": most_tokens},
+            domain=BUDGET_DOMAIN,
         )
     size = min(MOST_PRODUCTS, most_tokens // single) if single else MOST_PRODUCTS
     return tuple(

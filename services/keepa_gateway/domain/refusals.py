@@ -6,23 +6,24 @@ from services.chassis.errors import Kind, Refusal
 from services.keepa_gateway.domain.attempt import Attempt
 from services.keepa_gateway.domain.egress import key_rejected
 from services.keepa_gateway.domain.outcome import Verdict
+from services.keepa_gateway.domain.pacing import pause
 
 RETRY_SOON = timedelta(seconds=2)
 
 
-def of_attempt(attempt: Attempt) -> Refusal | None:
+def of_attempt(attempt: Attempt, tick: timedelta) -> Refusal | None:
     """Why an attempt brought nothing, or nothing when it was answered."""
     match attempt.verdict:
         case Verdict.KEY_REJECTED:
             return key_rejected()
         case Verdict.RATE_LIMITED:
-            return rate_limited(attempt)
+            return rate_limited(attempt, tick)
         case Verdict.REJECTED:
             return Refusal(
                 Kind.INVALID_ARGUMENT,
                 "KEEPA_REQUEST_REJECTED",
                 attempt.reason,
-                facts={"tokens": attempt.consumed or 0},
+                facts=_said(attempt),
             )
         case Verdict.UNSENT | Verdict.FAILED:
             return Refusal(
@@ -38,14 +39,15 @@ def of_attempt(attempt: Attempt) -> Refusal | None:
             return None
 
 
-def rate_limited(attempt: Attempt) -> Refusal:
-    """The refusal of the very call that met the 429; later ones know the exact wait."""
+def rate_limited(attempt: Attempt, tick: timedelta) -> Refusal:
+    """The refusal of the very call that met the 429."""
     balance = attempt.observation.tokens_left if attempt.observation else 0
     return Refusal(
         Kind.RESOURCE_EXHAUSTED,
         "KEEPA_RATE_LIMITED",
         f"Keepa answered 429 at a balance of {balance}; everybody waits.",
         facts={"balance": balance},
+        retry_after=pause(attempt.observation, tick),
     )
 
 
@@ -59,6 +61,14 @@ def outcome_unknown(attempt: Attempt) -> Refusal:
         "not asked again by itself.",
         facts={"unsettled": unsettled},
     )
+
+
+def _said(attempt: Attempt) -> dict[str, str | int]:
+    facts: dict[str, str | int] = {"tokens": attempt.consumed or 0}
+    if attempt.error is not None:
+        facts["keepa_type"] = str(attempt.error.type)
+        facts["keepa_details"] = str(attempt.error.details or "")
+    return facts
 
 
 def request_id_reused() -> Refusal:

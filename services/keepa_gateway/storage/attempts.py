@@ -147,6 +147,7 @@ class PostgresAttempts:
                 consumed=outcome.consumed,
                 observation=rows.observation(outcome.observation),
                 reason=outcome.reason,
+                error=rows.error(outcome.error),
                 found={key: list(asins) for key, asins in (harvest.found or {}).items()},
                 ended_at=func.clock_timestamp(),
             )

@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping
 from services.keepa_gateway.domain.attempt import Attempt, State
 from services.keepa_gateway.domain.breaker import Breaker
 from services.keepa_gateway.domain.egress import Egress
-from services.keepa_gateway.domain.envelope import Observation
+from services.keepa_gateway.domain.envelope import KeepaError, Observation
 from services.keepa_gateway.domain.outcome import Verdict
 from services.keepa_gateway.domain.products_request import ProductOptions
 
@@ -36,6 +36,7 @@ def attempt(row: Row) -> Attempt:
         consumed=row["consumed"],
         observation=Observation(**row["observation"]) if row["observation"] else None,
         reason=row["reason"],
+        error=KeepaError(**row["error"]) if row["error"] else None,
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         settled=row["settled_at"] is not None,
@@ -45,6 +46,14 @@ def attempt(row: Row) -> Attempt:
 def observation(value: Observation | None) -> dict[str, Any] | None:
     """Write an observation."""
     return asdict(value) if value is not None else None
+
+
+def error(value: KeepaError | None) -> dict[str, Any] | None:
+    """Write what Keepa said, cut to a size that is no burden."""
+    if value is None:
+        return None
+    fields = {"type": value.type, "message": value.message, "details": value.details}
+    return {name: str(text)[:500] for name, text in fields.items() if text is not None}
 
 
 def egress(row: Row) -> Egress:

@@ -38,6 +38,7 @@ attempt = Table(
     Column("consumed", BigInteger),
     Column("observation", JSONB),
     Column("reason", Text, nullable=False),
+    Column("error", JSONB),
     Column("started_at", _instant, nullable=False),
     Column("give_up_at", _instant, nullable=False),
     Column("ended_at", _instant),

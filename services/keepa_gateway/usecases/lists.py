@@ -88,7 +88,7 @@ class Lists:
             if attempt.answered:
                 return await self._read(question, attempt.consumed or 0)
             final = attempt.verdict in (Verdict.UNKNOWN, Verdict.REJECTED) or attempt.consumed
-            refusal = refusals.of_attempt(attempt)
+            refusal = refusals.of_attempt(attempt, self._way.tick)
             if final and refusal is not None:
                 raise refusal
         return None
@@ -149,7 +149,7 @@ class Lists:
         paid = await asyncio.shield(section)
         if paid.attempt is None:
             return None
-        refusal = refusals.of_attempt(paid.attempt)
+        refusal = refusals.of_attempt(paid.attempt, self._way.tick)
         if refusal is not None:
             raise refusal
         assert paid.harvest.listing is not None, "an answered list call brings a list"

@@ -136,7 +136,7 @@ class Search:
         if attempt.verdict is Verdict.UNKNOWN:
             return self._done([answers.unknown(subject, attempt) for subject in mine])
         if attempt.verdict is Verdict.REJECTED or attempt.consumed:
-            self.refusal = refusals.of_attempt(attempt)
+            self.refusal = refusals.of_attempt(attempt, self._own.way.tick)
         return []
 
     async def _of_attempt(
@@ -274,7 +274,7 @@ class Search:
         if attempt.verdict is Verdict.UNKNOWN:
             return self._done([answers.unknown(subject, attempt) for subject in paid.gained])
         if not attempt.answered:
-            self.refusal = refusals.of_attempt(attempt)
+            self.refusal = refusals.of_attempt(attempt, self._own.way.tick)
             return []
         there = {one.asin: one for one in paid.harvest.snapshots}
         given: list[ProductAnswer] = []

@@ -33,10 +33,12 @@ class Way:
         budget: Budget,
         clock: Clock,
         deadlines: Deadlines,
+        tick: timedelta,
         per_minute: int,
         burst: int,
     ) -> None:
         self.deadlines = deadlines
+        self.tick = tick
         self._gate = gate
         self._attempts = attempts
         self._budget = budget

@@ -46,7 +46,7 @@ async def test_the_first_429_stops_everybody(make_world: MakeWorld, rich_sandbox
     )
 
     assert {one.reason for one in (first, *others)} == {"KEEPA_RATE_LIMITED"}
-    assert all(one.retry_after is not None for one in others)
+    assert all(one.retry_after is not None for one in (first, *others))
     assert len(await world.sandbox.asked("product")) == before + 1
     assert (await egress(world.gateways[1])).HasField("pause_end_time")
     assert (await world.account()).held_token_count == 0
@@ -268,4 +268,7 @@ async def test_a_rejected_selection_says_what_keepa_said(world: World) -> None:
     refused = await refusal(world.gateway.FindProducts(request))
 
     assert refused.reason == "KEEPA_REQUEST_REJECTED"
+    assert refused.facts["keepa_type"] == "invalidParameter"
+    again = await refusal(world.gateway.FindProducts(request))
+    assert again.facts == refused.facts
     assert (await world.account()).held_token_count == 0
