@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Self
 
 import asyncpg
-from sqlalchemy import URL, exc, make_url, text
+from sqlalchemy import URL, event, exc, make_url, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.chassis import telemetry
@@ -17,6 +18,8 @@ from services.chassis import telemetry
 STATEMENT_TIMEOUT = "5s"
 LOCK_TIMEOUT = "2s"
 IDLE_TIMEOUT = "5s"
+COMMAND_SECONDS = 8.0
+"""How long a statement may take on our side; the server's own limit strikes before, if it lives."""
 
 # Classes of SQLSTATE that say "not now" rather than "not so": connection lost, resources
 # exhausted, operator at work, and the transaction conflicts that a repetition cures.
@@ -54,23 +57,46 @@ def create_engine(database_url: str, *, application: str, pool_size: int = 8) ->
         application: Shown in ``pg_stat_activity``.
         pool_size: All the connections there will ever be; a ninth waits 5 s, then fails.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         async_url(database_url),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
         pool_recycle=1800,
-        connect_args={
-            "timeout": 5,
-            "command_timeout": 15,
-            "server_settings": {
+        async_creator=lambda: _connect(database_url, application),
+    )
+    event.listen(engine.sync_engine, "handle_error", _name_the_loss)
+    return engine
+
+
+async def _connect(database_url: str, application: str) -> asyncpg.Connection:
+    """Open a connection with its limits; a server out of reach becomes an error of the database.
+
+    Without that it would be an ``OSError``, which could be anybody's.
+    """
+    try:
+        return await asyncpg.connect(
+            plain_url(database_url),
+            timeout=5,
+            command_timeout=COMMAND_SECONDS,
+            server_settings={
                 "application_name": application,
                 "statement_timeout": STATEMENT_TIMEOUT,
                 "lock_timeout": LOCK_TIMEOUT,
                 "idle_in_transaction_session_timeout": IDLE_TIMEOUT,
             },
-        },
-    )
+        )
+    except OSError as error:
+        raise asyncpg.CannotConnectNowError(f"no connection: {error!r}") from error
+
+
+def _name_the_loss(context: ExceptionContext) -> exc.OperationalError | None:
+    """Turn a silence or a cut in the middle of a statement into an error of the database."""
+    original = context.original_exception
+    if not isinstance(original, OSError):  # A timeout is one, too.
+        return None
+    context.is_disconnect = True
+    return exc.OperationalError(context.statement, None, original, connection_invalidated=True)
 
 
 @asynccontextmanager

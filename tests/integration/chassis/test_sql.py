@@ -1,0 +1,121 @@
+"""The database as a caller of it sees it when it is away, slow, or just restarted."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import exc, text
+
+from deploy.local.postgres import Postgres
+from services.chassis import sql
+
+pytestmark = pytest.mark.anyio
+
+AWAY = "postgresql://nobody:secret@127.0.0.1:1/none"
+
+
+async def _failure(engine: sql.AsyncEngine, statement: str = "select 1") -> Exception:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - what it is, is the question
+        async with sql.transaction(engine) as connection:
+            await connection.execute(text(statement))
+    return caught.value
+
+
+async def test_a_server_out_of_reach_is_an_unavailable_database() -> None:
+    """The driver says ``ConnectionRefusedError``, which a caller would be told as a bug."""
+    engine = sql.create_engine(AWAY, application="test")
+
+    error = await _failure(engine)
+
+    assert sql.unavailable(error)
+    assert "secret" not in str(error)
+    await engine.dispose()
+
+
+async def test_a_server_that_falls_silent_is_an_unavailable_database(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a dead network no error ever comes; our own limit must end the wait (fault 30)."""
+    monkeypatch.setattr(sql, "COMMAND_SECONDS", 0.2)
+    engine = sql.create_engine(postgres, application="test")
+
+    assert sql.unavailable(await _failure(engine, "select pg_sleep(3)"))
+    await engine.dispose()
+
+
+async def test_a_statement_without_end_is_ended_by_the_server(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One forgotten join must not hold a connection for ever."""
+    monkeypatch.setattr(sql, "STATEMENT_TIMEOUT", "100ms")
+    engine = sql.create_engine(postgres, application="test")
+
+    assert sql.unavailable(await _failure(engine, "select pg_sleep(3)"))
+    await engine.dispose()
+
+
+async def test_a_full_pool_is_an_unavailable_database(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A burst is refused with a hint to repeat, and not as a bug."""
+    engine = sql.create_engine(postgres, application="test", pool_size=1)
+    monkeypatch.setattr(engine.pool, "_timeout", 0.1)
+
+    async with engine.connect():
+        error = await _failure(engine)
+
+    assert isinstance(error, exc.TimeoutError)
+    assert sql.unavailable(error)
+    await engine.dispose()
+
+
+async def test_a_wrong_statement_is_a_bug(postgres: str) -> None:
+    """Repeating it would not help anybody."""
+    engine = sql.create_engine(postgres, application="test")
+
+    assert not sql.unavailable(await _failure(engine, "select * from nowhere.nothing"))
+    await engine.dispose()
+
+
+async def test_a_pool_is_whole_again_after_a_restart(tmp_path: Path) -> None:
+    """At most the calls that run right then may notice (fault 23)."""
+    with Postgres.start(tmp_path, durable=False) as server:
+        engine = sql.create_engine(server.url, application="test", pool_size=4)
+        await asyncio.gather(*(_ask(engine) for _ in range(4)))
+    assert sql.unavailable(await _failure(engine))
+    with Postgres.start(tmp_path, server.port, durable=False):
+        await asyncio.gather(*(_ask(engine) for _ in range(12)), return_exceptions=True)
+
+        assert await asyncio.gather(*(_ask(engine) for _ in range(12))) == [1] * 12
+        await engine.dispose()
+
+
+async def test_a_bell_rings_for_a_notification_and_survives_a_lost_connection(
+    postgres: str,
+) -> None:
+    """Only a hint, but without it every event would wait for the next poll."""
+    engine = sql.create_engine(postgres, application="test")
+    async with sql.Bell(postgres, "test_bell") as bell:
+        await bell.wait(5)  # A fresh connection rings for what may have been missed.
+        await _notify(engine, bell)
+        async with engine.connect() as connection:
+            query = (
+                "select pg_terminate_backend(pid) from pg_stat_activity where query ilike 'listen%'"
+            )
+            await connection.execute(text(query))
+        await bell.wait(5)  # Connected again.
+        await _notify(engine, bell)
+    await engine.dispose()
+
+
+async def _notify(engine: sql.AsyncEngine, bell: sql.Bell) -> None:
+    began = asyncio.get_running_loop().time()
+    async with sql.transaction(engine) as connection:
+        await connection.execute(text("notify test_bell"))
+    await bell.wait(5)
+    assert asyncio.get_running_loop().time() - began < 4
+
+
+async def _ask(engine: sql.AsyncEngine) -> int:
+    async with sql.transaction(engine) as connection:
+        return int(await connection.scalar(text("select 1")) or 0)
