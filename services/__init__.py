@@ -1,4 +1,4 @@
-
+"""The services, the command line, and the chassis that they share."""
 
 import os
 
