@@ -1,0 +1,223 @@
+"""What a caller of DiscoveryService may rely on, over a real port and a real database."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from arbitragevault.discovery.v1 import discovery_pb2 as pb
+from arbitragevault.discovery.v1 import discovery_pb2_grpc
+
+from services.chassis.clock import SystemClock
+from services.chassis.testing import refusal as refused
+from services.chassis.testing import serve
+from services.discovery.api.servicer import DiscoveryServicer
+from tests.integration.discovery.stage import Purse, Replica, Till, asin, refusal, replica
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def one(service_database: Callable[[str], str]) -> AsyncIterator[Replica]:
+    async with replica(service_database("discovery"), Till(), Purse()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def discovery(one: Replica) -> AsyncIterator[Any]:
+    servicer = DiscoveryServicer(one.desk, one.estimator, one.reader, SystemClock())
+
+    def register(server: Any) -> None:
+        discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(servicer, server)
+
+    async with serve(register, service="discovery", caller="avault") as served:
+        yield discovery_pb2_grpc.DiscoveryServiceStub(served.channel)
+
+
+def search(title: str = "", **changes: Any) -> pb.DiscoverProductsRequest:
+    """A search of its own: the title makes the key."""
+    wanted = pb.DiscoveryFilter(title=title or str(uuid4()), max_results=60)
+    return pb.DiscoverProductsRequest(request_id=str(uuid4()), filter=wanted, **changes)
+
+
+async def test_a_stored_answer_costs_nothing_and_says_so(discovery: Any) -> None:
+    """Source, age and tokens stand on every answer."""
+    request = search()
+    first = await discovery.DiscoverProducts(request)
+    request.request_id = str(uuid4())
+    again = await discovery.DiscoverProducts(request)
+
+    assert (first.info.cache_hit, first.info.token_count) == (False, 11)
+    assert (again.info.cache_hit, again.info.token_count) == (True, 0)
+    assert again.info.HasField("age_duration")
+    assert again.filter.category_ids == [283155]
+
+
+async def test_the_same_id_with_other_content_is_refused(discovery: Any) -> None:
+    """REQUEST_ID_REUSED, on every method that may spend."""
+    same = str(uuid4())
+    one, other = search(), search()
+    one.request_id = other.request_id = same
+    await discovery.DiscoverProducts(one)
+
+    found = await refused(discovery.DiscoverProducts(other))
+
+    assert (found.reason, found.domain) == ("REQUEST_ID_REUSED", "discovery.arbitragevault")
+
+
+async def test_what_is_not_stored_is_a_cache_miss_when_spending_is_forbidden(
+    discovery: Any, one: Replica
+) -> None:
+    """A dashboard may look without ever paying."""
+    before = one.till.tokens
+
+    found = await refused(discovery.DiscoverProducts(search(cache_only=True)))
+
+    assert found.reason == "CACHE_MISS"
+    assert one.till.tokens == before
+
+
+async def test_what_is_too_dear_names_its_price_and_the_limit(discovery: Any) -> None:
+    """JOB_TOO_EXPENSIVE with the numbers and the suggestion of A3."""
+    request = pb.DiscoverScoredProductsRequest(
+        request_id=str(uuid4()), filter=pb.DiscoveryFilter(max_results=5000)
+    )
+
+    found = await refused(discovery.DiscoverScoredProducts(request))
+
+    assert found.reason == "JOB_TOO_EXPENSIVE"
+    assert found.facts["estimated_tokens"] == 5060
+    assert found.facts["max_allowed"] == 200
+    assert found.facts["suggestion"] == "Reduce max_results or narrow filters"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pb.DiscoverProductsRequest(filter=pb.DiscoveryFilter()),
+        pb.DiscoverProductsRequest(request_id=str(uuid4())),
+        pb.DiscoverProductsRequest(
+            request_id=str(uuid4()), filter=pb.DiscoveryFilter(max_results=10_001)
+        ),
+        pb.DiscoverProductsRequest(
+            request_id=str(uuid4()),
+            filter=pb.DiscoveryFilter(rank_range=pb.RankRange(minimum=9, maximum=3)),
+        ),
+    ],
+    ids=["no id", "no filter", "too many", "range upside down"],
+)
+async def test_a_broken_request_is_refused_before_anything_is_spent(
+    discovery: Any, one: Replica, broken: pb.DiscoverProductsRequest
+) -> None:
+    """A13: a clear refusal, nothing spent, nothing lost."""
+    before = one.till.tokens
+
+    found = await refused(discovery.DiscoverProducts(broken))
+
+    assert found.reason == "INVALID_FIELD"
+    assert found.violations
+    assert one.till.tokens == before
+
+
+@pytest.mark.parametrize("asins", [[], ["short"], ["B000000001", "B000000001"]])
+async def test_a_broken_list_of_products_is_refused(discovery: Any, asins: list[str]) -> None:
+    """A13, for products."""
+    request = pb.ScoreProductsRequest(request_id=str(uuid4()), asins=asins)
+
+    assert (await refused(discovery.ScoreProducts(request))).reason == "INVALID_FIELD"
+
+
+async def test_a_score_that_does_not_exist_is_named(discovery: Any) -> None:
+    """SCORE_NOT_FOUND with its ResourceInfo."""
+    name = f"scores/{uuid4()}"
+
+    found = await refused(discovery.ExplainScore(pb.ExplainScoreRequest(name=name)))
+
+    assert found.reason == "SCORE_NOT_FOUND"
+    assert found.resource == ("Score", name)
+
+
+async def test_a_score_can_be_redone_from_what_is_told(discovery: Any) -> None:
+    """D5: every line, every input, and the document that replays it."""
+    request = pb.ScoreProductsRequest(request_id=str(uuid4()), asins=[asin(900)])
+    parts = [part async for part in discovery.ScoreProducts(request)]
+    score = parts[0].score
+
+    told = await discovery.ExplainScore(pb.ExplainScoreRequest(name=score.name))
+
+    assert told.score.inputs_hash == score.inputs_hash
+    assert told.steps[-1].startswith("CONSIDER")
+    assert told.inputs["rank_drops_90"] == "60"
+    assert '"score_version":"2026.1"' in told.inputs["document"]
+
+
+async def test_lists_page_without_gaps_or_repeats(discovery: Any) -> None:
+    """AIP-158, over scores and over searches."""
+    request = pb.ScoreProductsRequest(
+        request_id=str(uuid4()), asins=[asin(number) for number in range(700, 707)]
+    )
+    assert [part async for part in discovery.ScoreProducts(request)]
+
+    names: list[str] = []
+    page = pb.ListScoresRequest(page_size=3)
+    while True:
+        answer = await discovery.ListScores(page)
+        names += [score.name for score in answer.scores]
+        if not answer.next_page_token:
+            break
+        page.page_token = answer.next_page_token
+    whole = await discovery.ListScores(pb.ListScoresRequest(page_size=1000))
+
+    assert names == [score.name for score in whole.scores]
+    assert len(names) == len(set(names)) >= 7
+
+
+async def test_a_search_is_remembered_with_its_caller(discovery: Any) -> None:
+    """D3: who, what, how much, stored or not."""
+    request = search()
+    await discovery.DiscoverProducts(request)
+
+    newest = (await discovery.ListSearches(pb.ListSearchesRequest(page_size=1))).searches[0]
+
+    assert newest.kind == pb.SEARCH_KIND_DISCOVERY
+    assert (newest.caller, newest.source) == ("avault", pb.SEARCH_SOURCE_MANUAL)
+    assert newest.filter.title == request.filter.title
+    assert newest.token_count == 11
+
+
+async def test_cache_health_names_both_caches(discovery: Any) -> None:
+    """D4."""
+    answer = await discovery.GetCacheHealth(pb.GetCacheHealthRequest())
+
+    assert [cache.cache for cache in answer.caches] == ["discovery", "scoring"]
+    assert all(cache.size_bytes > 0 for cache in answer.caches)
+
+
+async def test_an_estimate_of_given_products_subtracts_what_is_stored(
+    discovery: Any, one: Replica
+) -> None:
+    """G9 through discovery: people are told what they will pay."""
+    one.till.snapshots.add(asin(800))
+    request = pb.EstimateDiscoveryRequest(asins=pb.AsinList(asins=[asin(800), asin(801)]))
+
+    answer = await discovery.EstimateDiscovery(request)
+
+    assert (answer.most_token_count, answer.cached_count) == (1, 1)
+
+
+async def test_a_peer_s_refusal_passes_through_with_its_wait(discovery: Any, one: Replica) -> None:
+    """T8: the exact wait must not be lost on the way."""
+    one.till.refusals.append(refusal("INSUFFICIENT_TOKENS", 61))
+
+    found = await refused(discovery.DiscoverProducts(search()))
+
+    assert found.reason == "INSUFFICIENT_TOKENS"
+    assert found.retry_after is not None
+    assert found.retry_after.total_seconds() == 61
+
+
+async def test_a_method_without_logic_says_that_it_is_not_there_yet(discovery: Any) -> None:
+    """Better than an answer that is not true."""
+    found = await refused(discovery.ListNicheTemplates(pb.ListNicheTemplatesRequest()))
+
+    assert found.kind.name == "UNIMPLEMENTED"
