@@ -3,8 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-import structlog
-
+from services.chassis import telemetry
 from services.chassis.errors import Kind, Refusal
 from services.keepa_gateway.domain.breaker import Circuit
 from services.keepa_gateway.domain.calls import TOKEN_CALL
@@ -19,7 +18,7 @@ SILENCE = timedelta(seconds=60)
 CHECK_SECONDS = 1.0
 TRIAL_SECONDS = 1.0
 RETRY_SECONDS = 5.0
-_log = structlog.get_logger(module=__name__)
+_log = telemetry.get_logger(__name__)
 
 
 class Balance:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import msgspec
-import structlog
 
+from services.chassis import telemetry
 from services.keepa_gateway.domain.answers import StoredList
 from services.keepa_gateway.domain.bodies import BrokenBody, decoded
 from services.keepa_gateway.domain.facts import ProductsFetched
@@ -20,7 +20,7 @@ from services.keepa_gateway.usecases.paid import Reap
 from services.keepa_gateway.usecases.reading import Reading
 from services.keepa_gateway.usecases.way import Way
 
-_log = structlog.get_logger(module=__name__)
+_log = telemetry.get_logger(__name__)
 
 
 def products(request: ProductsRequest, packer: Packer, way: Way) -> Reap:

@@ -5,8 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-import structlog
-
+from services.chassis import telemetry
 from services.chassis.errors import Refusal
 from services.keepa_gateway.domain.attempt import Asking, Attempt, Intent
 from services.keepa_gateway.domain.bodies import BrokenBody
@@ -22,7 +21,7 @@ UNSENT_PAUSE_SECONDS = 0.1
 Missing = Callable[[tuple[str, ...]], Awaitable[tuple[str, ...]]]
 Narrow = Callable[[tuple[str, ...]], Call]
 Reap = Callable[[Reading, tuple[str, ...]], Awaitable[Harvest]]
-_log = structlog.get_logger(module=__name__)
+_log = telemetry.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,7 @@
 import asyncio
 from datetime import datetime, timedelta
 
-import structlog
-
+from services.chassis import telemetry
 from services.chassis.errors import Refusal
 from services.keepa_gateway.domain.attempt import Attempt
 from services.keepa_gateway.ports import Attempts, Budget, Fate, Gate, Turn
@@ -19,7 +18,7 @@ UNSENT_AFTER = timedelta(seconds=15)
 SETTLED_AFTER = timedelta(seconds=5)
 QUIET = timedelta(seconds=5)
 POLL_SECONDS = 0.1
-_log = structlog.get_logger(module=__name__)
+_log = telemetry.get_logger(__name__)
 
 
 class Reconciler:
