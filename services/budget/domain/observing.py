@@ -43,10 +43,14 @@ def believable(seen: Observation, now: datetime) -> bool:
 
 
 def observe(draft: Draft, seen: Observation, after_sequence: int) -> bool:
-    """Add what an observation says; return whether it is now the newest."""
+    """Add what an observation says; return whether it is now the newest.
+
+    Nobody can have read what is not written: a later ``after_sequence`` counts as none.
+    """
     state = draft.state
     if not believable(seen, draft.now):
         return False
+    after_sequence = after_sequence if after_sequence <= state.sequence else 0
     newest = state.anchor is None or seen.supersedes(state.anchor.observation)
     if not newest:
         if state.uncovered and min(_uncovered(state)) <= after_sequence:

@@ -32,10 +32,12 @@ select clock_timestamp() as now, l.* from (select 1) as one left join (
 ) as l on true order by l.sequence
 """  # noqa: S608 - only column names are put in
 _RECALL = f"""{past.TOUCHED}
-select account, {rows.SELECT} from budget.ledger where reservation in (select id from touched)
+select account, {rows.SELECT} from budget.ledger
+where reservation = any((select ids from touched)::uuid[])
 union all
-select account, {rows.SELECT} from budget.ledger where parent in (select id from touched)
-    and reservation not in (select id from touched)
+select account, {rows.SELECT} from budget.ledger
+where parent = any((select ids from touched)::uuid[])
+    and not reservation = any((select ids from touched)::uuid[])
 order by account, sequence
 """  # noqa: S608 - only column names are put in
 _PAGE = f"""

@@ -39,9 +39,14 @@ class Budget:
 
     async def reserve_all(self, many: Sequence[Terms]) -> list[Told | Refusal]:
         """Decide many requests in their order, in as few transactions as fit."""
-        outcomes = await asyncio.gather(
-            *(self.reserve(terms, timedelta(0)) for terms in many), return_exceptions=True
-        )
+        placed = await asyncio.gather(*map(self._placed, many), return_exceptions=True)
+        asked = [
+            self._desk.post(terms.account, Reserve(terms=terms))
+            for terms in placed
+            if isinstance(terms, Terms)
+        ]
+        told = iter(await asyncio.gather(*asked, return_exceptions=True))
+        outcomes = [next(told) if isinstance(terms, Terms) else terms for terms in placed]
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, Refusal):
                 raise outcome

@@ -42,6 +42,12 @@ class Desk:
         finally:
             self._forget_unknown(account)
 
+    def post(self, account: str, command: Command) -> asyncio.Future[Told]:
+        """Hand in a command among others of one batch."""
+        told = self.writer(account).post(command)
+        told.add_done_callback(lambda _: self._forget_unknown(account))
+        return told
+
     async def account_of(self, reservation: UUID) -> str:
         """Return the account that a reservation belongs to.
 
