@@ -58,7 +58,7 @@ class Running:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop(keep_logs=isinstance(error, CannotStart))
+        self.stop(keep_logs=isinstance(error, CannotStart) and str(self._folder.logs) in str(error))
 
     @property
     def sandbox_url(self) -> str | None:

@@ -101,14 +101,23 @@ def base() -> int:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory, base: int, sandbox: str) -> Iterator[Up]:
-    """The stack of this module, with a key in its environment."""
-    data = tmp_path_factory.mktemp("whole") / "data"
-    running = Up(data, base, {"KEEPA_BASE_URL": sandbox, "KEEPA_API_KEY": KEY})
-    assert becomes_true(running.is_up, 60), running.said()
-    yield running
-    if running.process.poll() is None:
-        running.stop(signal.SIGTERM)
+def kept() -> Iterator[list[Up]]:
+    """The stacks of this module so far; the last one may run."""
+    stacks: list[Up] = []
+    yield stacks
+    for stack in stacks:
+        if stack.process.poll() is None:
+            stack.stop(signal.SIGTERM)
+
+
+@pytest.fixture
+def up(kept: list[Up], tmp_path_factory: pytest.TempPathFactory, base: int, sandbox: str) -> Up:
+    """A stack with a key in its environment; started again after a test that ended it."""
+    if not kept or kept[-1].process.poll() is not None:
+        data = kept[-1].data if kept else tmp_path_factory.mktemp("whole") / "data"
+        kept.append(Up(data, base, {"KEEPA_BASE_URL": sandbox, "KEEPA_API_KEY": KEY}))
+    assert becomes_true(kept[-1].is_up, 60), kept[-1].said()
+    return kept[-1]
 
 
 def test_it_says_where_everything_is(up: Up, base: int) -> None:

@@ -28,12 +28,12 @@ def up(
     )
 
 
-def test_a_taken_port_ends_it_before_anything_is_started() -> None:
-    """The port is named, who has it, and what to do; nothing else is printed about it."""
+def test_a_taken_port_ends_it_before_anything_is_started(tmp_path: Path) -> None:
+    """The port is named, who has it, and what to do; nothing is left on the disk."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-        ended = up("--port-base", str(port - 2))
+        ended = up("--port-base", str(port - 2), environment={"TMPDIR": str(tmp_path)})
 
     assert ended.returncode == 1
     assert ended.stderr == (
@@ -41,6 +41,7 @@ def test_a_taken_port_ends_it_before_anything_is_started() -> None:
         f"(pid {os.getpid()}). Stop it, or move the whole stack with --port-base.\n"
     ).replace("python ", f"{Path('/proc/self/comm').read_text().strip()} ")
     assert "PostgreSQL" not in ended.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

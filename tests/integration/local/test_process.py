@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,6 +51,26 @@ def test_a_killed_supervisor_leaves_no_process_and_no_temporary_folder(
 
     assert becomes_true(lambda: all(map(ended, [*told["pids"], *below])))
     assert becomes_true(lambda: not any(Path(folder).exists() for folder in told["folders"]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child to its parent")
+def test_the_first_means_alone_is_enough() -> None:
+    """Whoever kills every Python process kills the guardian as well."""
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    with subprocess.Popen(
+        [sys.executable, str(ORPHANS)], stdout=subprocess.PIPE, env=environment, text=True
+    ) as supervisor:
+        assert supervisor.stdout is not None
+        told = json.loads(supervisor.stdout.readline())
+        *engines, guardian = told["pids"]
+
+        os.kill(guardian, signal.SIGKILL)
+        supervisor.kill()
+        supervisor.wait()
+
+    assert becomes_true(lambda: all(map(ended, engines)))
+    for folder in told["folders"]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_the_second_means_alone_is_enough(tmp_path: Path) -> None:
