@@ -16,9 +16,12 @@ from deploy.sandbox.catalogue import Catalogue
 from deploy.sandbox.control import control_routes
 from deploy.sandbox.endpoints.bestsellers import BestSellers
 from deploy.sandbox.endpoints.category import CategoryLookup, Shelves
+from deploy.sandbox.endpoints.deal import Deals
+from deploy.sandbox.endpoints.lightning import LightningDeals
 from deploy.sandbox.endpoints.product import Product
 from deploy.sandbox.endpoints.query import Query
 from deploy.sandbox.endpoints.search import Search
+from deploy.sandbox.endpoints.seller import Market, Seller, TopSeller
 from deploy.sandbox.endpoints.token import Token
 from deploy.sandbox.faults import Faults
 from deploy.sandbox.wire import Severable
@@ -59,6 +62,7 @@ def build(
 
 def _endpoints(catalogue: Catalogue, rng: random.Random) -> dict[str, Endpoint]:
     shelves, product = Shelves(catalogue), Product(catalogue, rng)
+    market = Market(catalogue)
     return {
         "/token": Token(),
         "/product": product,
@@ -66,6 +70,10 @@ def _endpoints(catalogue: Catalogue, rng: random.Random) -> dict[str, Endpoint]:
         "/bestsellers": BestSellers(catalogue),
         "/category": CategoryLookup(catalogue, shelves),
         "/search": Search(catalogue, shelves, product),
+        "/deal": Deals(catalogue),
+        "/seller": Seller(market),
+        "/topseller": TopSeller(market),
+        "/lightningdeal": LightningDeals(catalogue),
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from deploy.sandbox.catalogue.statistics import Points
 from deploy.sandbox.catalogue.taxonomy import Category
 from deploy.sandbox.catalogue.view import View
 
@@ -27,6 +28,12 @@ class Item(Protocol):
 
     def count(self, name: str) -> int:
         """Return a scalar of ``stats`` such as ``salesRankDrops90``."""
+
+    def series(self) -> Mapping[int, Points]:
+        """Return the free histories by index, unpacked; triples hold price plus shipping."""
+
+    def sellers(self) -> Sequence[str]:
+        """Return the ids of who offers it now."""
 
     def updated(self) -> int:
         """Return the Keepa minute of the newest refresh."""

@@ -10,7 +10,8 @@ from deploy.sandbox.catalogue.book import Book, Quirk, draw_book
 from deploy.sandbox.catalogue.history import Points, free_series
 from deploy.sandbox.catalogue.isbn import asin_of, ean_of
 from deploy.sandbox.catalogue.placeholder import placeholder
-from deploy.sandbox.catalogue.rendering import render
+from deploy.sandbox.catalogue.rendering import cover_of, render
+from deploy.sandbox.catalogue.sellers import live_sellers
 from deploy.sandbox.catalogue.series_index import Series
 from deploy.sandbox.catalogue.statistics import DAY, Windows, statistics
 from deploy.sandbox.catalogue.view import View
@@ -60,6 +61,7 @@ class GeneratedItem:
             "productType": 2 if book.quirk is Quirk.EBOOK else 0,
             "rootCategory": taxonomy.BOOKS,
             "categories": [node.id for node in path],
+            "images": [{"m": cover_of(book)}],
             "availabilityAmazon": 0 if book.amazon > 0 else -1,
             "monthlySold": book.monthly_sold,
             "numberOfPages": book.pages,
@@ -89,6 +91,10 @@ class GeneratedItem:
     def series(self) -> dict[int, Points]:
         """Return the free series."""
         return self._home.series(self.book)
+
+    def sellers(self) -> list[str]:
+        """Return the ids of who offers it now."""
+        return [] if self.book.quirk is Quirk.EBOOK else [s.id for s in live_sellers(self.book)]
 
     def updated(self) -> int:
         """Return the minute of the newest refresh."""

@@ -7,10 +7,11 @@ from typing import Any
 from deploy.sandbox.catalogue.book import ABSENT, Book
 from deploy.sandbox.catalogue.history import DAY, Points, counted, stepped
 from deploy.sandbox.catalogue.sellers import (
+    MERCHANTS,
     Seller,
     live_sellers,
     lowest,
-    seller_id,
+    merchant_id,
     shipping_of,
 )
 from deploy.sandbox.catalogue.series_index import Series, extras
@@ -222,7 +223,9 @@ def _gone(book: Book, updated: int, first: int) -> list[dict[str, Any]]:
     found = []
     for place in range(rng.randint(2, 9)):
         price = round(book.used * rng.uniform(0.8, 1.6))
-        seller = Seller(seller_id(rng), rng.randint(1, 5), fba=rng.random() < 0.3, landed=price)
+        number, condition = rng.randrange(MERCHANTS), rng.randint(1, 5)
+        fba = rng.random() < 0.3
+        seller = Seller(merchant_id(number), condition, fba=fba, landed=price)
         seen = updated - rng.randint(9, book.tracked_days) * DAY
         found.append(_offer(book, seller, first + place, seen, View(minute=seen)))
     return found

@@ -88,6 +88,17 @@ class RecordedItem:
         """Return one scalar of ``stats``."""
         return int(self.stats.get(name) or 0)
 
+    def series(self) -> dict[int, list[tuple[int, int]]]:
+        """Return the recorded histories, unpacked."""
+        recorded = self._product.get("csv") or ()
+        return {index: unpack(index, flat) for index, flat in enumerate(recorded) if flat}
+
+    def sellers(self) -> list[str]:
+        """Return the ids of who offered it when it was recorded."""
+        offers = self._product.get("offers") or ()
+        order = self._product.get("liveOffersOrder") or ()
+        return list(dict.fromkeys(offers[place]["sellerId"] for place in order))
+
     def updated(self) -> int:
         """Return the minute of the newest refresh."""
         return self._updated
@@ -123,8 +134,7 @@ class RecordedItem:
 
     def _computed(self, view: View) -> dict[str, Any]:
         windows = view.windows(self._updated) or Windows(0, 0, 0)
-        series = {i: unpack(i, flat) for i, flat in enumerate(self._product["csv"] or ()) if flat}
-        return statistics(series, windows)
+        return statistics(self.series(), windows)
 
 
 def unpack(index: int, flat: list[int]) -> list[tuple[int, int]]:

@@ -119,9 +119,14 @@ def _identity(book: Book, updated: int) -> dict[str, Any]:
     }
 
 
+def cover_of(book: Book) -> str:
+    """Return the file name of the book's picture."""
+    return f"{(book.index * 48_271 + 11) % 2**31:08x}L.jpg"
+
+
 def _catalogue(book: Book) -> dict[str, Any]:
     path = lineage(book.category.id)
-    cover = f"{(book.index * 48_271 + 11) % 2**31:08x}L.jpg"
+    cover = cover_of(book)
     return {
         "rootCategory": BOOKS,
         "categories": [book.category.id],

@@ -22,7 +22,7 @@ class BestSellers:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
-    async def answer(self, params: Params, now_ms: int) -> Answer:
+    async def answer(self, params: Params, now_ms: int, /) -> Answer:
         """Return ``bestSellersList``, best rank first, or null for an unknown category."""
         domain = params.domain()
         category = params.integer("category")

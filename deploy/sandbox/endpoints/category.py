@@ -87,7 +87,7 @@ class CategoryLookup:
         self._catalogue = catalogue
         self._shelves = shelves
 
-    async def answer(self, params: Params, _now_ms: int) -> Answer:
+    async def answer(self, params: Params, _now_ms: int, /) -> Answer:
         """Return ``categories`` by id, and with ``parents=1`` also ``categoryParents``."""
         domain = params.domain()
         ids = params.listing("category", MOST_IDS)

@@ -48,7 +48,7 @@ class Product:
         self._rng = rng
         self._offers_seen: dict[str, int] = {}
 
-    async def answer(self, params: Params, now_ms: int) -> Answer:
+    async def answer(self, params: Params, now_ms: int, /) -> Answer:
         """Return ``products``, one for each ASIN asked or each product a code matches."""
         minute = minute_of(now_ms)
         asins = self._wanted(params)

@@ -1,11 +1,10 @@
 """GET or POST /query: the Product Finder; 10 tokens and 1 for every started 100 ASINs."""
 
 import asyncio
-import json
-from typing import Any
 
 from deploy.sandbox.answering import Answer
 from deploy.sandbox.catalogue import Catalogue, Item
+from deploy.sandbox.endpoints.selections import read_selection
 from deploy.sandbox.envelope import Refused
 from deploy.sandbox.finder import Selection, parse_selection
 from deploy.sandbox.params import INVALID, Params
@@ -23,12 +22,12 @@ class Query:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
-    async def answer(self, params: Params, _now_ms: int) -> Answer:
+    async def answer(self, params: Params, _now_ms: int, /) -> Answer:
         """Return one page of ``asinList`` and how many there are in all."""
         domain = params.domain()
         if params.flag("stats"):
             raise Refused(INVALID, details="stats")
-        selection = parse_selection(_json(params.text("selection")))
+        selection = parse_selection(read_selection(params.text("selection")))
         matches = await self._matches(selection, domain)
         found = [item.asin for item in selection.sorted(matches)]
         first = selection.page * selection.per_page
@@ -45,13 +44,3 @@ class Query:
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
         return matches
-
-
-def _json(text: str | None) -> dict[str, Any]:
-    try:
-        value = json.loads(text or "")
-    except (ValueError, RecursionError) as error:
-        raise Refused("The queryJSON is missing or invalid.") from error
-    if not isinstance(value, dict):
-        raise Refused("The queryJSON is missing or invalid.")
-    return value

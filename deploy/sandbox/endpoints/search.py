@@ -28,7 +28,7 @@ class Search:
         self._shelves = shelves
         self._product = product
 
-    async def answer(self, params: Params, now_ms: int) -> Answer:
+    async def answer(self, params: Params, now_ms: int, /) -> Answer:
         """Return ``categories`` or ``products``, by ``type``."""
         domain = params.domain()
         words = params.required("term").casefold().split()
@@ -49,7 +49,9 @@ class Search:
             payload["categoryParents"] = await self._shelves.described(above, domain)
         return Answer(payload, CATEGORY_TOKENS, 80)
 
-    async def _products(self, words: list[str], domain: int, params: Params, now_ms: int) -> Answer:
+    async def _products(
+        self, words: list[str], domain: int, params: Params, now_ms: int, /
+    ) -> Answer:
         asins = await self._titled(words, domain)
         if params.flag("asins-only"):
             return Answer({"asinList": asins}, PRODUCT_TOKENS, 500)

@@ -9,6 +9,6 @@ class Token:
 
     gated = False
 
-    async def answer(self, _params: Params, _now_ms: int) -> Answer:
+    async def answer(self, _params: Params, _now_ms: int, /) -> Answer:
         """Return nothing but what every answer carries."""
         return Answer()

@@ -200,3 +200,105 @@ async def test_products_of_another_locale_are_unknown(caller: Any) -> None:
     assert abroad["products"][0]["productType"] == 4
     assert abroad["products"][0]["domainId"] == 3
     assert (await caller.body("/query", selection="{}", domain=3))["totalResults"] == 0
+
+
+DEALS = {
+    "page": 0,
+    "domainId": "1",
+    "dateRange": "3",
+    "priceTypes": [1],
+    "includeCategories": [283155],
+    "isRangeEnabled": True,
+    "isFilterEnabled": True,
+    "filterErotic": True,
+    "salesRankRange": [500, -1],
+    "deltaPercentRange": [1, 2_147_483_647],
+    "currentRange": [800, 30_100],
+    "sortType": 4,
+}
+
+
+async def test_deals_cost_five_and_look_as_recorded(caller: Any, sample: Any) -> None:
+    """5 per page, also for none; a repeated question within 120 s is cached and costs 5 again."""
+    real = sample("deals_us_books_one_deal_20250916_response.json")
+
+    found = await caller.body("/deal", selection=json.dumps(DEALS))
+    again = (await caller.http.post("/deal?key=k", json=DEALS)).json()
+    none = await caller.body("/deal", selection=json.dumps({**DEALS, "page": 60}))
+
+    assert found["tokensConsumed"] == again["tokensConsumed"] == none["tokensConsumed"] == 5
+    assert (found["dealsCached"], again["dealsCached"]) == (False, True)
+    assert found.keys() == real.keys()
+    assert found["deals"].keys() == real["deals"].keys()
+    assert found["deals"]["dr"] == again["deals"]["dr"] != none["deals"]["dr"] == []
+    example = real["deals"]["dr"][0]
+    for deal in found["deals"]["dr"]:
+        assert deal.keys() == example.keys()
+        assert {k: type(v) for k, v in deal.items()} == {k: type(v) for k, v in example.items()}
+        assert deal["deltaPercent"][3][1] >= 1
+        assert deal["delta"][3][1] == deal["avg"][3][1] - deal["current"][1] > 0
+    percents = [deal["deltaPercent"][3][1] for deal in found["deals"]["dr"]]
+    assert percents == sorted(percents, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "details"),
+    [
+        ({"dateRange": "7"}, "dateRange"),
+        ({"priceTypes": []}, "priceTypes"),
+        ({"priceTypes": [1, 2]}, "priceTypes"),
+        ({"selection": {}}, "selection"),
+        ({"sortType": 0}, "sortType"),
+        ({"currentRange": [1]}, "currentRange"),
+    ],
+)
+async def test_a_refused_selection_of_deals_names_its_field(
+    caller: Any, change: dict[str, Any], details: str
+) -> None:
+    """Recorded: dateRange outside 0 to 3, priceTypes missing because the body was wrapped."""
+    answer = await caller.get("/deal", selection=json.dumps({**DEALS, **change}))
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"] == details
+    assert answer.json()["tokensConsumed"] == 0
+
+
+async def test_sellers_cost_one_each_and_ten_with_their_storefront(caller: Any) -> None:
+    """Not found is free; the list of the largest costs 50."""
+    top = await caller.body("/topseller")
+    ids = top["sellerIdList"]
+    found = await caller.body("/seller", seller=",".join([*ids[:99], "NOBODY"]))
+    front = await caller.body("/seller", seller=ids[0], storefront=1)
+    refused = await caller.get("/seller", seller=",".join(ids[:2]), storefront=1)
+
+    assert (top["tokensConsumed"], found["tokensConsumed"], front["tokensConsumed"]) == (50, 99, 10)
+    assert found["sellers"].keys() == set(ids[:99])
+    shop = front["sellers"][ids[0]]
+    assert len(shop["asinList"]) == shop["totalStorefrontAsins"][1] > 1
+    assert refused.status_code == 400
+
+
+async def test_a_storefront_holds_what_its_seller_offers(caller: Any) -> None:
+    """A seller of an offer is a seller that can be looked up."""
+    asin = (await books(caller))[0]
+    product = (await caller.body("/product", asin=asin, offers=20, update=0))["products"][0]
+    seller = product["offers"][0]["sellerId"]
+
+    shop = await caller.body("/seller", seller=seller, storefront=1)
+
+    assert asin in shop["sellers"][seller]["asinList"]
+
+
+async def test_lightning_deals_cost_one_by_asin_and_five_hundred_in_full(caller: Any) -> None:
+    """The full list is half of a usual bucket, so it needs an explicit yes."""
+    listed = await caller.body("/lightningdeal")
+    upcoming = await caller.body("/lightningdeal", state="UPCOMING")
+    asin = listed["lightningDeals"][0]["asin"]
+    one = await caller.body("/lightningdeal", asin=asin)
+    nothing = await caller.body("/lightningdeal", asin=UNKNOWN)
+
+    assert listed["tokensConsumed"] == upcoming["tokensConsumed"] == 500
+    assert one["tokensConsumed"] == nothing["tokensConsumed"] == 1
+    assert [deal["asin"] for deal in one["lightningDeals"]] == [asin]
+    assert nothing["lightningDeals"] == []
+    assert {deal["dealState"] for deal in upcoming["lightningDeals"]} == {"UPCOMING"}
