@@ -89,6 +89,7 @@ class Writer:
         self.account = account
         self.state = State(account=account, rules=rules)
         self.stopping = False
+        self._told = self.state  # What followers have been told.
         self._ledger = ledger
         self._rules = rules
         self._warm = False
@@ -210,7 +211,7 @@ class Writer:
         self._warm = True
         self._seen = (turn.now, time.monotonic())
         self._wake([*turn.tail, *entries])
-        self._publish(base, [*turn.tail, *entries], turn.now)
+        await self._publish([*turn.tail, *entries], turn.now)
         return outcomes
 
     def _wake(self, entries: Sequence[Entry]) -> None:
@@ -220,11 +221,23 @@ class Writer:
                 if ended is not None:
                     ended.set()
 
-    def _publish(self, state: State, entries: Sequence[Entry], now: datetime) -> None:
+    async def _publish(self, entries: Sequence[Entry], now: datetime) -> None:
+        """Tell followers every change in order, those included that a reload passed over."""
+        state = self._told if self._followers else self.state
+        if state.sequence + len(entries) < self.state.sequence:
+            entries = await self._between(state.sequence, self.state.sequence)
         for entry in entries if self._followers else ():
             state = forget(evolve(state, entry))
             for follower in self._followers:
                 follower.put(Change(entry, state, now))
+        self._told = state
+
+    async def _between(self, after: int, until: int) -> list[Entry]:
+        entries: list[Entry] = []
+        while after < until:
+            entries += await self._ledger.page(self.account, after, until - after)
+            after = entries[-1].sequence
+        return entries
 
     async def _pulse(self) -> None:
         """While somebody waits here, look at each certain tick and a few times between."""

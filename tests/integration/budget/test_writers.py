@@ -254,6 +254,25 @@ async def test_a_lost_connection_costs_no_answer(url: str, fresh_database: str) 
         assert (await one.readings.verify("default")).violations == ()
 
 
+async def test_a_follower_misses_nothing_over_a_lost_database(url: str) -> None:
+    """A replica that has to read its state again tells its watchers what that passed over."""
+    async with replica(url) as one, replica(url) as two:
+        await one.report(500)
+        watch = one.readings.watch("default", 0)
+        await anext(watch)
+        await one.reserve(1)
+
+        one.desk.writer("default")._warm = False  # As after a failed batch.
+        for _ in range(3):
+            await two.reserve(1)
+        await one.reserve(1)
+
+        seen = [(await anext(watch)) for _ in range(5)]
+        assert [change.entry.sequence for change in seen] == [2, 3, 4, 5, 6]
+        assert [change.state.available(change.now) for change in seen] == [499, 498, 497, 496, 495]
+        await watch.aclose()
+
+
 async def test_the_role_may_add_to_the_ledger_and_nothing_else(
     url: str, fresh_database: str
 ) -> None:
