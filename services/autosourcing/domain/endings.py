@@ -61,10 +61,10 @@ def stopped(stop: Stop) -> Ending:
     """Discovery could not go on, though the job had time left."""
     match stop.cause:
         case Cause.TOKENS:
-            message = stop.message or "The job's tokens are used up; picks found are kept"
+            message = _told("The job's tokens are used up; picks found are kept", stop)
             return Ending(State.BUDGET_STOPPED, "TOKEN_LIMIT", message, TOO_EXPENSIVE_SUGGESTION)
         case Cause.RATE_LIMITED:
-            message = stop.message or "Keepa answered 429; picks found are kept"
+            message = _told("Keepa's tokens are used up (429); picks found are kept", stop)
             return Ending(State.BUDGET_STOPPED, "KEEPA_RATE_LIMITED", message, "Try again later")
         case Cause.KEY_REJECTED:
             message = stop.message or "Keepa rejected the API key"
@@ -78,3 +78,8 @@ def stopped(stop: Stop) -> Ending:
         case Cause.FAULT:
             message = stop.message or "The work could not be done"
             return Ending(State.FAILED, "FAULT", message)
+
+
+def _told(sentence: str, stop: Stop) -> str:
+    """The sentence for people, and behind it what the service that stopped had to say."""
+    return f"{sentence}. {stop.message}" if stop.message else sentence

@@ -36,12 +36,15 @@ async def test_a_job_searches_scores_and_completes(world: Any) -> None:
 
 
 async def test_the_envelope_is_the_estimate_behind_the_gate(world: Any) -> None:
-    """T4: a job holds the most it may cost, and starts only when its gate is open."""
+    """T4: a job holds what it may cost, and starts only when its gate is open.
+
+    The 21 tokens of the estimate, and room to repeat a search whose answer was lost.
+    """
     await world.create()
 
     asked = world.budget.asked[0]
 
-    assert asked.token_count == 11 + 10
+    assert asked.token_count == 21 + 11
     assert asked.gate_token_count == 50
     assert asked.kind == 2
     assert asked.hold_duration.ToTimedelta() == timedelta(seconds=270)

@@ -87,7 +87,7 @@ async def test_a_job_costs_what_its_calls_cost(ledger: Ledger) -> None:
     job = await ledger.ended(created.name)
 
     account = await ledger.budget.account()
-    assert held.available_token_count == 300 - 21
+    assert held.available_token_count == 300 - 32
     assert (job.token_count, job.unsettled_token_count) == (16, 0)
     assert account.available_token_count == 300 - 16
     assert account.held_token_count == 0
