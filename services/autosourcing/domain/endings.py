@@ -15,7 +15,8 @@ def completed(counts: Counts) -> Ending:
         return Ending(State.COMPLETED, "ALL_RECENT", message, suggestion)
     if not counts.distinct:
         return Ending(State.COMPLETED, "NOTHING_FOUND", "No product matches", "Widen the filters")
-    message = f"{counts.picks} picks from {counts.analyzed} products analysed"
+    picks, products = _number(counts.picks, "pick"), _number(counts.analyzed, "product")
+    message = f"{picks} from {products} analysed"
     if counts.unknown:
         message += f"; the answers for {counts.unknown} were lost"
     return Ending(State.COMPLETED, "COMPLETED", message)
@@ -83,3 +84,7 @@ def stopped(stop: Stop) -> Ending:
 def _told(sentence: str, stop: Stop) -> str:
     """The sentence for people, and behind it what the service that stopped had to say."""
     return f"{sentence}. {stop.message}" if stop.message else sentence
+
+
+def _number(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

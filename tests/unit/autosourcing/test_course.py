@@ -15,6 +15,7 @@ from services.autosourcing.domain.course import Change
 from services.autosourcing.domain.job import (
     Asked,
     Cause,
+    Counts,
     Finished,
     Found,
     Job,
@@ -132,6 +133,20 @@ def test_a_search_without_products_completes() -> None:
     assert change.job.state is State.COMPLETED
     assert change.job.ending is not None
     assert change.job.ending.reason == "NOTHING_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("picks", "analyzed", "words"),
+    [
+        (7, 10, "7 picks from 10 products analysed"),
+        (1, 1, "1 pick from 1 product analysed"),
+        (0, 5, "0 picks from 5 products analysed"),
+    ],
+)
+def test_the_end_is_told_in_words(picks: int, analyzed: int, words: str) -> None:
+    ending = endings.completed(Counts(distinct=10, picks=picks, analyzed=analyzed))
+
+    assert ending.message == words
 
 
 def test_a_job_over_products_all_seen_lately_says_so() -> None:
