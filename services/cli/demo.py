@@ -38,11 +38,13 @@ def generated_books() -> autosourcing.JobSpec:
 
 
 def recorded_books() -> autosourcing.JobSpec:
-    """Take every recorded book; most are slow sellers, so that few are worth buying."""
+    """Take every recorded book, used: most had no new offer, and most are slow sellers."""
     return autosourcing.JobSpec(
         display_name="Demo: recorded real books",
-        filter=discovery.DiscoveryFilter(category_ids=[BOOKS_CATEGORY]),
-        strategy=discovery.STRATEGY_BALANCED,
+        filter=discovery.DiscoveryFilter(
+            category_ids=[BOOKS_CATEGORY], condition=discovery.CONDITION_USED_GOOD
+        ),
+        strategy=discovery.STRATEGY_TEXTBOOKS_PATIENCE,
         max_products=20,
         include_recently_seen=True,
     )
