@@ -8,10 +8,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.elements import ColumnElement
 
-from services.chassis import sql
 from services.discovery.domain.answers import Listing
 from services.discovery.domain.criteria import Filter
 from services.discovery.storage.packing import packed
+from services.discovery.storage.single import statement
 from services.discovery.storage.tables import lists
 
 LIFE = timedelta(hours=24)
@@ -52,11 +52,11 @@ class PostgresLists:
             set_={name: put.excluded[name] for name in kept},
             where=lists.c.found_at <= put.excluded.found_at,
         )
-        async with sql.transaction(self._engine) as connection:
+        async with statement(self._engine) as connection:
             await connection.execute(put)
 
     async def _one(self, query: Any) -> Listing | None:
-        async with sql.transaction(self._engine) as connection:
+        async with statement(self._engine) as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             return None

@@ -6,8 +6,8 @@ from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.chassis import sql
 from services.chassis.errors import Kind, Refusal
+from services.discovery.storage.single import statement
 from services.discovery.storage.tables import requests
 
 
@@ -29,7 +29,7 @@ class PostgresRequests:
             index_elements=[requests.c.request_id],
             set_={"attempts": requests.c.attempts + 1},
         )
-        async with sql.transaction(self._engine) as connection:
+        async with statement(self._engine) as connection:
             answer = bound.returning(requests.c.fingerprint, requests.c.attempts)
             known, attempts = (await connection.execute(answer)).one()
         if known != fingerprint:

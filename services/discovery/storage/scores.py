@@ -15,6 +15,7 @@ from services.chassis import sql
 from services.discovery.domain.answers import Appraisal, Status, place, rung
 from services.discovery.ports import ScorePage
 from services.discovery.storage.packing import now_and
+from services.discovery.storage.single import statement
 from services.discovery.storage.tables import score_cache, scores
 
 LIFE = timedelta(hours=6)
@@ -38,7 +39,7 @@ class PostgresScores:
             .values(hits=score_cache.c.hits + 1)
             .returning(scores.c.content)
         )
-        async with sql.transaction(self._engine) as connection:
+        async with statement(self._engine) as connection:
             rows = (await connection.execute(query)).scalars().all()
         found = {one.asin: one for one in map(_stored, rows)}
         return {asin: found[asin] for asin in keys if asin in found}
@@ -62,7 +63,7 @@ class PostgresScores:
     async def find(self, score_id: UUID) -> Appraisal | None:
         """Read one score, fresh or not."""
         query = select(scores.c.content).where(scores.c.id == score_id)
-        async with sql.transaction(self._engine) as connection:
+        async with statement(self._engine) as connection:
             content = await connection.scalar(query)
         return None if content is None else _read(content)
 
@@ -82,7 +83,7 @@ class PostgresScores:
             query = query.where(cache.asin == asin)
         if after is not None:
             query = query.where(tuple_(cache.place, cache.key) > after)
-        async with sql.transaction(self._engine) as connection:
+        async with statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         shown = rows[:size]
         more = (shown[-1].place, shown[-1].key) if len(rows) > size else None

@@ -8,12 +8,12 @@ from sqlalchemy import Row, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.chassis import sql
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.past import Search, SearchKind, SearchSource
 from services.discovery.domain.stops import StopReason
 from services.discovery.ports import SearchPage
 from services.discovery.storage.packing import packed, unpacked
+from services.discovery.storage.single import statement
 from services.discovery.storage.tables import searches
 
 
@@ -27,7 +27,7 @@ class PostgresSearches:
         """Insert once; a repeated step brings the same id."""
         row = {name: getattr(search, name) for name in searches.c.keys()}  # noqa: SIM118
         row["filter"] = None if search.filter is None else packed(search.filter)
-        async with sql.transaction(self._engine) as connection:
+        async with statement(self._engine) as connection:
             await connection.execute(insert(searches).values(row).on_conflict_do_nothing())
 
     async def page(
@@ -44,7 +44,7 @@ class PostgresSearches:
         if after is not None:
             place = (datetime.fromisoformat(after[0]), UUID(after[1]))
             query = query.where(tuple_(columns.created_at, columns.id) < place)
-        async with sql.transaction(self._engine) as connection:
+        async with statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         shown = [_search(row) for row in rows[:size]]
         more = None
