@@ -7,17 +7,19 @@ from typing import Any
 
 from deploy.sandbox.catalogue import taxonomy
 from deploy.sandbox.catalogue.book import Book, Quirk, draw_book
-from deploy.sandbox.catalogue.history import Points, free_series
+from deploy.sandbox.catalogue.history import Points, free_series, one_series
 from deploy.sandbox.catalogue.isbn import asin_of, ean_of
+from deploy.sandbox.catalogue.offers import extra_series
 from deploy.sandbox.catalogue.placeholder import placeholder
 from deploy.sandbox.catalogue.rendering import cover_of, render
 from deploy.sandbox.catalogue.sellers import live_sellers
-from deploy.sandbox.catalogue.series_index import Series
+from deploy.sandbox.catalogue.series_index import ALL_EXTRAS, Series
 from deploy.sandbox.catalogue.statistics import DAY, Windows, statistics
 from deploy.sandbox.catalogue.view import View
 
 AMAZON_COM = 1
-HISTORIES_KEPT = 400
+HISTORIES_KEPT = 200
+_EVERYTHING = View(minute=0, offers=20)
 _CURRENT = {
     Series.AMAZON: "amazon",
     Series.NEW: "new",
@@ -41,6 +43,7 @@ class GeneratedItem:
     def __init__(self, book: Book, home: "GeneratedCatalogue") -> None:
         self.book = book
         self._home = home
+        self._rows: dict[int, dict[str, Any]] = {}
 
     @property
     def asin(self) -> str:
@@ -70,23 +73,27 @@ class GeneratedItem:
             "isAdultProduct": book.quirk is Quirk.ADULT,
         }
 
-    @cached_property
-    def stats(self) -> dict[str, Any]:
-        """The statistics of the last 90 days, for the finder."""
-        end = self._home.minute
-        return statistics(self.series(), Windows(end, end - 90 * DAY, end))
-
     def stat(self, name: str, index: int) -> int:
         """Return one number of ``stats``; a current one without telling the whole history."""
         if self.book.quirk is Quirk.EBOOK:
             return -1
         if name == "current" and index in _CURRENT:
             return int(getattr(self.book, _CURRENT[Series(index)]))
-        return int(self.stats[name][index])
+        return int(self._row(index)[name])
 
     def count(self, name: str) -> int:
-        """Return one scalar of ``stats``."""
-        return int(self.stats.get(name) or 0)
+        """Return one scalar of ``stats`` that follows from the sales rank."""
+        return -1 if self.book.quirk is Quirk.EBOOK else int(self._row(Series.SALES)[name])
+
+    def _row(self, index: int) -> dict[str, Any]:
+        """Return what ``stats`` says about one series; the others stay untold."""
+        if index not in self._rows:
+            end = self._home.minute
+            points = self._home.one(self.book, index)
+            stats = statistics({index: points}, Windows(end, end - 90 * DAY, end))
+            rows = {n: v[index] if isinstance(v, list) else v for n, v in stats.items()}
+            self._rows[index] = rows
+        return self._rows[index]
 
     def series(self) -> dict[int, Points]:
         """Return the free series."""
@@ -154,6 +161,14 @@ class GeneratedCatalogue:
     def placeholder(self, asin: str, domain: int, view: View) -> dict[str, Any]:
         """Return the product for an ASIN that ``find`` does not know."""
         return placeholder(asin, domain, view)
+
+    def one(self, book: Book, index: int) -> Points:
+        """Return one series of a book, also one that costs extra."""
+        end = self.minute - book.update_age
+        if index in ALL_EXTRAS:
+            return extra_series(book, end, _EVERYTHING).get(index, [])
+        known = self._series.get(book.asin)
+        return known.get(index, []) if known else one_series(book, end, index)
 
     def series(self, book: Book) -> dict[int, Points]:
         """Return a book's free series, told anew when they were not used for long."""

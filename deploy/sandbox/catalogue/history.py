@@ -126,33 +126,48 @@ def _list_price(rng: random.Random, book: Book, end: int) -> Points:
     return _changes([(start, round(book.list_price * 0.94)), (raised, book.list_price)])
 
 
-def _ebay(book: Book, level: int) -> Callable[[random.Random, int], Points]:
-    """Return a maker of eBay's landed price, last changed before eBay was last looked at."""
+def _trade_in(rng: random.Random, book: Book, end: int) -> Points:
+    return stepped(rng, book, end, book.trade_in, every_days=40) if book.trade_in > 0 else []
 
-    def make(rng: random.Random, end: int) -> Points:
-        if level < 0:
-            return []
-        return stepped(rng, book, end - book.ebay_age, level, every_days=17)
 
-    return make
+def _ebay(rng: random.Random, book: Book, end: int, level: int) -> Points:
+    """Return eBay's landed price, last changed before eBay was last looked at."""
+    if level < 0:
+        return []
+    return stepped(rng, book, end - book.ebay_age, level, every_days=17)
+
+
+Teller = Callable[[random.Random, Book, int], Points]
+_TELLERS: dict[Series, Teller] = {
+    Series.AMAZON: _amazon,
+    Series.NEW: lambda rng, book, end: stepped(rng, book, end, book.new, every_days=5),
+    Series.USED: lambda rng, book, end: stepped(rng, book, end, book.used, every_days=4),
+    Series.SALES: ranked,
+    Series.LISTPRICE: _list_price,
+    Series.COUNT_NEW: lambda rng, book, end: counted(rng, book, end, book.count_new),
+    Series.COUNT_USED: lambda rng, book, end: counted(rng, book, end, book.count_used),
+    Series.EBAY_NEW_SHIPPING: lambda rng, book, end: _ebay(rng, book, end, book.ebay_new),
+    Series.EBAY_USED_SHIPPING: lambda rng, book, end: _ebay(rng, book, end, book.ebay_used),
+    Series.TRADE_IN: _trade_in,
+    Series.COUNT_NEW_FBA: lambda rng, book, end: counted(rng, book, end, book.count_new_fba),
+    Series.COUNT_NEW_FBM: lambda rng, book, end: counted(
+        rng, book, end, book.count_new - book.count_new_fba
+    ),
+}
+
+
+def own_rng(book: Book, index: int) -> random.Random:
+    """Return a source of its own for each series, so that none depends on what else is told."""
+    return random.Random(book.index * 59 + index)  # noqa: S311
 
 
 def free_series(book: Book, end: int) -> dict[int, Points]:
     """Return the series that every request for the book gets, by index."""
-    rng = random.Random(book.index * 31 + 7)  # noqa: S311
-    trade = book.trade_in > 0
-    series = {
-        Series.AMAZON: _amazon(rng, book, end),
-        Series.NEW: stepped(rng, book, end, book.new, every_days=5),
-        Series.USED: stepped(rng, book, end, book.used, every_days=4),
-        Series.SALES: ranked(rng, book, end),
-        Series.LISTPRICE: _list_price(rng, book, end),
-        Series.COUNT_NEW: counted(rng, book, end, book.count_new),
-        Series.COUNT_USED: counted(rng, book, end, book.count_used),
-        Series.EBAY_NEW_SHIPPING: _ebay(book, book.ebay_new)(rng, end),
-        Series.EBAY_USED_SHIPPING: _ebay(book, book.ebay_used)(rng, end),
-        Series.TRADE_IN: stepped(rng, book, end, book.trade_in, every_days=40) if trade else [],
-        Series.COUNT_NEW_FBA: counted(rng, book, end, book.count_new_fba),
-        Series.COUNT_NEW_FBM: counted(rng, book, end, book.count_new - book.count_new_fba),
-    }
+    series = {index: one_series(book, end, index) for index in _TELLERS}
     return {int(index): points for index, points in series.items() if points}
+
+
+def one_series(book: Book, end: int, index: int) -> Points:
+    """Return one of the free series, the same as ``free_series`` has it; empty for others."""
+    teller = _TELLERS.get(Series(index))
+    return teller(own_rng(book, index), book, end) if teller else []

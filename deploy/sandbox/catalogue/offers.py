@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from deploy.sandbox.catalogue.book import ABSENT, Book
-from deploy.sandbox.catalogue.history import DAY, Points, counted, stepped
+from deploy.sandbox.catalogue.history import DAY, Points, counted, own_rng, stepped
 from deploy.sandbox.catalogue.sellers import (
     MERCHANTS,
     Seller,
@@ -40,7 +40,7 @@ def extra_series(book: Book, end: int, view: View) -> dict[int, Points]:
     start = end - book.tracked_days * DAY
     offers = book.count_new + book.count_used
     series = {
-        int(index): stepped(_rng(book, index), book, end, level, every_days=9)
+        int(index): stepped(own_rng(book, index), book, end, level, every_days=9)
         if level > 0
         else [(start, ABSENT)]
         for index, level in _levels(book).items()
@@ -51,14 +51,9 @@ def extra_series(book: Book, end: int, view: View) -> dict[int, Points]:
         reviews = [(start, book.reviews // 2 + 1), (end - 90 * DAY, book.reviews + 2)]
         series[Series.COUNT_REVIEWS] = reviews
     if Series.EXTRA_INFO_UPDATES in granted:
-        updates = counted(_rng(book, Series.EXTRA_INFO_UPDATES), book, end, offers)
+        updates = counted(own_rng(book, Series.EXTRA_INFO_UPDATES), book, end, offers)
         series[Series.EXTRA_INFO_UPDATES] = updates
     return series
-
-
-def _rng(book: Book, index: int) -> random.Random:
-    """Return a source of its own for each series, so that none depends on what else is asked."""
-    return random.Random(book.index * 59 + index)  # noqa: S311
 
 
 def _levels(book: Book) -> dict[Series, int]:

@@ -48,24 +48,24 @@ _INNER = (
 
 _LEAVES = (
     Category(3839, "Programming", 5, 9, 3_600, topics=_topics(
-        "Python Patterns|Rust Services|Compilers|Typed Scripts|Concurrent Code|Testing at Work|"
+        "Python Programming|Python Patterns|Rust Services|Compilers|Typed Scripts|Concurrent Code|Testing at Work|"
         "Data Pipelines|Legacy Systems|Small Languages|Event Loops")),
     Category(3508, "Computer Science", 5, 7, 5_400, textbook=True, topics=_topics(
-        "Algorithms|Distributed Systems|Computability|Graph Theory|Operating Systems|"
+        "Computer Science|Algorithms|Distributed Systems|Computability|Graph Theory|Operating Systems|"
         "Information Retrieval|Formal Proof|Queueing")),
     Category(3654, "Networking & Cloud", 5, 3, 3_400, topics=_topics(
         "Routing|Clusters|Observability|Zero Trust|Edge Networks|Capacity")),
     Category(266117, "Accounting", 3, 6, 5_200, textbook=True, topics=_topics(
-        "Ledgers|Cost Accounting|Audit Practice|Bookkeeping|Tax Planning|Financial Statements")),
+        "Business Statistics|Ledgers|Cost Accounting|Audit Practice|Bookkeeping|Tax Planning|Financial Statements")),
     Category(2675, "Management & Leadership", 3, 6, 2_300, topics=_topics(
-        "Small Teams|Quiet Leadership|Decisions|Meetings|Deep Productivity|Delegation|Habits")),
+        "Productivity|Small Teams|Quiet Leadership|Decisions|Meetings|Deep Work|Delegation|Habits")),
     Category(2665, "Investing", 3, 4, 2_600, topics=_topics(
         "Dividends|Index Funds|Market Cycles|Bonds|Risk|Family Wealth")),
     Category(173514, "Medical Books", SUBJECTS, 9, 6_200, textbook=True, topics=_topics(
-        "Clinical Anatomy|Pharmacology|Patient Care|Pathology|Emergency Nursing|Radiology|"
+        "Medical Physiology|Clinical Anatomy|Pharmacology|Patient Care|Pathology|Emergency Nursing|Radiology|"
         "Cardiac Rhythms|Medical Ethics")),
     Category(173515, "Engineering", 173507, 7, 6_000, textbook=True, topics=_topics(
-        "Fluid Mechanics|Structural Steel|Control Theory|Circuits|Materials|Thermodynamics|"
+        "Engineering Dynamics|Fluid Mechanics|Structural Steel|Control Theory|Circuits|Materials|Thermodynamics|"
         "Bridge Design|Signals")),
     Category(13611, "Automotive", 173507, 2, 2_800, topics=_topics(
         "Small Engines|Classic Trucks|Welding|Restoration|Diesel Repair")),
@@ -73,23 +73,23 @@ _LEAVES = (
         "Classroom Practice|Early Reading|Curriculum Design|School Leadership|Assessment|"
         "Special Needs|Mathematics Teaching")),
     Category(13912, "Physics", 75, 4, 5_000, textbook=True, topics=_topics(
-        "Optics|Quantum Fields|Classical Mechanics|Waves|Relativity|Plasma")),
+        "Physical Science|Optics|Quantum Fields|Classical Mechanics|Waves|Relativity|Plasma")),
     Category(13884, "Mathematics", 75, 5, 4_600, textbook=True, topics=_topics(
         "Linear Algebra|Statistics|Real Analysis|Probability|Topology|Number Theory")),
     Category(14333, "Biological Sciences", 75, 4, 4_400, textbook=True, topics=_topics(
         "Genetics|Marine Life|Cell Biology|Ecology|Field Botany|Evolution")),
     Category(10777, "Law", SUBJECTS, 4, 5_800, textbook=True, topics=_topics(
-        "Contracts|Civil Procedure|Evidence|Property Law|Constitutional Cases|Torts")),
+        "Business Law|Contracts|Civil Procedure|Evidence|Property Law|Constitutional Cases|Torts")),
     Category(11119, "Psychology & Counseling", 10, 4, 3_800, textbook=True, topics=_topics(
-        "Attachment|Cognitive Therapy|Memory|Group Counseling|Perception|Child Development")),
+        "Social Psychology|Attachment|Cognitive Therapy|Memory|Group Counseling|Perception|Child Development")),
     Category(4612, "Exercise & Fitness", 10, 4, 2_000, topics=_topics(
-        "Strength|Mobility|Running Form|Kettlebells|Recovery|Core Training")),
+        "Home Fitness|Strength|Mobility|Running Form|Kettlebells|Recovery|Core Training")),
     Category(4687, "Mental Health & Journals", 10, 4, 1_700, topics=_topics(
-        "Gratitude|Calm Evenings|Daily Reflection|Sleep|Breathing|Mood Tracking")),
+        "Wellness Journaling|Gratitude|Calm Evenings|Daily Reflection|Sleep|Breathing|Mood Tracking")),
     Category(6, "Cookbooks, Food & Wine", SUBJECTS, 6, 2_500, topics=_topics(
-        "Weeknight Greens|Slow Bread|Sheet Pan Suppers|Fermenting|Pantry Soups|Mountain Cheese")),
+        "Healthy Weeknights|Weeknight Greens|Slow Bread|Sheet Pan Suppers|Fermenting|Pantry Soups|Mountain Cheese")),
     Category(2786, "Early Learning", 4, 5, 1_500, topics=_topics(
-        "First Numbers|Letter Tracing|Farm Animals|Shapes|Scissor Skills|Bedtime Colors")),
+        "Preschool Numbers|First Numbers|Letter Tracing|Farm Animals|Shapes|Scissor Skills|Bedtime Colors")),
     Category(3119, "Children's Stories", 4, 4, 1_600, topics=_topics(
         "The Paper Fox|A Lantern for Otto|Seven Snails|The Night Ferry|Owl Weather")),
     Category(18, "Mystery, Thriller & Suspense", SUBJECTS, 6, 1_800, topics=_topics(

@@ -15,7 +15,11 @@ _ENDINGS = (
     "The Second Look", "Lessons from the Workshop", "An Illustrated Course",
     "Questions and Answers", "A Pocket Reference",
 )  # fmt: skip
-_STORY_ENDINGS = ("A Novel", "A Story", "Book One", "Book Two", "A Novella", "The Tall Edition")
+_STORY_ENDINGS = {
+    18: ("A Thriller", "A Mystery", "A Novel", "A Harbor Thriller", "Book One", "Book Two"),
+    23: ("A Romance", "A Novel", "A Small Town Romance", "A Novella", "Book One", "Book Two"),
+    3119: ("A Story", "A Bedtime Story", "A Picture Book", "Book One", "The Tall Edition"),
+}
 _GIVEN = (
     "Amara", "Bela", "Corin", "Delphine", "Edda", "Farid", "Greta", "Hollis", "Imre", "Junia",
     "Kaspar", "Lorna", "Matteo", "Nadia", "Oskar", "Priya", "Quentin", "Rosalind", "Soren",
@@ -32,14 +36,13 @@ _PUBLISHERS = (
     "Eastlight", "Foxglove Academic", "Greywater Books", "Halyard", "Inkstone", "Juniper Lane",
     "Kestrel Technical", "Larkspur Medical", "Millrace", "Northbank Editions",
 )  # fmt: skip
-_STORIES = frozenset({18, 23, 3119})
 
 
 def title(rng: random.Random, category: Category, edition: int) -> str:
     """Return a title that fits the category."""
     topic = rng.choice(category.topics)
-    if category.id in _STORIES:
-        return f"{topic}: {rng.choice(_STORY_ENDINGS)}"
+    if category.id in _STORY_ENDINGS:
+        return f"{topic}: {rng.choice(_STORY_ENDINGS[category.id])}"
     numbered = f" ({_ordinal(edition)} Edition)" if edition > 1 else ""
     return f"{rng.choice(_OPENINGS)} {topic}: {rng.choice(_ENDINGS)}{numbered}"
 
