@@ -84,3 +84,11 @@ def test_given_products_need_no_room_for_a_search() -> None:
     given = Plan(Spec(items=(Item("0470820942"),)), estimated_tokens=1)
 
     assert estimate.envelope_tokens(LIMITS, given) == 1
+
+
+@pytest.mark.parametrize(("wanted", "tokens"), [(1, 11), (100, 11), (101, 12), (1000, 20)])
+def test_a_started_hundred_of_a_search_costs_as_much_as_a_full_one(
+    wanted: int, tokens: int
+) -> None:
+    """Keepa's price list: 10, and 1 for each started hundred."""
+    assert estimate.search_cost(wanted) == tokens
