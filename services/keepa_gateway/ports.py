@@ -98,6 +98,10 @@ class Budget(Protocol):
         """The newest ledger entry; 0 before the first."""
         ...
 
+    async def in_doubt(self) -> bool:
+        """Whether the balance is unknown or too old to grant anything."""
+        ...
+
     async def capacity(self) -> int | None:
         """The most the bucket can hold; nothing before the first balance."""
         ...

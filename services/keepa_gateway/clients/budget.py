@@ -119,6 +119,10 @@ class GrpcBudget:
         """Read the account's newest sequence."""
         return (await self.account()).sequence
 
+    async def in_doubt(self) -> bool:
+        """Read the account's state."""
+        return (await self.account()).state != pb.BALANCE_STATE_KNOWN
+
     async def capacity(self) -> int | None:
         """Read what the account learned from its observations."""
         return (await self.account()).capacity_token_count or None

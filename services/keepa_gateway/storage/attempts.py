@@ -51,18 +51,17 @@ class PostgresAttempts:
         async with sql.transaction(self._engine) as connection:
             if not await self._insert(connection, intent):
                 return Opened(gained=(), foreign=True)
-            wanted = sorted((key, subject) for subject, key in intent.keys.items())
-            gained = set()
-            for key, subject in wanted:
-                row = insert(claim).values(key=key, attempt_id=intent.attempt_id)
-                taken = row.on_conflict_do_nothing().returning(claim.c.key)
-                if await connection.scalar(taken) is not None:
-                    gained.add(subject)
+            rows_of_claims = [
+                {"key": key, "attempt_id": intent.attempt_id}
+                for key in sorted(intent.keys.values())
+            ]
+            taken = insert(claim).values(rows_of_claims).on_conflict_do_nothing()
+            gained = set(await connection.scalars(taken.returning(claim.c.key)))
             if not gained:
                 fenced = {"state": State.FENCED, "subjects": [], "reason": "Claimed by others."}
                 await self._change(connection, intent.attempt_id, fenced)
                 return Opened(gained=())
-            kept = tuple(subject for subject in intent.keys if subject in gained)
+            kept = tuple(subject for subject, key in intent.keys.items() if key in gained)
             await self._change(connection, intent.attempt_id, {"subjects": list(kept)})
             await self._gate.count_request(connection)
         return Opened(gained=kept)

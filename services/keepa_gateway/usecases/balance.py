@@ -79,14 +79,20 @@ class Balance:
     async def _tend(self) -> float:
         """Do what is due; return how long to rest."""
         egress, now = await self._gate.read()
-        if egress.rejected_at is not None:
+        circuit = egress.breaker.circuit(now)
+        if egress.rejected_at is not None or circuit is Circuit.OPEN:
             return CHECK_SECONDS
-        trying = egress.breaker.circuit(now) is Circuit.TRYING
         silent = egress.answered_at is None or now - egress.answered_at >= SILENCE
-        closed = egress.breaker.circuit(now) is Circuit.CLOSED
-        if trying or (silent and closed):
-            return await self._tend_now(trying=trying)
+        if circuit is Circuit.TRYING or silent or await self._in_doubt():
+            return await self._tend_now(trying=circuit is Circuit.TRYING)
         return CHECK_SECONDS
+
+    async def _in_doubt(self) -> bool:
+        """Whether budget waits for a balance, as after it was away when one was told."""
+        try:
+            return await self._budget.in_doubt()
+        except Refusal:
+            return False
 
     async def _tend_now(self, *, trying: bool) -> float:
         try:
@@ -97,7 +103,7 @@ class Balance:
         if outcome.observation is None:
             _log.warning("balance not learned", reason=outcome.reason)
             return TRIAL_SECONDS if trying else RETRY_SECONDS
-        return TRIAL_SECONDS
+        return TRIAL_SECONDS if trying else RETRY_SECONDS
 
 
 def _unavailable(outcome: Outcome) -> Refusal:

@@ -6,10 +6,13 @@ from datetime import datetime
 
 import msgspec
 
+from services.chassis import telemetry
 from services.keepa_gateway.domain.bodies import BrokenBody, Slices, decoded, envelope
 from services.keepa_gateway.domain.calls import Call
-from services.keepa_gateway.domain.outcome import Outcome, judge, unreadable
+from services.keepa_gateway.domain.outcome import Outcome, Verdict, judge, unreadable
 from services.keepa_gateway.ports import Reply
+
+_log = telemetry.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ async def read(call: Call, reply: Reply, now: datetime) -> Reading:
         outcome = judge(call, reply.status, envelope(rest), fields, now)
     except BrokenBody:
         return Reading(unreadable(reply.status))
+    if outcome.observation is None and outcome.verdict is not Verdict.KEY_REJECTED:
+        _log.warning("balance implausible", endpoint=call.endpoint, status=reply.status)
     return Reading(outcome, items, rest)
 
 

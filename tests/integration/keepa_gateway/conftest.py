@@ -1,13 +1,30 @@
-"""A gateway with everything real around it, for each test anew."""
+"""A gateway with everything real around it, for each module or for each test anew."""
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 import pytest
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 
+from services.chassis.testing.engines import Databases
 from tests.integration.keepa_gateway.world import BOOKS, CANARY, Sandbox, World, sandbox_process
+
+CATALOGUE = 2_000
+MakeWorld = Callable[..., Awaitable[World]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hurried() -> Iterator[None]:
+    """Let the loops look more often than production needs to; no rule changes with it."""
+    loops = "services.keepa_gateway.usecases"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{loops}.reconciler.ROUND_SECONDS", 0.3)
+        patch.setattr(f"{loops}.reconciler.SETTLED_AFTER", timedelta(seconds=0.3))
+        patch.setattr(f"{loops}.balance.CHECK_SECONDS", 0.3)
+        patch.setattr(f"{loops}.balance.TRIAL_SECONDS", 0.1)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -17,42 +34,45 @@ def rich_sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-MakeWorld = Callable[..., Awaitable[World]]
-
-
 @pytest.fixture
-async def make_world(
-    fresh_database: str, fresh_service_database: Callable[[str], str], nats_server: str
-) -> AsyncIterator[MakeWorld]:
-    """Build a world around a stand-in."""
+async def make_world(databases: Databases, nats_server: str) -> AsyncIterator[MakeWorld]:
+    """Build a world around a stand-in, in a database of its own."""
     async with AsyncExitStack() as stack:
-
-        async def make(sandbox: Sandbox, *, gateways: int = 1, **settings: object) -> World:
-            world = World(
-                sandbox,
-                fresh_database,
-                fresh_service_database,
-                nats_server,
-                stack,
-                settings=settings,
-            )
-            await world.start_budget()
-            for _ in range(gateways):
-                await world.start_gateway()
-            await world.ready()
-            if sandbox.url not in BOOKS:
-                request = pb.FindProductsRequest(
-                    request_id=str(uuid.uuid4()),
-                    selection=pb.ProductSelection(root_category_id=283155),
-                    per_page=200,
-                )
-                BOOKS[sandbox.url] = list((await world.gateway.FindProducts(request)).asins)
-            return world
-
-        yield make
+        yield builder(databases, nats_server, stack)
 
 
-@pytest.fixture
-async def world(make_world: MakeWorld, rich_sandbox: Sandbox) -> World:
+@pytest.fixture(scope="module")
+async def world(
+    databases: Databases, nats_server: str, rich_sandbox: Sandbox
+) -> AsyncIterator[World]:
     """The usual world: one gateway, and more tokens than any test spends."""
-    return await make_world(rich_sandbox)
+    async with AsyncExitStack() as stack:
+        yield await builder(databases, nats_server, stack)(rich_sandbox)
+
+
+def builder(databases: Databases, nats_url: str, stack: AsyncExitStack) -> MakeWorld:
+    """Build what builds worlds; they end with the stack."""
+
+    async def make(sandbox: Sandbox, *, gateways: int = 1, **settings: object) -> World:
+        database = databases.copy()
+        stack.callback(databases.drop, database)
+        world = World(sandbox, databases, database, nats_url, stack, settings=settings)
+        await world.start_budget()
+        for _ in range(gateways):
+            await world.start_gateway()
+        await world.ready()
+        if sandbox.url not in BOOKS:
+            BOOKS[sandbox.url] = await catalogue(world)
+        return world
+
+    return make
+
+
+async def catalogue(world: World) -> list[str]:
+    """The ASINs of a stand-in."""
+    request = pb.FindProductsRequest(
+        request_id=str(uuid.uuid4()),
+        selection=pb.ProductSelection(root_category_id=283155),
+        per_page=CATALOGUE if world.sandbox.rich else 100,
+    )
+    return list((await world.gateway.FindProducts(request)).asins)

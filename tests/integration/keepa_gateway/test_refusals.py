@@ -102,7 +102,10 @@ async def test_what_fits_is_answered_and_the_rest_says_why(make_world: MakeWorld
         assert await sandbox.balance() > 0
 
 
-async def test_an_old_product_is_better_than_none_and_says_why_it_is_old(world: World) -> None:
+async def test_an_old_product_is_better_than_none_and_says_why_it_is_old(
+    make_world: MakeWorld, rich_sandbox: Sandbox
+) -> None:
+    world = await make_world(rich_sandbox)
     asin = world.sandbox.asins(1)
     await collected(world.gateway.GetProducts(products(asin)))
     await world.sandbox.fault(fault="rate_limited", path="/product")

@@ -38,7 +38,7 @@ async def test_no_fault_leaves_the_key_anywhere(
 ) -> None:
     """Every fault of the list, then every place: answers, logs, tables, events."""
     world = await make_world(rich_sandbox, plain_seconds=0.5)
-    told = [await everything_said(world, fault, place) for place, fault in enumerate(FAULTS)]
+    told = [await everything_said(world, fault) for fault in FAULTS]
 
     captured = capfd.readouterr()
     places = {
@@ -54,12 +54,12 @@ async def test_no_fault_leaves_the_key_anywhere(
             assert trace not in text, f"the key is in the {name}"
 
 
-async def everything_said(world: World, fault: dict[str, object], place: int) -> str:
+async def everything_said(world: World, fault: dict[str, object]) -> str:
     """What a caller hears when a fault strikes, errors and their details included."""
     await lift(world)
     await world.sandbox.fault(**fault, path="/product")
     try:
-        call = world.gateway.GetProducts(products(world.sandbox.asins(60)[place : place + 1]))
+        call = world.gateway.GetProducts(products(world.sandbox.asins(1)))
         return repr([answer async for answer in call])
     except Exception as error:  # noqa: BLE001 - whatever it is, it is searched
         return repr(error) + repr(getattr(error, "trailing_metadata", tuple)())

@@ -23,6 +23,7 @@ from services.budget.settings import Settings as BudgetSettings
 from services.chassis.loops import supervise
 from services.chassis.service import Service
 from services.chassis.testing import Served, serve
+from services.chassis.testing.engines import Databases
 from services.keepa_gateway import app as gateway_app
 from services.keepa_gateway.settings import Settings
 
@@ -36,6 +37,7 @@ class Sandbox:
 
     process: "subprocess.Popen[str]"
     url: str
+    rich: bool = False
 
     async def truth(self) -> list[dict[str, Any]]:
         """Every request it ever got, and what it really cost."""
@@ -61,8 +63,10 @@ class Sandbox:
             assert answer.status_code == 200, answer.text
 
     def asins(self, count: int) -> list[str]:
-        """Some products of its catalogue."""
-        return BOOKS[self.url][:count]
+        """Some products of its catalogue that no test has asked for yet."""
+        taken, BOOKS[self.url] = BOOKS[self.url][:count], BOOKS[self.url][count:]
+        assert len(taken) == count, "the catalogue is used up"
+        return taken
 
     async def _get(self, what: str) -> httpx.Response:
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -86,7 +90,7 @@ def sandbox_process(*options: str) -> Iterator[Sandbox]:
         assert process.stdout is not None
         greeting = process.stdout.readline()
         url = next(word for word in greeting.split() if word.startswith("http"))
-        yield Sandbox(process, url)
+        yield Sandbox(process, url, rich="2000" in options)
     finally:
         process.terminate()
         process.wait(10)
@@ -99,8 +103,8 @@ class World:
     """What a test talks to."""
 
     sandbox: Sandbox
+    databases: Databases
     database_url: str
-    role: Callable[[str], str]
     nats_url: str
     stack: AsyncExitStack
     ledger: Any = None
@@ -108,6 +112,10 @@ class World:
     gateways: list[Any] = field(default_factory=list)
     services: list[Service] = field(default_factory=list)
     settings: dict[str, object] = field(default_factory=dict)
+
+    def role(self, service: str) -> str:
+        """The URL of a service's own role."""
+        return self.databases.role_url(self.database_url, service)
 
     @property
     def gateway(self) -> Any:
