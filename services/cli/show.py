@@ -67,8 +67,10 @@ def recommendation(value: int) -> Text:
 def refusal(refused: Refusal) -> str:
     """Write why something was refused, and when to try again."""
     lines = [refused.message]
-    lines += [f"  {violation.field}: {violation.description}" for violation in refused.violations]
-    if suggestion := refused.facts.get("suggestion"):
+    if len(refused.violations) > 1:  # The message names the only one.
+        lines += [f"  {each.field}: {each.description}" for each in refused.violations]
+    suggestion = str(refused.facts.get("suggestion", ""))
+    if suggestion and suggestion not in refused.message:
         lines.append(f"  {suggestion}")
     if refused.retry_after is not None:
         lines.append(f"  Try again in {span(refused.retry_after)}.")
@@ -131,7 +133,10 @@ def job_line(job: autosourcing.Job) -> Text:
 
 def jobs(shown: Sequence[autosourcing.Job]) -> Table:
     """Show jobs, one a line."""
-    table = Table("job", "state", "analysed", "picks", "tokens", "took", "message", box=None)
+    table = Table(box=None)
+    table.add_column("job", no_wrap=True)  # To be copied whole.
+    for name in ("state", "analysed", "picks", "tokens", "took", "message"):
+        table.add_column(name)
     for job in shown:
         state = word(autosourcing.JobState, job.state, "JOB_STATE_")
         table.add_row(

@@ -1,5 +1,6 @@
 """Requests are decoded and held against their annotations before anybody looks at them."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +61,20 @@ def _violation(found: protovalidate.Violation) -> FieldViolation:
     proto = found.proto
     elements = proto.field.elements if proto.field is not None else ()
     path = ".".join(_step(element) for element in elements)
-    return FieldViolation(path, proto.message or f"breaks the rule {proto.rule_id}")
+    told = proto.message or f"breaks the rule {proto.rule_id}"
+    return FieldViolation(path, _shape(told) if proto.rule_id == "string.pattern" else told)
+
+
+def _shape(told: str) -> str:
+    """Say a pattern in the way the contract's comments write it: `jobs/{uuid}`, or empty."""
+    pattern = told.partition("`")[2].rpartition("`")[0].removeprefix("^").removesuffix("$")
+    optional = re.fullmatch(r"\((.*)\)\?", pattern)
+    shape = optional[1] if optional else pattern
+    shape = shape.replace("[0-9a-f-]{36}", "{uuid}")
+    shape = re.sub(r"(\[[^]]+\])\{(\d+)\}", r"{\2 of \1}", shape)
+    shape = re.sub(r"(\[[^]]+\])\{(\d+),(\d+)\}", r"{\2 to \3 of \1}", shape)
+    shape = re.sub(r"(\[[^]]+\])\*", r"{any number of \1}", shape)
+    return f"must be {shape}, or empty" if optional else f"must be {shape}"
 
 
 def _step(element: Any) -> str:

@@ -45,7 +45,10 @@ def test_a_refusal_names_fields_suggestion_and_wait() -> None:
         "This needs 60 tokens, and 12 are available.",
         facts={"balance": 12, "required": 60, "deficit": 48, "suggestion": "Ask for less."},
         retry_after=timedelta(seconds=90),
-        violations=[FieldViolation("spec.max_products", "must be at most 1000")],
+        violations=[
+            FieldViolation("spec.max_products", "must be at most 1000"),
+            FieldViolation("spec.strategy", "must be known"),
+        ],
     )
 
     said = show.refusal(refused)
