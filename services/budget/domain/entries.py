@@ -66,6 +66,7 @@ class Committed:
     Attributes:
         overrun: The part of ``tokens`` above what was held.
         covered: Whether the anchor reflects the cost already.
+        counted: Whether it explains a part of the balance since the baseline.
         arrived_ms: When the call reached Keepa; None when its answer carried no balance.
         made_ms: When its answer was made.
         before: The ended reservation that a late commit corrects, so that the entry can be
@@ -75,6 +76,7 @@ class Committed:
     tokens: int
     overrun: int
     covered: bool
+    counted: bool
     before: Reservation | None = None
     arrived_ms: int | None = None
     made_ms: int | None = None

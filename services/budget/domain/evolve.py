@@ -100,11 +100,7 @@ def _committed(state: State, entry: Entry, fact: facts.Committed) -> State:
 
 def _remember(state: State, fact: facts.Committed) -> State:
     """Keep the call for the comparison with the balance, unless that has passed it by."""
-    if state.baseline is None:
-        return state
-    if fact.made_ms is not None and fact.made_ms <= state.baseline.observation.made_ms:
-        return state
-    if fact.made_ms is None and fact.covered:
+    if not fact.counted:
         return state
     call = Answered(arrived_ms=fact.arrived_ms, made_ms=fact.made_ms, tokens=fact.tokens)
     return replace(state, answered=(*state.answered, call))

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from services.budget.domain import observing, refusals
+from services.budget.domain.balance import Observation
 from services.budget.domain.commands import Commit, Extend, Release, Sweep
 from services.budget.domain.draft import Decision, Draft
 from services.budget.domain.entries import Committed, Extended, Overrun, Released, Unknown
@@ -45,6 +46,7 @@ def _book(draft: Draft, found: Reservation, command: Commit) -> None:
         tokens=command.tokens,
         overrun=overrun,
         covered=seen is not None or found.stage is Stage.SETTLED or command.tokens == 0,
+        counted=_counted(draft.state, found, seen),
         before=found if found.stage in (Stage.RELEASED, Stage.SETTLED) else None,
         arrived_ms=seen.arrived_ms if seen else None,
         made_ms=seen.made_ms if seen else None,
@@ -52,6 +54,15 @@ def _book(draft: Draft, found: Reservation, command: Commit) -> None:
     draft.add(fact, found.terms, request_id=command.request_id, content=command.content)
     if overrun:
         draft.add(Overrun(tokens=overrun), found.terms)
+
+
+def _counted(state: State, found: Reservation, seen: Observation | None) -> bool:
+    """Whether a cost falls into the stretch since the baseline, as far as one can tell."""
+    if state.baseline is None:
+        return False
+    if seen is not None:
+        return seen.supersedes(state.baseline.observation)
+    return found.stage is not Stage.SETTLED
 
 
 def release(state: State, command: Release, now: datetime) -> Decision | Refusal:
