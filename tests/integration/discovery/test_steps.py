@@ -115,6 +115,26 @@ async def test_a_worker_that_woke_up_late_cannot_answer(one: Replica, two: Repli
     assert len(await one.events()) == 1
 
 
+async def test_only_the_newest_of_two_workers_of_an_open_step_can_answer(
+    one: Replica, two: Replica
+) -> None:
+    """The dangerous moment: the step is still open, and both believe that it is theirs."""
+    await accept(one, task(asins=(asin(1),)))
+    zombie = await one.steps.claim(duration=timedelta(0))
+    newest = await two.steps.claim(duration=timedelta(seconds=15))
+    assert zombie is not None
+    assert newest is not None
+    answer = await one.worker._answer(zombie)
+
+    assert not await one.steps.extend(zombie, duration=timedelta(seconds=15))
+    assert not await one.steps.finish(zombie, answer)
+    assert await one.events() == []
+
+    assert await two.steps.extend(newest, duration=timedelta(seconds=15))
+    assert await two.steps.finish(newest, answer)
+    assert len(await two.events()) == 1
+
+
 async def test_many_workers_share_the_steps_without_doing_any_twice(
     one: Replica, two: Replica
 ) -> None:
