@@ -38,7 +38,7 @@ async def test_a_hundred_products_without_history_are_quick(caller: Any) -> None
     used = time.process_time() - began
 
     assert len(body["products"]) == 100
-    assert used < 0.4  # about 0.1 s alone; the client decodes in the same process
+    assert used < 0.8  # about 0.1 s alone; the client decodes in the same process
 
 
 async def test_a_finder_of_averages_lets_others_through(caller: Any) -> None:

@@ -64,16 +64,17 @@ async def test_a_selection_that_is_no_json_is_400_without_details(caller: Any, s
         assert shape(answer.json()) == shape(real)
 
 
-async def test_an_empty_account_gets_the_bare_429(start: Any, sample: Any) -> None:
+@pytest.mark.parametrize("left", [0, -249])
+async def test_an_empty_account_gets_the_bare_429(start: Any, sample: Any, left: int) -> None:
     """INC-4: no `error` object, the debt in tokensLeft; /token still answers."""
     real = (await recorded_error(sample, 4))["body"]
-    async with start(left=-249, rate=5) as caller:
+    async with start(left=left, rate=5) as caller:
         refused = await caller.get("/product", asin=BOOK)
         token = await caller.get("/token")
 
         assert refused.status_code == 429
         assert shape(refused.json()) == shape(real)
-        assert refused.json()["tokensLeft"] == token.json()["tokensLeft"] == -249
+        assert refused.json()["tokensLeft"] == token.json()["tokensLeft"] == left
         assert token.status_code == 200
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.sandbox.catalogue.instants import move_instants, newest_instant
 from deploy.sandbox.catalogue.recorded import NothingRecorded, load
-from deploy.sandbox.catalogue.series_index import Series
+from deploy.sandbox.catalogue.series_index import TRIPLES, Series
 from deploy.sandbox.catalogue.view import View
 
 MINUTE = 8_356_000
@@ -66,6 +66,54 @@ def test_only_minutes_move(shared: Path, sample: Callable[[str], Any]) -> None:
     assert all(live[offer["offerId"]] == offer for offer in back["offers"])
     assert returned["lastUpdate"] == recorded["lastUpdate"] + distance
     assert returned["publicationDate"] == recorded["publicationDate"]
+
+
+T = 7_000_000  # a Keepa minute; every other number of the product below is far smaller
+EVERY_FIELD = {
+    **dict.fromkeys(("lastUpdate", "lastPriceChange", "lastRatingUpdate", "lastSoldUpdate"), T),
+    **dict.fromkeys(("lastStockUpdate", "lastEbayUpdate", "lastBusinessDiscountUpdate"), T),
+    **dict.fromkeys(("trackingSince", "listedSince"), T),
+    "publicationDate": 2020,
+    "fbaFees": {"lastUpdate": T, "pickAndPackFee": 5},
+    "csv": [[T, 1, T, 2] if index not in TRIPLES else [T, 1, 2, T, 3, 4] for index in range(36)],
+    "salesRanks": {"5": [T, 1, T, 2]},
+    "salesRankReferenceHistory": [T, 1, T, 2],
+    "monthlySoldHistory": [T, 1, T, 2],
+    "couponHistory": [T, 1, 2, T, 3, 4],
+    "buyBoxSellerIdHistory": [str(T), "A1", str(T), "-1"],
+    "buyBoxUsedHistory": [str(T), "A1", "2", "0", str(T), "", "", ""],
+    "offers": [
+        {
+            "lastSeen": T,
+            "lastStockUpdate": T,
+            "offerCSV": [T, 1, 2, T, 3, 4],
+            "stockCSV": [T, 1, T, 2],
+            "stockLimit": [T, 1],
+            "couponHistory": [T, 1, T, 2],
+            "primeExclCSV": [T, 1, T, 2],
+            "sellerId": "A1",
+        }
+    ],
+    "stats": {
+        "current": [1, 2],
+        "min": [[T, 1], None],
+        "max": [[T, 2], None],
+        "minInInterval": [[T, 1], [-1, -1]],
+        "maxInInterval": [[T, 2], [-1, -1]],
+        "lastOffersUpdate": T,
+        "lastBuyBoxUpdate": T,
+        "lightningDealInfo": [T, T],
+        "buyBoxStats": {"A1": {"lastSeen": T, "avgPrice": 3}},
+        "buyBoxUsedStats": {"A1": {"lastSeen": T, "avgPrice": 3}},
+    },
+}
+
+
+def test_every_minute_moves_and_no_other_number() -> None:
+    """A price that moved or a minute that did not would make a history nonsense."""
+    expected = json.loads(json.dumps(EVERY_FIELD).replace(str(T), str(T + 500)))
+
+    assert move_instants(EVERY_FIELD, lambda minute: minute + 500) == expected
 
 
 def test_unknown_instants_stay_unknown(sample: Callable[[str], Any]) -> None:
