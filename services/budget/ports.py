@@ -42,8 +42,9 @@ class Turn(Protocol):
         """Entries that the reader had not seen, in order."""
         ...
 
-    async def recall(self, ids: Collection[UUID]) -> Recalled:
-        """Tell the past of reservations and requests, whichever account they belong to."""
+    @property
+    def recalled(self) -> Recalled:
+        """The past of the ids that were asked for, whichever account they belong to."""
         ...
 
     async def append(self, entries: Sequence[Entry]) -> None:
@@ -66,8 +67,10 @@ class Ledger(Protocol):
     under way is then stored entirely or not at all.
     """
 
-    def turn(self, account: str, after: int) -> AbstractAsyncContextManager[Turn]:
-        """Take the account alone, reading what came after a sequence.
+    def turn(
+        self, account: str, after: int, ids: Collection[UUID]
+    ) -> AbstractAsyncContextManager[Turn]:
+        """Take the account alone, reading what came after a sequence and the past of ``ids``.
 
         Raises:
             Refusal: ACCOUNT_NOT_FOUND.

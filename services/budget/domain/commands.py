@@ -42,9 +42,14 @@ class Reserve:
         return fingerprint("reserve", *place, *amounts, *labels)
 
     @property
+    def binds(self) -> tuple[UUID, ...]:
+        """Ids that may stand for something already."""
+        return (self.terms.id,)
+
+    @property
     def named(self) -> tuple[UUID, ...]:
-        """Ids whose past the decision needs."""
-        return (self.terms.id,) if self.terms.parent is None else (self.terms.id, self.terms.parent)
+        """Reservations that the decision looks at."""
+        return () if self.terms.parent is None else (self.terms.parent,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +68,14 @@ class Commit:
         return fingerprint("commit", str(self.reservation), self.tokens)
 
     @property
+    def binds(self) -> tuple[UUID, ...]:
+        """Ids that may stand for something already."""
+        return (self.request_id,)
+
+    @property
     def named(self) -> tuple[UUID, ...]:
-        """Ids whose past the decision needs."""
-        return (self.request_id, self.reservation)
+        """Reservations that the decision looks at."""
+        return (self.reservation,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +92,14 @@ class Release:
         return fingerprint("release", str(self.reservation), self.reason.value)
 
     @property
+    def binds(self) -> tuple[UUID, ...]:
+        """Ids that may stand for something already."""
+        return (self.request_id,)
+
+    @property
     def named(self) -> tuple[UUID, ...]:
-        """Ids whose past the decision needs."""
-        return (self.request_id, self.reservation)
+        """Reservations that the decision looks at."""
+        return (self.reservation,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +116,14 @@ class Extend:
         return fingerprint("extend", str(self.reservation), self.hold.total_seconds())
 
     @property
+    def binds(self) -> tuple[UUID, ...]:
+        """Ids that may stand for something already."""
+        return (self.request_id,)
+
+    @property
     def named(self) -> tuple[UUID, ...]:
-        """Ids whose past the decision needs."""
-        return (self.request_id, self.reservation)
+        """Reservations that the decision looks at."""
+        return (self.reservation,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,17 +133,15 @@ class Report:
     request_id: UUID
     observation: Observation
     after_sequence: int = 0
-
-    @property
-    def named(self) -> tuple[UUID, ...]:
-        """An older or repeated report changes nothing, so no past is needed."""
-        return ()
+    binds: tuple[UUID, ...] = ()  # An older or repeated report changes nothing.
+    named: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """End every hold and every wait whose time has passed."""
 
+    binds: tuple[UUID, ...] = ()
     named: tuple[UUID, ...] = ()
 
 
@@ -131,6 +149,7 @@ class Sweep:
 class Admit:
     """Grant whatever waits and can be granted now."""
 
+    binds: tuple[UUID, ...] = ()
     named: tuple[UUID, ...] = ()
 
 
@@ -138,6 +157,7 @@ class Admit:
 class Look:
     """Change nothing; answered with the state as it is."""
 
+    binds: tuple[UUID, ...] = ()
     named: tuple[UUID, ...] = ()
 
 
@@ -148,8 +168,13 @@ class Leave:
     reservation: UUID
 
     @property
+    def binds(self) -> tuple[UUID, ...]:
+        """Ids that may stand for something already."""
+        return (self.reservation,)
+
+    @property
     def named(self) -> tuple[UUID, ...]:
-        """Ids whose past the decision needs."""
+        """Reservations that the decision looks at."""
         return (self.reservation,)
 
 

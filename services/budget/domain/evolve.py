@@ -45,7 +45,7 @@ def recall(state: State, reservations: Iterable[Reservation], bound: Mapping[UUI
     for reservation in reservations:
         if reservation.id not in state.live and reservation.id not in state.waiting:
             past = past.put(reservation.id, reservation)
-    return replace(state, past=past, bound=Map(bound.items()))
+    return replace(state, past=past, bound=Map(bound.items()) if bound else empty())
 
 
 def forget(state: State) -> State:

@@ -23,14 +23,7 @@ from services.chassis.errors import Refusal
 
 PAGE = 10_000
 
-_LOCK = "select name from budget.accounts where name = $1 for update"
-# The clock is read by a statement of its own after the lock was granted; a row without a
-# sequence comes back when there is nothing new.
-_TAIL = f"""
-select clock_timestamp() as now, l.* from (select 1) as one left join (
-    select {rows.SELECT} from budget.ledger where account = $1 and sequence > $2
-) as l on true order by l.sequence
-"""  # noqa: S608 - only column names are put in
+_TAKE = "select * from budget.take($1, $2, $3)"
 _RECALL = f"""{past.TOUCHED}
 select account, {rows.SELECT} from budget.ledger
 where reservation = any((select ids from touched)::uuid[])
@@ -54,19 +47,14 @@ on conflict (account) do update set sequence = excluded.sequence, version = excl
 class PostgresTurn:
     """Implements ``ports.Turn`` on a connection whose transaction is open."""
 
-    def __init__(self, connection: Any, account: str, seen: Sequence[Any]) -> None:
+    def __init__(self, connection: Any, account: str, taken: Sequence[Any]) -> None:
         self._connection = connection
         self._account = account
-        self.now: datetime = seen[0]["now"]
-        self.tail = [rows.entry(row) for row in seen if row["sequence"] is not None]
-
-    async def recall(self, ids: Collection[UUID]) -> Recalled:
-        """Tell the past; nothing is read when nothing is asked."""
-        if not ids:
-            return Recalled((), {})
-        found = await self._connection.fetch(_RECALL, list(ids))
-        told, bound = past.retell(map(rows.entry, found))
-        return Recalled(list(told.values()), bound)
+        clock, *read = taken
+        self.now: datetime = clock["clock"]
+        self.tail = [rows.entry(row) for row in read if row["tail"]]
+        told, bound = past.retell(rows.entry(row) for row in read if not row["tail"])
+        self.recalled = Recalled(list(told.values()), bound)
 
     async def append(self, entries: Sequence[Entry]) -> None:
         """Insert all entries by one statement."""
@@ -87,12 +75,15 @@ class PostgresLedger:
         self._engine = engine
 
     @asynccontextmanager
-    async def turn(self, account: str, after: int) -> AsyncIterator[PostgresTurn]:
+    async def turn(
+        self, account: str, after: int, ids: Collection[UUID]
+    ) -> AsyncIterator[PostgresTurn]:
         """Lock the account's row first, then read: whoever held it before has committed."""
         async with self._raw() as connection, connection.transaction():
-            if await connection.fetchrow(_LOCK, account) is None:
+            taken = await connection.fetch(_TAKE, account, after, list(ids))
+            if not taken:
                 raise refusals.account_not_found(account)
-            yield PostgresTurn(connection, account, await connection.fetch(_TAIL, account, after))
+            yield PostgresTurn(connection, account, taken)
 
     async def load(self, account: str, rules: Rules) -> State:
         """Start from the snapshot and replay page by page."""

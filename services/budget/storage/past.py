@@ -27,4 +27,5 @@ def retell(entries: Iterable[Entry]) -> tuple[Mapping[UUID, Reservation], Mappin
     state = State(account="")
     for entry in entries:
         state = evolve(replace(state, sequence=entry.sequence - 1), entry)
-    return {**state.past, **state.waiting, **state.live}, state.bound
+    told = {} if state.sequence == 0 else {**state.past, **state.waiting, **state.live}
+    return told, state.bound

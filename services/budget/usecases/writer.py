@@ -16,7 +16,7 @@ from services.budget.domain.entries import Entry, Held, Released
 from services.budget.domain.evolve import evolve, forget, recall, replay
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import State
-from services.budget.ports import Conflict, Ledger, Turn
+from services.budget.ports import Conflict, Ledger
 from services.chassis.errors import Refusal
 
 BATCH = 1_000  # Commands decided in one transaction.
@@ -199,9 +199,10 @@ class Writer:
     async def _attempt(self, commands: Sequence[Command]) -> list[Told | Refusal]:
         was_warm, self._warm = self._warm, False
         base = self.state if was_warm else await self._ledger.load(self.account, self._rules)
-        async with self._ledger.turn(self.account, base.sequence) as turn:
-            state = forget(replay(base, turn.tail))
-            state = await _with_past(turn, state, commands)
+        asked = _unknown_to(base, commands)
+        async with self._ledger.turn(self.account, base.sequence, asked) as turn:
+            state = replay(base, turn.tail)
+            state = recall(state, turn.recalled.reservations, turn.recalled.bound)
             outcomes, state, entries = _decide_all(state, commands, turn.now)
             await turn.append(entries)
             if state.sequence - self._kept_at >= SNAPSHOT_EVERY:
@@ -255,10 +256,11 @@ class Writer:
         return min(PULSE_SECONDS, max(0.0, tick.total_seconds()) + PULSE_LATE_SECONDS)
 
 
-async def _with_past(turn: Turn, state: State, commands: Sequence[Command]) -> State:
-    ids = {each for command in commands for each in command.named}
-    recalled = await turn.recall(ids)
-    return recall(state, recalled.reservations, recalled.bound)
+def _unknown_to(state: State, commands: Sequence[Command]) -> set[UUID]:
+    """Return the ids whose past is not in the state: all of requests, and what has ended."""
+    asked = {each for command in commands for each in command.binds}
+    named = {each for command in commands for each in command.named}
+    return asked | {each for each in named if each not in state.live}
 
 
 def _decide_all(
