@@ -9,9 +9,11 @@ from services.chassis.rpc.call import Context
 from services.keepa_gateway.api import translate
 from services.keepa_gateway.api import translate_lists as lists
 from services.keepa_gateway.api.asked import UseCases
+from services.keepa_gateway.domain.lists import CategoriesBody
 from services.keepa_gateway.usecases import harvesting
 
 BEST_SELLERS_PER_MESSAGE = 10_000
+CATEGORIES = harvesting.typed(CategoriesBody)
 
 
 class ListMethods:
@@ -62,7 +64,7 @@ class ListMethods:
         """Answer categories by id."""
         wanted = lists.categories_request(request)
         asking = translate.asking(request)
-        answer = await self._ask.lists.answer(wanted, asking, harvesting.categories)
+        answer = await self._ask.lists.answer(wanted, asking, CATEGORIES)
         return lists.categories_answer(answer, request.category_ids)
 
     async def SearchCategories(
@@ -71,5 +73,5 @@ class ListMethods:
         """Answer a search for categories."""
         wanted = lists.category_search_request(request)
         asking = translate.asking(request)
-        answer = await self._ask.lists.answer(wanted, asking, harvesting.categories)
+        answer = await self._ask.lists.answer(wanted, asking, CATEGORIES)
         return lists.category_search_answer(answer)

@@ -11,10 +11,11 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as rpc
 from services.chassis.rpc.call import Context
 from services.keepa_gateway.api import translate, translate_lists
 from services.keepa_gateway.api.lists import ListMethods
+from services.keepa_gateway.api.markets import MarketMethods
 from services.keepa_gateway.domain.costs import Cost
 
 
-class KeepaGatewayServicer(ListMethods, rpc.KeepaGatewayServiceServicer):
+class KeepaGatewayServicer(ListMethods, MarketMethods, rpc.KeepaGatewayServiceServicer):
     """Decides nothing itself."""
 
     async def GetProducts(

@@ -29,17 +29,24 @@ PaidRequest = (
     | pb.ListBestSellersRequest
     | pb.GetCategoriesRequest
     | pb.SearchCategoriesRequest
+    | pb.ListDealsRequest
+    | pb.GetSellersRequest
+    | pb.ListTopSellersRequest
+    | pb.FindSellersRequest
+    | pb.ListLightningDealsRequest
 )
 
 
-def asking(request: PaidRequest, *, cache_only: bool = False) -> Asking:
+def asking(
+    request: PaidRequest, *, cache_only: bool = False, default_age: timedelta = DEFAULT_MAX_AGE
+) -> Asking:
     """Who asks, on whose account, and how old an answer may be."""
     age = request.max_age_duration if request.HasField("max_age_duration") else None
     return Asking(
         request_id=UUID(request.request_id),
         spending=spending(request.spending),
         until=current_call().deadline,
-        max_age=DEFAULT_MAX_AGE if age is None else age.ToTimedelta(),
+        max_age=default_age if age is None else age.ToTimedelta(),
         cache_only=cache_only,
     )
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
-from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from services.keepa_gateway.api import translate_markets as markets
 from services.keepa_gateway.api.translate import instant
 from services.keepa_gateway.domain.answers import ListAnswer
 from services.keepa_gateway.domain.bodies import decoded
@@ -39,10 +39,7 @@ def finder_request(request: pb.FindProductsRequest) -> FinderRequest:
 
 def selection(value: pb.ProductSelection) -> dict[str, object]:
     """Spell a selection as Keepa does; what is not typed passes as it is."""
-    built: dict[str, object] = {
-        key: int(number) if isinstance(number, float) and number.is_integer() else number
-        for key, number in json_format.MessageToDict(value.extra).items()
-    }
+    built = markets.plain(value.extra)
     if value.root_category_id:
         built["rootCategory"] = [value.root_category_id]
     for name, given in (
@@ -214,6 +211,11 @@ _READERS: dict[type, Callable[[Any], ListRequest]] = {
     pb.ListBestSellersRequest: best_sellers_request,
     pb.GetCategoriesRequest: categories_request,
     pb.SearchCategoriesRequest: category_search_request,
+    pb.ListDealsRequest: markets.deals_request,
+    pb.GetSellersRequest: markets.sellers_request,
+    pb.ListTopSellersRequest: markets.top_sellers_request,
+    pb.FindSellersRequest: markets.seller_finder_request,
+    pb.ListLightningDealsRequest: markets.lightning_deals_request,
 }
 
 

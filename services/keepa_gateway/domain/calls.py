@@ -19,6 +19,11 @@ class Endpoint(StrEnum):
     BESTSELLERS = "bestsellers"
     CATEGORY = "category"
     SEARCH = "search"
+    DEAL = "deal"
+    SELLER = "seller"
+    SELLERQUERY = "sellerquery"
+    TOPSELLER = "topseller"
+    LIGHTNINGDEAL = "lightningdeal"
     TOKEN = "token"  # noqa: S105 - the name of a path
 
 

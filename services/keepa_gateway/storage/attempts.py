@@ -121,7 +121,7 @@ class PostgresAttempts:
                 return await self._one(connection, attempt_id)
             await keep_snapshots(connection, harvest.snapshots)
             if harvest.listing is not None:
-                await keep_listing(connection, row["fingerprint"], harvest.listing)
+                await keep_listing(connection, row["fingerprint"], harvest.listing, row["ended_at"])
             if outcome.verdict is not Verdict.UNKNOWN:
                 await self._give_back(connection, attempt_id)
             await self._gate.apply(connection, outcome, trial=False)

@@ -14,10 +14,12 @@ from services.keepa_gateway.storage.tables import listing
 KEPT_FOR = timedelta(days=30)
 
 
-async def keep_listing(connection: AsyncConnection, fingerprint: str, payload: bytes) -> None:
+async def keep_listing(
+    connection: AsyncConnection, fingerprint: str, payload: bytes, fetched_at: datetime
+) -> None:
     """Store the newest answer to a request."""
     row = insert(listing).values(
-        fingerprint=fingerprint, fetched_at=func.clock_timestamp(), payload=compress(payload)
+        fingerprint=fingerprint, fetched_at=fetched_at, payload=compress(payload)
     )
     newer = {"fetched_at": row.excluded.fetched_at, "payload": row.excluded.payload}
     await connection.execute(

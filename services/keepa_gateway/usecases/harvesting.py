@@ -11,7 +11,8 @@ from services.keepa_gateway.domain.answers import StoredList
 from services.keepa_gateway.domain.bodies import BrokenBody, decoded
 from services.keepa_gateway.domain.facts import ProductsFetched
 from services.keepa_gateway.domain.list_requests import ProductSearchRequest
-from services.keepa_gateway.domain.lists import BestSellersBody, CategoriesBody, FinderBody
+from services.keepa_gateway.domain.lists import BestSellersBody, FinderBody
+from services.keepa_gateway.domain.market_bodies import SellerIdsBody
 from services.keepa_gateway.domain.product import decode
 from services.keepa_gateway.domain.products_request import ProductsRequest
 from services.keepa_gateway.domain.snapshot import Snapshot
@@ -100,10 +101,19 @@ async def best_sellers(reading: Reading, _: tuple[str, ...]) -> Harvest:
     return Harvest(listing=StoredList(asins, len(asins)).packed())
 
 
-async def categories(reading: Reading, _: tuple[str, ...]) -> Harvest:
-    """Reap categories: read once for their form, then kept in Keepa's words."""
-    body = decoded(reading.rest, CategoriesBody)
-    return Harvest(listing=msgspec.json.encode(body))
+def typed(form: type[msgspec.Struct]) -> Reap:
+    """Build what reaps an answer of some form: only what the form names is kept."""
+
+    async def reap(reading: Reading, _: tuple[str, ...]) -> Harvest:
+        return Harvest(listing=msgspec.json.encode(decoded(reading.rest, form)))
+
+    return reap
+
+
+async def seller_ids(reading: Reading, _: tuple[str, ...]) -> Harvest:
+    """Reap ids of sellers; 0 in all when Keepa does not say how many there are."""
+    body = decoded(reading.rest, SellerIdsBody)
+    return Harvest(listing=StoredList(body.seller_id_list or [], body.total_results or 0).packed())
 
 
 def product_search(request: ProductSearchRequest, packer: Packer, way: Way) -> Reap:

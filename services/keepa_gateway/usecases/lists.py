@@ -57,6 +57,19 @@ class Lists:
         """
         return await self._answer(request.validated().call(), asking, reap)
 
+    async def page(self, fingerprint: str, fetched_at: datetime) -> ListAnswer | None:
+        """Give a stored answer again for its further pages; nothing when it was replaced."""
+        found = await self._listings.find(fingerprint, not_before=None)
+        if found is None or found.fetched_at != fetched_at:
+            return None
+        return ListAnswer(
+            payload=found.payload,
+            tokens=0,
+            fetched_at=found.fetched_at,
+            cached=True,
+            fingerprint=fingerprint,
+        )
+
     async def is_stored(self, call: Call, asking: Asking) -> bool:
         """Whether the same request would cost nothing."""
         not_before = await self._way.look() - asking.max_age
@@ -154,7 +167,8 @@ class Lists:
             raise refusal
         assert paid.harvest.listing is not None, "an answered list call brings a list"
         tokens = paid.attempt.consumed or 0
-        return question.answered(paid.harvest.listing, self._way.now(), tokens=tokens)
+        fetched_at = paid.attempt.ended_at or self._way.now()
+        return question.answered(paid.harvest.listing, fetched_at, tokens=tokens)
 
 
 def _refuse_lost(landed: Attempt | None) -> None:

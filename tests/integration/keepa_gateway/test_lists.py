@@ -81,7 +81,7 @@ async def test_searched_products_are_stored_like_any_other(world: World) -> None
 
 async def test_every_list_can_be_estimated(world: World) -> None:
     """G9: before it is sent, and with what is stored subtracted."""
-    asked = pb.GetCategoriesRequest(**ided(category_ids=[BOOKS]))
+    asked = pb.GetCategoriesRequest(**ided(category_ids=[BOOKS], domain=pb.DOMAIN_DE))
     search = pb.SearchProductsRequest(**ided(term="history", update_hours=0, rating=True))
 
     before = await world.gateway.EstimateCost(pb.EstimateCostRequest(categories=asked))
