@@ -245,7 +245,31 @@ async def test_a_killed_gateway_leaves_an_unknown_call_that_is_never_resent(
     await until(asked_once)
 
 
-async def process(world: World) -> tuple["subprocess.Popen[bytes]", object]:
+async def test_an_orderly_stop_finishes_what_is_paid(
+    make_world: MakeWorld, rich_sandbox: Sandbox
+) -> None:
+    """K20: nothing is unknown after a stop, and the answer is there for the next."""
+    world = await make_world(rich_sandbox)
+    asins = world.sandbox.asins(2)
+    leaving, stub = await process(world, plain_seconds=20)
+    await world.sandbox.fault(fault="delay", milliseconds=1500, path="/product")
+
+    reading = asyncio.create_task(collected(stub.GetProducts(products(asins))))
+    await asyncio.sleep(0.7)
+    leaving.send_signal(signal.SIGTERM)
+    status = await asyncio.to_thread(leaving.wait, 20)
+    await asyncio.gather(reading, return_exceptions=True)
+
+    answers = await collected(world.gateway.GetProducts(products(asins)))
+    assert status == 0
+    assert {one.status for one in answers.values()} == {pb.PRODUCT_STATUS_CACHED}
+    account = await world.account()
+    assert account.held_token_count == account.unsettled_token_count == 0
+
+
+async def process(
+    world: World, *, plain_seconds: int = 1
+) -> tuple["subprocess.Popen[bytes]", object]:
     """Start a gateway as a process of its own, and wait until it answers."""
     port = free_port()
     environment = {
@@ -256,7 +280,7 @@ async def process(world: World) -> tuple["subprocess.Popen[bytes]", object]:
         "KEEPA_BASE_URL": world.sandbox.url,
         "KEEPA_API_KEY": CANARY,
         "BUDGET_TARGET": world.ledger_served.address,
-        "KEEPA_GATEWAY_PLAIN_SECONDS": "1",
+        "KEEPA_GATEWAY_PLAIN_SECONDS": str(plain_seconds),
         "KEEPA_GATEWAY_HOLD_MARGIN_SECONDS": "1",
     }
     victim = subprocess.Popen(  # noqa: ASYNC220 - it starts in a moment
