@@ -1,6 +1,7 @@
 """What budget is told at start."""
 
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -37,8 +38,8 @@ class Settings(ServiceSettings):
 
     @model_validator(mode="after")
     def _only_a_sandbox_scales_time(self) -> Self:
-        real = KEEPA_HOST in self.keepa_base_url
-        if real and self.keepa_tick_seconds != KEEPA_TICK_SECONDS:
+        host = (urlsplit(self.keepa_base_url).hostname or KEEPA_HOST).rstrip(".")
+        if host == KEEPA_HOST and self.keepa_tick_seconds != KEEPA_TICK_SECONDS:
             raise ValueError(
                 f"KEEPA_TICK_SECONDS must be {KEEPA_TICK_SECONDS} against {KEEPA_HOST}"
             )

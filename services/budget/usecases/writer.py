@@ -17,6 +17,7 @@ from services.budget.domain.evolve import evolve, forget, recall, replay
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import State
 from services.budget.ports import Conflict, Ledger
+from services.budget.usecases.notices import notice
 from services.chassis.errors import Refusal
 
 BATCH = 1_000  # Commands decided in one transaction.
@@ -208,6 +209,7 @@ class Writer:
             if state.sequence - self._kept_at >= SNAPSHOT_EVERY:
                 await turn.keep(state)
                 self._kept_at = state.sequence
+        notice(self.account, entries)
         self.state = forget(state)
         self._warm = True
         self._seen = (turn.now, time.monotonic())

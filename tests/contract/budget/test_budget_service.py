@@ -280,6 +280,23 @@ async def test_a_batch_gives_each_request_its_own_outcome(service: Service) -> N
     assert (await refusal(service.stub.BatchReserveTokens(waits))).reason == "INVALID_FIELD"
 
 
+async def test_one_id_twice_in_a_batch_is_one_reservation(service: Service) -> None:
+    """A client that doubles a line of its batch pays once and is told the same twice."""
+    await service.report(60)
+    twice = reserve(30)
+
+    answer = await service.stub.BatchReserveTokens(
+        pb.BatchReserveTokensRequest(
+            requests=[twice, twice, reserve(31, request_id=twice.request_id)]
+        )
+    )
+
+    first, second, other = answer.results
+    assert first == second
+    assert other.error.reason == "REQUEST_ID_REUSED"
+    assert (await service.account()).available_token_count == 30
+
+
 async def test_reservations_are_listed_newest_first_and_by_filter(service: Service) -> None:
     """Pages are bound to their filters and never repeat or skip."""
     await service.report(1000)
