@@ -4,13 +4,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import asyncpg
+import grpc.aio
 import pytest
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.autosourcing.v1 import autosourcing_pb2_grpc
@@ -372,9 +373,18 @@ async def shared_world(
 
 
 @pytest.fixture
-def world(shared_world: World) -> World:
-    """The module's world, its peers back to their usual manners."""
-    return _reset(shared_world)
+async def world(shared_world: World) -> AsyncIterator[World]:
+    """The module's world, its peers back to their usual manners.
+
+    A job that a test leaves running would go on within the next one, and take its products.
+    """
+    yield _reset(shared_world)
+    for state in (pb.JOB_STATE_PENDING, pb.JOB_STATE_RUNNING):
+        left = await shared_world.stub.ListJobs(pb.ListJobsRequest(state=state))
+        for job in left.jobs:
+            with suppress(grpc.aio.AioRpcError):  # It may have ended by itself.
+                request = pb.CancelJobRequest(request_id=str(uuid4()), name=job.name)
+                await shared_world.stub.CancelJob(request)
 
 
 @pytest.fixture
