@@ -1,12 +1,15 @@
 """A field that breaks its rule is told what it may be, in the words of the contract."""
 
 import pytest
+from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
 from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 from google.protobuf.message import Message
 
 from services.chassis.errors import Refusal
 from services.chassis.rpc.validation import checked
+
+ID = "9f0e5d39-2f8f-4a0e-8f5b-6f1a5f2f6f11"
 
 
 @pytest.mark.parametrize(
@@ -35,3 +38,45 @@ def test_a_pattern_is_said_in_the_form_of_the_contract(
 
     violation = refused.value.violations[0]
     assert (violation.field, violation.description) == (field, told)
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (autosourcing.UpdatePickRequest(request_id=ID, name=f"picks/{ID}", notes="a\0"), "notes"),
+        (
+            autosourcing.CreateJobRequest(
+                request_id=ID, spec=autosourcing.JobSpec(display_name="\0")
+            ),
+            "spec.display_name",
+        ),
+        (
+            autosourcing.EstimateJobRequest(
+                spec=autosourcing.JobSpec(
+                    identifiers=[autosourcing.Identifier(value="0123456789\0")]
+                )
+            ),
+            "spec.identifiers[0].value",
+        ),
+    ],
+)
+def test_a_zero_character_is_refused_wherever_it_is(request_: Message, field: str) -> None:
+    """PostgreSQL stores none, so without this it would end as INTERNAL deep inside a service."""
+    with pytest.raises(Refusal) as refused:
+        checked(type(request_).FromString)(request_.SerializeToString())
+
+    assert refused.value.reason == "INVALID_FIELD"
+    assert [violation.field for violation in refused.value.violations] == [field]
+
+
+def test_zero_bytes_that_are_no_characters_pass() -> None:
+    """A zero is an ordinary byte of present numbers, of fractions and of empty texts."""
+    request = autosourcing.EstimateJobRequest(
+        spec=autosourcing.JobSpec(
+            minimum_roi_percent=2.0, identifiers=[autosourcing.Identifier(value="0123456789")]
+        )
+    )
+    data = request.SerializeToString()
+
+    assert b"\0" in data
+    assert checked(type(request).FromString)(data) == request
