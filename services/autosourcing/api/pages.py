@@ -4,8 +4,9 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,6 +18,12 @@ from services.chassis.errors import Refusal, invalid_field
 
 DEFAULT_SIZE = 50
 LARGEST_SIZE = 1000
+
+# Anybody can make a token: what the database cannot compare is refused here.
+_DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_ASIN = re.compile(r"[A-Z0-9]{10}")
+_PROFILE = re.compile(r"[a-z0-9-]{1,64}")
 
 T = TypeVar("T")
 
@@ -43,8 +50,8 @@ def job_place(request: Message, given: str) -> tuple[datetime, UUID] | None:
         return None
     created, job_id = _read(request, given, 2)
     try:
-        return datetime.fromisoformat(str(created)), UUID(str(job_id))
-    except ValueError:
+        return datetime.fromisoformat(str(created)).astimezone(UTC), UUID(str(job_id))
+    except (ValueError, OverflowError):
         raise _bad() from None
 
 
@@ -53,6 +60,9 @@ def pick_place(request: Message, given: str) -> PickPlace | None:
     if not given:
         return None
     kind, score, profit, asin, pick_id = _read(request, given, 5)
+    forms = ((_DECIMAL, score), (_INTEGER, profit), (_ASIN, asin))
+    if not all(form.fullmatch(str(part)) for form, part in forms):
+        raise _bad()
     try:
         return PickPlace(Kind(str(kind)), str(score), int(profit), str(asin), UUID(str(pick_id)))
     except ValueError:
@@ -61,7 +71,12 @@ def pick_place(request: Message, given: str) -> PickPlace | None:
 
 def profile_place(request: Message, given: str) -> str:
     """Where a page of profiles ended; empty for the first page."""
-    return str(_read(request, given, 1)[0]) if given else ""
+    if not given:
+        return ""
+    place = str(_read(request, given, 1)[0])
+    if not _PROFILE.fullmatch(place):
+        raise _bad()
+    return place
 
 
 def _read(request: Message, given: str, parts: int) -> list[str | int]:

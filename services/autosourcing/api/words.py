@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.autosourcing.domain.job import State
 from services.autosourcing.domain.picks import Action, Kind, Outcome, Recommendation
+from services.chassis.errors import invalid_field
 
 
 def job_name(job_id: UUID) -> str:
@@ -121,4 +122,7 @@ def instant(message: Message, field: str) -> datetime | None:
     if not message.HasField(field):
         return None
     stamp: Timestamp = getattr(message, field)
-    return stamp.ToDatetime(tzinfo=UTC)
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except ValueError:
+        raise invalid_field(field, "must lie within the years 1 to 9999") from None
