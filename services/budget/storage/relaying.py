@@ -97,6 +97,7 @@ class LedgerSource:
     async def _read(self, raw: Any, cursor: Any, limit: int) -> list[Outgoing]:
         account, events = cursor["name"], list[Outgoing]()
         state = await self._state(account, cursor["sequence"])
+        self._states[account] = state  # However often the broker makes us come back here.
         for row in await raw.fetch(_ENTRIES, account, state.sequence, limit):
             entry = rows.entry(row)
             state = evolve(state, entry)

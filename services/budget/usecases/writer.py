@@ -129,8 +129,8 @@ class Writer:
         A stop of this replica sets it as well; then ``stopping`` tells so.
         """
         ended = self._watched.setdefault(reservation, asyncio.Event())
-        if self.stopping:
-            ended.set()
+        if self.stopping or reservation not in self.state.waiting:
+            ended.set()  # It may have ended before anybody could watch.
         if self._pulsing is None or self._pulsing.done():
             self._pulsing = asyncio.create_task(self._pulse(), name=f"pulse {self.account}")
         try:

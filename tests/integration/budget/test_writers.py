@@ -10,7 +10,7 @@ import pytest
 from services.budget.domain.commands import Reserve
 from services.budget.domain.evolve import forget
 from services.budget.domain.reservation import Reservation
-from services.budget.domain.rules import Kind, Reason, Rules, Stage
+from services.budget.domain.rules import Kind, Priority, Reason, Rules, Stage
 from services.budget.domain.state import State
 from services.chassis.errors import Refusal
 from tests.integration.budget.support import asked, replica, stated
@@ -158,6 +158,41 @@ async def test_a_wait_is_granted_by_whichever_replica_frees_the_tokens(url: str)
 
         assert granted.stage is Stage.HELD
         assert await one.available() == 20
+
+
+async def test_a_wait_that_ends_in_its_own_batch_is_told_at_once(url: str) -> None:
+    """Tokens freed in the same transaction that queued the request must not be waited for."""
+    async with replica(url) as one:
+        await one.report(60)
+        blocking = await one.reserve(50)
+
+        waiting = asyncio.create_task(one.reserve(40, timedelta(seconds=20)))
+        freeing = asyncio.create_task(one.release(blocking))
+
+        assert (await asyncio.wait_for(waiting, 2)).stage is Stage.HELD
+        await freeing
+
+
+async def test_many_waiters_on_two_replicas_are_each_granted_once(url: str) -> None:
+    """A crowd at the gate: ticks let in whoever fits, nobody twice, nobody forgotten."""
+    rules = Rules(tick=timedelta(seconds=0.1))
+    async with replica(url, rules) as one, replica(url, rules) as two:
+        await one.report(10, refill_in_ms=100)
+
+        granted = await asyncio.gather(
+            *(
+                each.reserve(3, timedelta(seconds=15), priority=priority)
+                for number in range(20)
+                for each, priority in ((one, Priority.INTERACTIVE), (two, Priority(1 + number % 2)))
+            )
+        )
+
+        assert {each.stage for each in granted} == {Stage.HELD}
+        told = await one.look()
+        assert told.state.charged == 120
+        assert not told.state.waiting
+        findings = await two.readings.verify("default")
+        assert findings.violations == ()
 
 
 async def test_a_wait_ends_in_time_with_the_reason_and_the_moment(url: str) -> None:
