@@ -45,6 +45,7 @@ class Reconciler:
         self._turn = turn
         self._tick = tick
         self._asked_at: datetime | None = None
+        self._asked_for: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         """Reconcile for ever, one replica at a time."""
@@ -96,11 +97,14 @@ class Reconciler:
 
         Budget settles them from a balance asked for after their deadlines, over an interval in
         which no call is out. When traffic leaves no such interval for two ticks, it is made.
+        Asked at once when another call was lost, and otherwise once a tick.
         """
         now = await self._way.look()
-        if not lost or (self._asked_at is not None and now - self._asked_at < self._tick):
+        holds = frozenset(attempt.hold for attempt in lost)
+        recently = self._asked_at is not None and now - self._asked_at < self._tick
+        if not lost or (recently and holds <= self._asked_for):
             return
-        self._asked_at = now
+        self._asked_at, self._asked_for = now, holds
         oldest = min(attempt.ended_at or now for attempt in lost)
         if now - oldest > 2 * self._tick:
             await self._make_quiet()
