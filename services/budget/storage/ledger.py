@@ -139,6 +139,10 @@ class PostgresLedger:
         with _translated():
             async with self._engine.connect() as connection:
                 held = await connection.get_raw_connection()
+                if held.driver_connection is None or held.driver_connection.is_closed():
+                    # It died in the pool, and its socket has told so: no round trip to find out.
+                    await connection.invalidate()
+                    held = await connection.get_raw_connection()
                 sound = False
                 try:
                     yield held.driver_connection
