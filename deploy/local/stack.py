@@ -151,8 +151,9 @@ def service_settings(service: str, to: Addresses) -> dict[str, str]:
         settings[f"{peer.upper()}_TARGET"] = target(to.ports, peer)
     if service == "keepa_gateway":
         settings["KEEPA_API_KEY_FILE"] = str(to.key_file)
-        if to.keepa_url:
-            settings["KEEPA_BASE_URL"] = to.keepa_url
+    if service in ("keepa_gateway", "budget") and to.keepa_url:
+        # Budget never goes there; it refuses shortened ticks unless this is no real account.
+        settings["KEEPA_BASE_URL"] = to.keepa_url
     return settings
 
 

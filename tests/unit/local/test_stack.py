@@ -1,5 +1,6 @@
 """What each process of the stack is told, and what it is not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,13 +45,12 @@ def test_no_service_is_given_the_key_itself_or_the_migrators_password(service: s
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_only_the_gateway_learns_where_the_key_and_the_world_are(service: str) -> None:
+def test_only_the_gateway_learns_where_the_key_and_the_way_out_are(service: str) -> None:
     """It is the only way out; the others have no use for either."""
     told = stack.service_environment(service, addresses(), OURS)
 
     is_gateway = service == "keepa_gateway"
     assert ("KEEPA_API_KEY_FILE" in told) == is_gateway
-    assert ("KEEPA_BASE_URL" in told) == is_gateway
     assert ("HTTPS_PROXY" in told) == is_gateway
 
 
@@ -89,6 +89,20 @@ def test_a_services_own_variables_pass_but_the_stack_decides_the_port() -> None:
     assert budget["BUDGET_LOG_LEVEL"] == "DEBUG"
     assert "BUDGET_LOG_LEVEL" not in discovery
     assert discovery["DISCOVERY_PORT"] == "50053"
+
+
+def test_budget_is_told_of_a_stand_in_so_that_shortened_ticks_are_believed() -> None:
+    """Budget refuses KEEPA_TICK_SECONDS against a real account: unasked, it takes Keepa for one."""
+    scaled = replace(addresses(), tick_seconds=1.0)
+    real = replace(addresses(), keepa_url=None)
+
+    told = stack.service_settings("budget", scaled)
+
+    assert told["KEEPA_TICK_SECONDS"] == "1.0"
+    assert told["KEEPA_BASE_URL"] == scaled.keepa_url
+    assert "KEEPA_BASE_URL" not in stack.service_settings("budget", real)
+    for other in ("discovery", "autosourcing"):
+        assert "KEEPA_BASE_URL" not in stack.service_settings(other, scaled)
 
 
 def test_one_number_moves_every_port_and_none_meets_another() -> None:
