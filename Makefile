@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CATALOG ?=
 DATA ?=
+PORT_BASE ?=
 
 LOCAL_OPTIONS := $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(DATA),--data "$(DATA)")
 
@@ -30,8 +31,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED) ## Run one AutoSourcing job end to end and stop. CATALOG=dir serves recorded answers.
 	@$(BIN)/python -m deploy.local demo $(LOCAL_OPTIONS)
 
-up: $(INSTALLED) ## Start the whole stack and keep it up. DATA=dir keeps its data.
-	@$(BIN)/python -m deploy.local up $(LOCAL_OPTIONS)
+up: $(INSTALLED) ## Start the whole stack and keep it up. DATA=dir keeps its data, PORT_BASE=n moves its ports.
+	@$(BIN)/python -m deploy.local up $(LOCAL_OPTIONS) $(if $(PORT_BASE),--port-base $(PORT_BASE))
 
 test: $(INSTALLED) ## Run every test but the long chaos, soak and bench runs.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -q

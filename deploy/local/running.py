@@ -23,7 +23,7 @@ MIGRATION_SECONDS = 120.0
 SERVICE_GRACE_SECONDS = 45.0  # A little more than a service gives its own paid calls.
 SANDBOX_GRACE_SECONDS = 3.0
 POLL_SECONDS = 0.05
-ADVICE = "Stop it, or move the whole stack with --port-base."
+ADVICE = "Stop it, or move the whole stack with --port-base (make up PORT_BASE=21000)."
 
 
 class Running:

@@ -38,7 +38,8 @@ def test_a_taken_port_ends_it_before_anything_is_started(tmp_path: Path) -> None
     assert ended.returncode == 1
     assert ended.stderr == (
         f"✗ keepa_gateway cannot listen on 127.0.0.1:{port}: the port is taken by python "
-        f"(pid {os.getpid()}). Stop it, or move the whole stack with --port-base.\n"
+        f"(pid {os.getpid()}). Stop it, or move the whole stack with --port-base "
+        "(make up PORT_BASE=21000).\n"
     ).replace("python ", f"{Path('/proc/self/comm').read_text().strip()} ")
     assert "PostgreSQL" not in ended.stdout
     assert list(tmp_path.iterdir()) == []
