@@ -34,10 +34,12 @@ from services.keepa_gateway.storage.turn import PostgresTurn
 from services.keepa_gateway.usecases.balance import Balance
 from services.keepa_gateway.usecases.chores import Chores
 from services.keepa_gateway.usecases.estimates import Estimates
+from services.keepa_gateway.usecases.flights import Flights
 from services.keepa_gateway.usecases.lists import Lists
 from services.keepa_gateway.usecases.paid import PaidSections
 from services.keepa_gateway.usecases.products import Products
 from services.keepa_gateway.usecases.reconciler import Reconciler
+from services.keepa_gateway.usecases.search import Tools
 from services.keepa_gateway.usecases.tally import Tally
 from services.keepa_gateway.usecases.way import Way
 
@@ -127,7 +129,7 @@ async def assemble(
         turn=turn,
         tick=tick,
     )
-    products = Products(
+    tools = Tools(
         attempts=attempts,
         snapshots=snapshots,
         budget=budget,
@@ -135,10 +137,11 @@ async def assemble(
         paid=paid,
         packer=pack,
         tally=tally,
+        flights=Flights(),
     )
     lists = Lists(attempts=attempts, listings=listings, way=way, paid=paid)
     ask = UseCases(
-        products=products,
+        products=Products(tools),
         lists=lists,
         estimates=Estimates(snapshots=snapshots, lists=lists, way=way),
         balance=balance,

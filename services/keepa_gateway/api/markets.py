@@ -8,7 +8,8 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from services.chassis.errors import invalid_field
 from services.chassis.rpc.call import Context
 from services.keepa_gateway.api import paging, translate
-from services.keepa_gateway.api import translate_markets as markets
+from services.keepa_gateway.api import translate_deals as deals
+from services.keepa_gateway.api import translate_sellers as sellers
 from services.keepa_gateway.api.asked import UseCases
 from services.keepa_gateway.domain.answers import ListAnswer
 from services.keepa_gateway.domain.attempt import Asking
@@ -32,25 +33,25 @@ class MarketMethods:
         self, request: pb.ListDealsRequest, context: Context
     ) -> pb.ListDealsResponse:
         """Answer a page of deals."""
-        wanted = markets.deals_request(request)
+        wanted = deals.deals_request(request)
         asking = translate.asking(request, default_age=DEALS_AGE)
         answer = await self._ask.lists.answer(wanted, asking, harvesting.typed(DealsBody))
-        return markets.deals_answer(answer, wanted)
+        return deals.deals_answer(answer, wanted)
 
     async def GetSellers(
         self, request: pb.GetSellersRequest, context: Context
     ) -> pb.GetSellersResponse:
         """Answer sellers by id."""
-        wanted = markets.sellers_request(request)
+        wanted = sellers.sellers_request(request)
         asking = translate.asking(request)
         answer = await self._ask.lists.answer(wanted, asking, harvesting.typed(SellersBody))
-        return markets.sellers_answer(answer, wanted.sellers)
+        return sellers.sellers_answer(answer, wanted.sellers)
 
     async def ListTopSellers(
         self, request: pb.ListTopSellersRequest, context: Context
     ) -> pb.ListTopSellersResponse:
         """Answer a page of the most rated sellers; only the first page can cost."""
-        wanted = markets.top_sellers_request(request).validated()
+        wanted = sellers.top_sellers_request(request).validated()
         token = paging.read(request.page_token, answer=wanted.call().fingerprint)
         asking = translate.asking(request)
         answer = await self._paged(token, wanted, asking, harvesting.seller_ids)
@@ -70,7 +71,7 @@ class MarketMethods:
         self, request: pb.FindSellersRequest, context: Context
     ) -> pb.FindSellersResponse:
         """Answer a page of the Seller Finder."""
-        wanted = markets.seller_finder_request(request)
+        wanted = sellers.seller_finder_request(request)
         asking = translate.asking(request)
         answer = await self._ask.lists.answer(wanted, asking, harvesting.seller_ids)
         found = answer.ids()
@@ -86,7 +87,7 @@ class MarketMethods:
         self, request: pb.ListLightningDealsRequest, context: Context
     ) -> pb.ListLightningDealsResponse:
         """Answer a page of lightning deals; only the first page can cost."""
-        wanted = markets.lightning_deals_request(request).validated()
+        wanted = deals.lightning_deals_request(request).validated()
         state = str(request.state)
         token = paging.read(request.page_token, answer=wanted.call().fingerprint, asked=state)
         asking = translate.asking(request, default_age=DEALS_AGE)
@@ -94,13 +95,13 @@ class MarketMethods:
         found = [
             one
             for one in decoded(answer.payload, LightningDealsBody).lightning_deals or ()
-            if not request.state or markets.lightning_state(one) == request.state
+            if not request.state or deals.lightning_state(one) == request.state
         ]
         size = min(request.page_size or DEFAULT_PAGE, MOST_DEALS)
         start = token.start if token else 0
         page, following = paging.cut(found, answer, start=start, size=size, asked=state)
         return pb.ListLightningDealsResponse(
-            deals=[markets.lightning_deal(one) for one in page],
+            deals=[deals.lightning_deal(one) for one in page],
             next_page_token=following,
             total_count=len(found),
             token_count=answer.tokens,

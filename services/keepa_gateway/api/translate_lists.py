@@ -6,7 +6,9 @@ from typing import Any
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from google.protobuf.message import Message
 
-from services.keepa_gateway.api import translate_markets as markets
+from services.keepa_gateway.api import fields
+from services.keepa_gateway.api import translate_deals as deals
+from services.keepa_gateway.api import translate_sellers as sellers
 from services.keepa_gateway.api.translate import instant
 from services.keepa_gateway.domain.answers import ListAnswer
 from services.keepa_gateway.domain.bodies import decoded
@@ -39,7 +41,7 @@ def finder_request(request: pb.FindProductsRequest) -> FinderRequest:
 
 def selection(value: pb.ProductSelection) -> dict[str, object]:
     """Spell a selection as Keepa does; what is not typed passes as it is."""
-    built = markets.plain(value.extra)
+    built = fields.plain(value.extra)
     if value.root_category_id:
         built["rootCategory"] = [value.root_category_id]
     for name, given in (
@@ -183,22 +185,18 @@ def category(one: CategoryObject) -> pb.CategoryDetail:
         mean_buy_box_90d_cents=_whole(one.avg_buy_box90),
         mean_buy_box_365d_cents=_whole(one.avg_buy_box365),
         buy_box_deviation_cents=_whole(one.avg_buy_box_deviation),
-        mean_review_count=_number(one.avg_review_count),
-        mean_rating_tenths=_number(one.avg_rating),
-        fulfilled_by_amazon_percent=_number(one.is_fba_percent),
-        sold_by_amazon_percent=_number(one.sold_by_amazon_percent),
-        coupon_percent=_number(one.has_coupon_percent),
-        mean_new_offer_count=_number(one.avg_offer_count_new),
-        mean_used_offer_count=_number(one.avg_offer_count_used),
+        mean_review_count=fields.number(one.avg_review_count),
+        mean_rating_tenths=fields.number(one.avg_rating),
+        fulfilled_by_amazon_percent=fields.number(one.is_fba_percent),
+        sold_by_amazon_percent=fields.number(one.sold_by_amazon_percent),
+        coupon_percent=fields.number(one.has_coupon_percent),
+        mean_new_offer_count=fields.number(one.avg_offer_count_new),
+        mean_used_offer_count=fields.number(one.avg_offer_count_used),
         seller_count=_whole(one.seller_count),
         brand_count=_whole(one.brand_count),
         top_brands=one.top_brands or (),
         currency_code=MARKETS[one.domain_id].currency if known else "",
     )
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or value < 0 else value
 
 
 def _whole(value: float | None) -> int | None:
@@ -211,11 +209,11 @@ _READERS: dict[type, Callable[[Any], ListRequest]] = {
     pb.ListBestSellersRequest: best_sellers_request,
     pb.GetCategoriesRequest: categories_request,
     pb.SearchCategoriesRequest: category_search_request,
-    pb.ListDealsRequest: markets.deals_request,
-    pb.GetSellersRequest: markets.sellers_request,
-    pb.ListTopSellersRequest: markets.top_sellers_request,
-    pb.FindSellersRequest: markets.seller_finder_request,
-    pb.ListLightningDealsRequest: markets.lightning_deals_request,
+    pb.ListDealsRequest: deals.deals_request,
+    pb.GetSellersRequest: sellers.sellers_request,
+    pb.ListTopSellersRequest: sellers.top_sellers_request,
+    pb.FindSellersRequest: sellers.seller_finder_request,
+    pb.ListLightningDealsRequest: deals.lightning_deals_request,
 }
 
 

@@ -1,56 +1,20 @@
-"""Products: what is stored first, then what others fetch already, then what must be paid for."""
+"""Requests for products: answered one by one, refused as a whole only when nothing could be."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from contextlib import aclosing
 
-from services.chassis.errors import Refusal
-from services.keepa_gateway.domain import answers, refusals
 from services.keepa_gateway.domain.answers import ProductAnswer, Status
-from services.keepa_gateway.domain.attempt import (
-    Asking,
-    Attempt,
-    State,
-    content_hash,
-)
-from services.keepa_gateway.domain.batches import limit, split
-from services.keepa_gateway.domain.outcome import Verdict
+from services.keepa_gateway.domain.attempt import Asking
 from services.keepa_gateway.domain.products_request import ProductOptions, ProductsRequest
 from services.keepa_gateway.domain.snapshot import Snapshot, best
-from services.keepa_gateway.ports import Attempts, Budget, Packer, Snapshots
-from services.keepa_gateway.usecases import harvesting
-from services.keepa_gateway.usecases.flights import Flights, landing
-from services.keepa_gateway.usecases.paid import Paid, PaidSections, Plan, intent
-from services.keepa_gateway.usecases.tally import Tally
-from services.keepa_gateway.usecases.way import Way
-
-POLL_SECONDS = 0.2
-NO_LIMIT = 10_000_000
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+from services.keepa_gateway.usecases.search import LONG_AGO, Search, Tools
 
 
 class Products:
     """Answers requests for products."""
 
-    def __init__(
-        self,
-        *,
-        attempts: Attempts,
-        snapshots: Snapshots,
-        budget: Budget,
-        way: Way,
-        paid: PaidSections,
-        packer: Packer,
-        tally: Tally,
-    ) -> None:
-        self.attempts = attempts
-        self.snapshots = snapshots
-        self.budget = budget
-        self.way = way
-        self.paid = paid
-        self.packer = packer
-        self.tally = tally
-        self.flights = Flights()
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
 
     async def answer(
         self, request: ProductsRequest, asking: Asking, *, with_raw: bool = False
@@ -60,270 +24,19 @@ class Products:
         Raises:
             Refusal: When not one product could be answered.
         """
-        search = Search(self, request.validated(), asking, with_raw=with_raw)
-        refusal: Refusal | None = None
-        answered = False
-        async for one in search.run():
-            if one.status is Status.REFUSED and not answered and not asking.cache_only:
-                refusal = search.refusal
-                break
-            answered = True
-            yield one
-        if refusal is not None:
-            raise refusal
+        search = Search(self._tools, request.validated(), asking, with_raw=with_raw)
+        answered = asking.cache_only
+        async with aclosing(search.run()) as found:
+            async for one in found:
+                if one.status is Status.REFUSED and not answered and search.refusal is not None:
+                    raise search.refusal
+                answered = True
+                yield one
 
     async def stored(
         self, domain: int, asins: Sequence[str], options: ProductOptions
     ) -> list[Snapshot]:
         """Give stored products in the order asked for; those that are not there are left out."""
-        there = await self.snapshots.find(domain, asins, with_raw=False)
+        there = await self._tools.snapshots.find(domain, asins, with_raw=False)
         found = (best(there.get(asin, ()), options, not_before=LONG_AGO) for asin in asins)
         return [one for one in found if one is not None and one.known]
-
-
-class Search:
-    """One request on its way; `pending` is what still has no answer."""
-
-    def __init__(
-        self, products: Products, request: ProductsRequest, asking: Asking, *, with_raw: bool
-    ) -> None:
-        self._own = products
-        self._request = request
-        self._asking = asking
-        self._with_raw = with_raw
-        self._content = content_hash("products", request)
-        self._keys = {subject: key(request, subject) for subject in request.subjects}
-        self._boarded: set[str] = set()
-        self._began = LONG_AGO
-        self._calls = 0
-        self.pending = list(request.subjects)
-        self.refusal: Refusal | None = None
-
-    async def run(self) -> AsyncIterator[ProductAnswer]:
-        """Answer everything; what was refused comes last."""
-        self._began = await self._own.way.look()
-        for one in await self._kept():
-            yield one
-        for one in await self._stored(self.pending, self._not_before):
-            yield one
-        if not self._asking.cache_only:
-            async for one in self._fetch():
-                yield one
-        for one in await self._leftovers():
-            yield one
-
-    @property
-    def _not_before(self) -> datetime:
-        """How old a stored answer may be; one that came after we asked is always good enough."""
-        return self._began - self._asking.max_age
-
-    async def _kept(self) -> list[ProductAnswer]:
-        """Repeat what this very request was answered before; it is paid for already."""
-        previous = await self._own.attempts.of_request(self._asking.request_id)
-        self._calls = len(previous)
-        given: list[ProductAnswer] = []
-        for attempt in previous:
-            if attempt.content != self._content:
-                raise refusals.request_id_reused()
-            if attempt.state is State.ENDED:
-                mine = [subject for subject in attempt.subjects if subject in self.pending]
-                given += await self._repeated(attempt, mine)
-        return given
-
-    async def _repeated(self, attempt: Attempt, mine: Sequence[str]) -> list[ProductAnswer]:
-        if attempt.answered:
-            return await self._of_attempt(attempt, mine, paid=True)
-        if attempt.verdict is Verdict.UNKNOWN:
-            return self._done([answers.unknown(subject, attempt) for subject in mine])
-        if attempt.verdict is Verdict.REJECTED or attempt.consumed:
-            self.refusal = refusals.of_attempt(attempt, self._own.way.tick)
-        return []
-
-    async def _of_attempt(
-        self, attempt: Attempt, mine: Sequence[str], *, paid: bool
-    ) -> list[ProductAnswer]:
-        """Give what an attempt found, from the store."""
-        wanted = {asin for subject in mine for asin in attempt.found.get(subject, ())}
-        there = await self._own.snapshots.find(
-            self._request.domain, sorted(wanted), with_raw=self._with_raw
-        )
-        given: list[ProductAnswer] = []
-        for subject in mine:
-            tokens = attempt.tokens_of(subject) if paid else 0
-            found = [
-                one
-                for asin in attempt.found.get(subject, ())
-                if (one := best(there.get(asin, ()), self._request.options, not_before=LONG_AGO))
-            ]
-            given += answers.fetched(subject, found, tokens)
-        return self._done(given)
-
-    async def _stored(
-        self, subjects: Sequence[str], not_before: datetime, status: Status = Status.CACHED
-    ) -> list[ProductAnswer]:
-        """Give what the store holds that is good and young enough."""
-        if not subjects:
-            return []
-        there = await self._look_up(subjects)
-        given = [
-            answers.stored(subject, one, status)
-            for subject in subjects
-            if (one := best(there.get(subject, ()), self._request.options, not_before=not_before))
-        ]
-        self._own.tally.hits(len(given), self._request.options.cost(1).expected)
-        return self._done(given)
-
-    async def _missing(self, subjects: tuple[str, ...]) -> tuple[str, ...]:
-        """Say what the store cannot answer."""
-        there = await self._look_up(subjects)
-        options, since = self._request.options, self._not_before
-        return tuple(
-            subject
-            for subject in subjects
-            if best(there.get(subject, ()), options, not_before=since) is None
-        )
-
-    async def _look_up(self, subjects: Sequence[str]) -> dict[str, list[Snapshot]]:
-        """Read from the store; a code is stored whole only when one product may answer it."""
-        store, domain = self._own.snapshots, self._request.domain
-        if self._request.asins:
-            return await store.find(domain, subjects, with_raw=self._with_raw)
-        if self._request.code_limit > 1:
-            return {}
-        return await store.find_by_code(domain, subjects, with_raw=self._with_raw)
-
-    async def _fetch(self) -> AsyncIterator[ProductAnswer]:
-        """Join what is out, pay for the rest, until nothing is pending or something refuses."""
-        while self.pending and self.refusal is None:
-            claims = await self._own.attempts.claimed([self._keys[one] for one in self.pending])
-            for one in self._lost(claims):
-                yield one
-            free = {self._keys[one]: one for one in self.pending if self._keys[one] not in claims}
-            mine = [free[key] for key in self._own.flights.board(free)]
-            async for one in self._pay(mine):
-                yield one
-            for one in await self._join(mine, claims):
-                yield one
-
-    def _lost(self, claims: dict[str, Attempt]) -> list[ProductAnswer]:
-        """What an attempt with an unknown outcome has claimed is not asked again."""
-        lost = [
-            answers.unknown(subject, attempt)
-            for subject in self.pending
-            if (attempt := claims.get(self._keys[subject])) is not None
-            and attempt.verdict is Verdict.UNKNOWN
-        ]
-        return self._done(lost)
-
-    async def _pay(self, mine: list[str]) -> AsyncIterator[ProductAnswer]:
-        """Pay batch by batch; the first refusal ends it, and the rest is left to others."""
-        self._boarded = set(mine)
-        try:
-            for batch in await self._batches(mine):
-                for one in self._landed(await self._paid(batch)):
-                    yield one
-                if self.refusal is not None:
-                    break
-        except Refusal as refusal:
-            self.refusal = refusal
-        finally:
-            self._own.flights.land([self._keys[subject] for subject in self._boarded], None)
-
-    async def _batches(self, mine: list[str]) -> tuple[ProductsRequest, ...]:
-        if not mine:
-            return ()
-        capacity = await self._own.budget.capacity()
-        wanted = self._request.narrowed(mine)
-        floor = self._asking.spending.priority.floor
-        most = NO_LIMIT if capacity is None else limit(wanted, capacity=capacity, floor=floor)
-        batches = split(wanted, most_tokens=most)
-        most = sum(batch.cost().most for batch in batches)
-        refusals.refuse_beyond(self._asking.spending.most_tokens, most)
-        return batches
-
-    async def _paid(self, batch: ProductsRequest) -> Paid:
-        """Hold tokens, then let a section of its own pay; it lands the batch's flights itself."""
-        call = batch.call()
-        held = await self._own.way.hold(call, self._asking, self._calls)
-        self._calls = held.number + 1
-        keys = {subject: self._keys[subject] for subject in batch.subjects}
-        section = self._own.paid.start(
-            intent(
-                held,
-                call,
-                self._asking,
-                content=self._content,
-                keys=keys,
-                deadline=self._own.way.deadlines.of(call.pace),
-            ),
-            Plan(
-                missing=self._missing,
-                narrow=lambda gained: batch.narrowed(gained).call(),
-                reap=harvesting.products(batch, self._own.packer, self._own.way),
-            ),
-        )
-        self._boarded -= keys.keys()
-        section.add_done_callback(lambda done: self._own.flights.land(keys.values(), landing(done)))
-        return await asyncio.shield(section)
-
-    def _landed(self, paid: Paid) -> list[ProductAnswer]:
-        """Answer from what was just paid for; what another attempt claimed stays pending."""
-        attempt = paid.attempt
-        if attempt is None:
-            return []
-        if attempt.verdict is Verdict.UNKNOWN:
-            return self._done([answers.unknown(subject, attempt) for subject in paid.gained])
-        if not attempt.answered:
-            self.refusal = refusals.of_attempt(attempt, self._own.way.tick)
-            return []
-        there = {one.asin: one for one in paid.harvest.snapshots}
-        given: list[ProductAnswer] = []
-        for subject in paid.gained:
-            found = [there[asin] for asin in attempt.found.get(subject, ())]
-            given += answers.fetched(subject, found, attempt.tokens_of(subject))
-        return self._done(given)
-
-    async def _join(self, mine: list[str], claims: dict[str, Attempt]) -> list[ProductAnswer]:
-        """Wait for what others of this process have out, or a moment for another replica's."""
-        given: list[ProductAnswer] = []
-        joined = [one for one in self.pending if one not in mine]
-        for subject in joined:
-            flight = self._own.flights.find(self._keys[subject])
-            if flight is not None:
-                given += await self._joined(subject, await asyncio.shield(flight))
-        elsewhere = [one for one in self.pending if self._keys[one] in claims]
-        if elsewhere and not given:
-            await asyncio.sleep(POLL_SECONDS)
-        return given + await self._stored(list(self.pending), self._not_before)
-
-    async def _joined(self, subject: str, landing: Attempt | None) -> list[ProductAnswer]:
-        """Take the answer that somebody else paid for; without one, ask again oneself."""
-        if landing is None or subject not in landing.subjects:
-            return []
-        if landing.verdict is Verdict.UNKNOWN:
-            return self._done([answers.unknown(subject, landing)])
-        if not landing.answered:
-            return []
-        own = landing.request_id == self._asking.request_id
-        return await self._of_attempt(landing, [subject], paid=own)
-
-    async def _leftovers(self) -> list[ProductAnswer]:
-        """Give old snapshots for what was refused or not wanted, and say why for the rest."""
-        if not self.pending:
-            return []
-        old = await self._stored(list(self.pending), LONG_AGO, Status.STALE)
-        stale = [answers.excused(one, self.refusal) for one in old]
-        return stale + self._done(
-            [answers.refused(subject, self.refusal) for subject in self.pending]
-        )
-
-    def _done(self, given: list[ProductAnswer]) -> list[ProductAnswer]:
-        done = {one.requested for one in given}
-        self.pending = [subject for subject in self.pending if subject not in done]
-        return given
-
-
-def key(request: ProductsRequest, subject: str) -> str:
-    """What identical questions share: the marketplace, the product and the options."""
-    call = request.narrowed((subject,)).call()
-    return f"{call.endpoint}:{subject}:{call.fingerprint[:32]}"

@@ -1,13 +1,10 @@
-"""Between the contract's messages for deals and sellers and the domain's values."""
+"""Between the contract's messages for deals and the domain's values."""
 
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable
 
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
-from google.protobuf import json_format
-from google.protobuf.struct_pb2 import Struct
-from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.keepa_gateway.api import fields
 from services.keepa_gateway.api.translate import instant
 from services.keepa_gateway.domain.answers import ListAnswer
 from services.keepa_gateway.domain.bodies import decoded
@@ -16,30 +13,20 @@ from services.keepa_gateway.domain.market_bodies import (
     Deals,
     DealsBody,
     LightningDealObject,
-    SellerObject,
-    SellersBody,
-    SellerStatistics,
 )
 from services.keepa_gateway.domain.market_requests import (
     DEALS_PER_PAGE,
     DealsRequest,
     LightningDealsRequest,
-    SellerFinderRequest,
-    SellersRequest,
-    TopSellersRequest,
 )
 from services.keepa_gateway.domain.markets import MARKETS
 from services.keepa_gateway.domain.product import present
-from services.keepa_gateway.domain.series import name, seconds
+from services.keepa_gateway.domain.series import name
 
-Item = TypeVar("Item")
-
-IMAGES = "https://m.media-amazon.com/images/I/"
-DEFAULT_PER_PAGE = 50
-MOST_STOREFRONT = 100_000
 # Keepa's open ends: 32 bits everywhere, -1 for ranks.
 OPEN_LEAST, OPEN_MOST, OPEN_RANK = -(2**31), 2**31 - 1, -1
 _INTERVALS = 4
+_LAST_CONDITION = 10
 _STATES = {
     "AVAILABLE": pb.LIGHTNING_DEAL_STATE_AVAILABLE,
     "UPCOMING": pb.LIGHTNING_DEAL_STATE_UPCOMING,
@@ -51,21 +38,13 @@ _STATES = {
 }
 
 
-def plain(value: Struct) -> dict[str, object]:
-    """Read free fields; whole numbers stay whole, as Keepa wants them."""
-    return {
-        key: int(number) if isinstance(number, float) and number.is_integer() else number
-        for key, number in json_format.MessageToDict(value).items()
-    }
-
-
 def deals_request(request: pb.ListDealsRequest) -> DealsRequest:
     """Read a request for deals in Keepa's own words."""
     return DealsRequest(
         domain=request.domain or pb.DOMAIN_COM,
         price_type=request.selection.price_type,
         selection=deal_selection(request.selection),
-        extra=plain(request.selection.extra),
+        extra=fields.plain(request.selection.extra),
         page=request.page,
     )
 
@@ -130,39 +109,6 @@ def _ranges(value: pb.DealSelection) -> dict[str, object]:
     return built
 
 
-def sellers_request(request: pb.GetSellersRequest) -> SellersRequest:
-    """Read a request for sellers."""
-    return SellersRequest(
-        domain=request.domain or pb.DOMAIN_COM,
-        sellers=tuple(request.seller_ids),
-        storefront=request.storefront,
-    )
-
-
-def top_sellers_request(request: pb.ListTopSellersRequest) -> TopSellersRequest:
-    """Read a request for the most rated sellers."""
-    return TopSellersRequest(domain=request.domain or pb.DOMAIN_COM)
-
-
-def seller_finder_request(request: pb.FindSellersRequest) -> SellerFinderRequest:
-    """Read a Seller Finder request in Keepa's own words."""
-    selection = plain(request.selection.extra)
-    for one in request.selection.ranges:
-        if one.HasField("minimum"):
-            selection[f"{one.field}_gte"] = one.minimum
-        if one.HasField("maximum"):
-            selection[f"{one.field}_lte"] = one.maximum
-    sorts = [[one.field, "desc" if one.descending else "asc"] for one in request.selection.sorts]
-    if sorts:
-        selection["sort"] = sorts
-    return SellerFinderRequest(
-        domain=request.domain or pb.DOMAIN_COM,
-        selection=selection,
-        page=request.page,
-        per_page=request.per_page or DEFAULT_PER_PAGE,
-    )
-
-
 def lightning_deals_request(request: pb.ListLightningDealsRequest) -> LightningDealsRequest:
     """Read a request for lightning deals."""
     return LightningDealsRequest(
@@ -207,15 +153,17 @@ def deal(one: DealObject) -> pb.Deal:
         title=one.title or "",
         root_category_id=max(one.root_cat or 0, 0),
         category_ids=one.categories or (),
-        image_url=IMAGES + bytes(one.image).decode("ascii", "replace") if one.image else "",
+        image_url=fields.IMAGES + bytes(one.image).decode("ascii", "replace") if one.image else "",
         series=[
             row for place in range(len(one.current or ())) if (row := _deal_series(one, place))
         ],
-        create_time=_time(one.creation_date),
-        update_time=_time(one.last_update),
-        lightning_start_time=_time(one.lightning_start),
-        lightning_end_time=_time(one.lightning_end),
-        warehouse_condition=pb.OfferCondition.ValueType(condition if 0 <= condition <= 10 else 0),
+        create_time=fields.time(one.creation_date),
+        update_time=fields.time(one.last_update),
+        lightning_start_time=fields.time(one.lightning_start),
+        lightning_end_time=fields.time(one.lightning_end),
+        warehouse_condition=pb.OfferCondition.ValueType(
+            condition if 0 <= condition <= _LAST_CONDITION else 0
+        ),
         warehouse_comment=one.warehouse_condition_comment or "",
         sales_rank_drop_count_30d=present(one.sales_rank_drops30),
         sales_rank_drop_count_90d=present(one.sales_rank_drops90),
@@ -227,7 +175,7 @@ def deal(one: DealObject) -> pb.Deal:
 
 def _deal_series(one: DealObject, place: int) -> pb.DealSeries | None:
     """One series of a deal; nothing when it holds no value and did not change."""
-    current = present(_at(one.current, place))
+    current = present(fields.at(one.current, place))
     changes = [
         change for interval in range(_INTERVALS) if (change := _change(one, interval, place))
     ]
@@ -236,94 +184,23 @@ def _deal_series(one: DealObject, place: int) -> pb.DealSeries | None:
     return pb.DealSeries(
         name=name(place),
         current=current,
-        current_start_time=_time(_at(one.current_since, place)) if current is not None else None,
-        last_change=_at(one.delta_last, place),
+        current_start_time=fields.time(fields.at(one.current_since, place))
+        if current is not None
+        else None,
+        last_change=fields.at(one.delta_last, place),
         changes=changes,
     )
 
 
 def _change(one: DealObject, interval: int, place: int) -> pb.DealChange | None:
-    average = present(_at(_at(one.avg, interval), place))
+    average = present(fields.at(fields.at(one.avg, interval), place))
     if average is None:
         return None
     return pb.DealChange(
         interval=pb.DealInterval.ValueType(interval + 1),
         average=average,
-        change=_at(_at(one.delta, interval), place),
-        change_percent=_at(_at(one.delta_percent, interval), place),
-    )
-
-
-def sellers_answer(answer: ListAnswer, asked: Sequence[str]) -> pb.GetSellersResponse:
-    """Build the message of sellers, in the order asked for."""
-    there = decoded(answer.payload, SellersBody).sellers or {}
-    return pb.GetSellersResponse(
-        sellers=[seller(there[each], each) for each in asked if each in there],
-        missing_seller_ids=[each for each in asked if each not in there],
-        token_count=answer.tokens,
-        fetch_time=instant(answer.fetched_at),
-        cached=answer.cached,
-    )
-
-
-def seller(one: SellerObject, id_: str) -> pb.Seller:
-    """Build the message of a seller."""
-    known = one.domain_id in MARKETS
-    storefront = (one.asin_list or [])[:MOST_STOREFRONT]
-    seen = (one.asin_list_last_seen or [])[: len(storefront)]
-    counted = one.total_storefront_asins or ()
-    return pb.Seller(
-        id=one.seller_id or id_,
-        domain=pb.Domain.ValueType(one.domain_id or 0 if known else 0),
-        display_name=one.seller_name or "",
-        tracking_start_time=_time(one.tracked_since),
-        update_time=_time(one.last_update),
-        rating_percent=present(one.current_rating),
-        rating_count=present(one.current_rating_count),
-        rating_count_30d=present(one.ratings_last30_days),
-        series=_seller_series(one),
-        fulfilled_by_amazon=bool(one.has_fba),
-        ships_from_china=bool(one.ships_from_china),
-        scam=bool(one.is_scammer),
-        storefront_count=present(counted[-1]) if counted else None,
-        storefront_asins=storefront,
-        storefront_seen_times=[seconds(minute) for minute in seen],
-        categories=[_seller_category(each) for each in one.seller_category_statistics or ()],
-        brands=[_seller_brand(each) for each in one.seller_brand_statistics or ()],
-        competitors=[
-            pb.SellerCompetitor(seller_id=each.seller_id or "", shared_percent=each.percent or 0)
-            for each in one.competitors or ()
-        ],
-        mean_buy_box_competitor_count=_number(one.avg_buy_box_competitors),
-        buy_box_new_percent=_number(one.buy_box_new_ownership_rate),
-        buy_box_used_percent=_number(one.buy_box_used_ownership_rate),
-    )
-
-
-def _seller_series(one: SellerObject) -> list[pb.Series]:
-    names = ("RATING", "RATING_COUNT")
-    return [
-        pb.Series(name=named, times=[seconds(t) for t in flat[::2]], values=flat[1::2])
-        for named, flat in zip(names, one.csv or (), strict=False)
-        if flat
-    ]
-
-
-def _seller_category(one: SellerStatistics) -> pb.SellerCategory:
-    return pb.SellerCategory(
-        category_id=one.cat_id or 0,
-        product_count=max(one.product_count or 0, 0),
-        mean_sales_rank_30d=present(one.avg30_sales_rank),
-        amazon_offer_count=max(one.product_count_with_amazon_offer or 0, 0),
-    )
-
-
-def _seller_brand(one: SellerStatistics) -> pb.SellerBrand:
-    return pb.SellerBrand(
-        brand=one.brand or "",
-        product_count=max(one.product_count or 0, 0),
-        mean_sales_rank_30d=present(one.avg30_sales_rank),
-        amazon_offer_count=max(one.product_count_with_amazon_offer or 0, 0),
+        change=fields.at(fields.at(one.delta, interval), place),
+        change_percent=fields.at(fields.at(one.delta_percent, interval), place),
     )
 
 
@@ -338,18 +215,18 @@ def lightning_deal(one: LightningDealObject) -> pb.LightningDeal:
         seller_id=one.seller_id or "",
         deal_cents=present(one.deal_price),
         current_cents=present(one.current_price),
-        image_url=IMAGES + one.image if one.image else "",
+        image_url=fields.IMAGES + one.image if one.image else "",
         rating_tenths=present(one.rating),
         review_count=present(one.total_reviews),
         state=lightning_state(one),
-        start_time=_time(one.start_time),
-        end_time=_time(one.end_time),
+        start_time=fields.time(one.start_time),
+        end_time=fields.time(one.end_time),
         claimed_percent=present(one.percent_claimed),
         off_percent=present(one.percent_off),
         variation_attributes=[
             f"{each.get('dimension', '')}: {each.get('value', '')}" for each in one.variation or ()
         ],
-        update_time=_time(one.last_update),
+        update_time=fields.time(one.last_update),
         currency_code=market.currency if market else "",
     )
 
@@ -357,15 +234,3 @@ def lightning_deal(one: LightningDealObject) -> pb.LightningDeal:
 def lightning_state(one: LightningDealObject) -> pb.LightningDealState.ValueType:
     """Where a deal stands; unspecified for a word that Keepa added since."""
     return _STATES.get(one.deal_state or "", pb.LIGHTNING_DEAL_STATE_UNSPECIFIED)
-
-
-def _time(minute: int | None) -> Timestamp | None:
-    return Timestamp(seconds=seconds(minute)) if minute is not None and minute > 0 else None
-
-
-def _at(values: Sequence[Item] | None, place: int) -> Item | None:
-    return values[place] if values is not None and place < len(values) else None
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or value < 0 else value
