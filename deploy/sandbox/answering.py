@@ -14,6 +14,8 @@ from deploy.sandbox.envelope import Body, Refused, empty_envelope, encode, envel
 from deploy.sandbox.faults import FaultOrder, Faults
 from deploy.sandbox.params import INVALID, Params
 
+AT_WORK = 4
+"""How many requests share the processor; the others wait, so that short ones stay short."""
 BODY_PARAMS = "selection"
 
 
@@ -52,6 +54,7 @@ class Keepa:
         self._faults = faults
         self._key = key
         self._latency = latency
+        self._at_work = asyncio.Semaphore(AT_WORK)
 
     async def serve(self, request: Request, endpoint: Endpoint) -> Response:
         """Answer one request; its key is read here and goes no further."""
@@ -82,7 +85,8 @@ class Keepa:
         if endpoint.gated and self._account.left() <= 0:
             return 429, self._settle(call, fault, tokens=0, status=429)
         try:
-            answer = await endpoint.answer(Params(call.params), call.arrived_ms)
+            async with self._at_work:
+                answer = await endpoint.answer(Params(call.params), call.arrived_ms)
         except Refused as refused:
             body = self._settle(call, fault, tokens=0, status=refused.status)
             return refused.status, {**body, "error": refused.body()}

@@ -1,6 +1,6 @@
 """A deal as Keepa computes it: how far a price is from its averages, and what selects it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ _NEVER = frozenset({"isLowestOffer", "isBackInStock", "isPrimeExclusive"})
 """What no product of ours ever is."""
 _SORTS = frozenset({1, 2, 3, 4})
 Deal = dict[str, Any]
+_NAMES = {"average": "avg", "delta": "delta", "percent": "deltaPercent"}
 
 
 @dataclass(frozen=True)
@@ -68,31 +69,30 @@ class DealSelection:
             and all(item.stat(name, self.kind) for name in _LOWEST & self.flags)
         )
 
-    def accepts(self, deal: Deal) -> bool:
-        """Return whether the deal's change is the one looked for."""
-        current, change = deal["current"][self.kind], deal["delta"][self.interval][self.kind]
+    def rank(self, item: Item) -> tuple[int, str] | None:
+        """Return where the product stands among the deals, least first, or None if it is none."""
         if not self.flags.isdisjoint(_NEVER):
-            return False
-        if "isOutOfStock" in self.flags:
-            return bool(current < 0)
-        return (
-            current >= 0
-            and change != 0
-            and self._within("deltaRange", change)
-            and self._within("deltaPercentRange", deal["deltaPercent"][self.interval][self.kind])
-            and self._within("deltaLastRange", deal["deltaLast"][self.kind])
-        )
+            return None
+        points = item.one_series(self.kind)
+        row = row_of(points, item.updated()) if points else None
+        if row is None or not self._accepts(row):
+            return None
+        change = row.change(self.interval)
+        keys = {1: -row.since, 2: -change.delta, 3: item.stat("current", Series.SALES)}
+        value = keys.get(abs(self.sort), -change.percent)
+        return (value if self.sort > 0 else -value), item.asin
 
-    def order(self, deal: Deal) -> tuple[int, str]:
-        """Return the sort key: newest, greatest change, best rank or greatest percentage first."""
-        keys: dict[int, Callable[[], int]] = {
-            1: lambda: -int(deal["creationDate"]),
-            2: lambda: -int(deal["delta"][self.interval][self.kind]),
-            3: lambda: int(deal["current"][Series.SALES]),
-            4: lambda: -int(deal["deltaPercent"][self.interval][self.kind]),
-        }
-        value = keys[abs(self.sort)]()
-        return (value if self.sort > 0 else -value), deal["asin"]
+    def _accepts(self, row: "Row") -> bool:
+        if "isOutOfStock" in self.flags:
+            return row.current < 0
+        change = row.change(self.interval)
+        return (
+            row.current >= 0
+            and change.delta != 0
+            and self._within("deltaRange", change.delta)
+            and self._within("deltaPercentRange", change.percent)
+            and self._within("deltaLastRange", row.last)
+        )
 
     def _within(self, name: str, value: int) -> bool:
         low, high = self.ranges.get(name, (_LEAST, _MOST))
@@ -147,7 +147,7 @@ def deal_of(item: Item, kind: int) -> Deal:
         keepa_samples/deals_us_books_one_deal_20250916_response.json.
     """
     series, end = item.series(), item.updated()
-    rows = {index: _row(points, end) for index, points in series.items() if points}
+    rows = {index: row_of(points, end) for index, points in series.items() if points}
     images = item.facts.get("images") or [{}]
     image = str(images[0].get("m") or "")
     deal: Deal = {
@@ -167,37 +167,56 @@ def deal_of(item: Item, kind: int) -> Deal:
         "currentSince": [rows[i].since if i in rows else -1 for i in range(LENGTH)],
         "deltaLast": [rows[i].last if i in rows else 0 for i in range(LENGTH)],
     }
-    for place, name in enumerate(("avg", "delta", "deltaPercent")):
-        empty = (-2, 0, 0)[place]
-        deal[name] = [
-            [rows[i].change(window)[place] if i in rows else empty for i in range(LENGTH)]
-            for window in range(len(INTERVALS))
+    for name, empty in (("average", -2), ("delta", 0), ("percent", 0)):
+        deal[_NAMES[name]] = [
+            [getattr(rows[i].change(w), name) if i in rows else empty for i in range(LENGTH)]
+            for w in range(len(INTERVALS))
         ]
     names = (f"salesRankDrops{days}" for days in (30, 90, 180, 365))
     return deal | {name: item.count(name) for name in names}
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One series of a deal."""
+class Change:
+    """A series against one of its averages; a fall is positive.
+
+    Attributes:
+        percent: Of the average.
+    """
+
+    average: int
+    delta: int = 0
+    percent: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One series of a deal.
+
+    Attributes:
+        since: When it took its current value.
+        last: How much it fell then.
+        averages: Of each of ``INTERVALS``.
+    """
 
     current: int
     since: int
     last: int
     averages: tuple[int, ...]
 
-    def change(self, window: int) -> tuple[int, int, int]:
-        """Return the average, what the present is below it, and that in per cent of it."""
+    def change(self, window: int) -> Change:
+        """Return how far the present is below one of the averages."""
         average = self.averages[window]
         if average <= 0 or self.current < 0:
-            return average, 0, 0
+            return Change(average)
         delta = average - self.current
-        return average, delta, round(100 * delta / average)
+        return Change(average, delta, round(100 * delta / average))
 
 
-def _row(points: Points, end: int) -> _Row:
+def row_of(points: Points, end: int) -> Row:
+    """Return the row of a series as of minute ``end``."""
     windows = held(points, [end - days * DAY for days in INTERVALS], end)
     since, current = points[-1]
     before = points[-2][1] if len(points) > 1 else -1
     last = before - current if before >= 0 and current >= 0 else 0
-    return _Row(current, since, last, tuple(window.average for window in windows))
+    return Row(current, since, last, tuple(window.average for window in windows))

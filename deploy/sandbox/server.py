@@ -65,6 +65,7 @@ async def _cut(state: ServerState) -> None:
     """End every connection and every request, without waiting for either."""
     for connection in list(state.connections):
         connection.transport.abort()
+    await asyncio.sleep(0)  # the connections learn that they are gone
     tasks = list(state.tasks)
     for task in tasks:
         task.cancel()

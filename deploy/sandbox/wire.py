@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,7 +24,10 @@ class Severable:
         """Pass the request on with its severing function in the scope."""
         transport = getattr(getattr(send, "__self__", None), "transport", None)
         scope[SEVER] = transport.abort if transport else _no_connection
-        await self._app(scope, receive, send)
+        # At the end of the process every request is cancelled after its connection was cut.
+        # uvicorn would print each as an error of the application.
+        with suppress(asyncio.CancelledError):
+            await self._app(scope, receive, send)
 
 
 def _no_connection() -> None:

@@ -32,6 +32,9 @@ class Item(Protocol):
     def series(self) -> Mapping[int, Points]:
         """Return the free histories by index, unpacked; triples hold price plus shipping."""
 
+    def one_series(self, index: int) -> Points:
+        """Return one history without telling the others; empty when there is none."""
+
     def sellers(self) -> Sequence[str]:
         """Return the ids of who offers it now."""
 

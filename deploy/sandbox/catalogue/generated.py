@@ -99,6 +99,10 @@ class GeneratedItem:
         """Return the free series."""
         return self._home.series(self.book)
 
+    def one_series(self, index: int) -> Points:
+        """Return one series."""
+        return [] if self.book.quirk is Quirk.EBOOK else self._home.one(self.book, index)
+
     def sellers(self) -> list[str]:
         """Return the ids of who offers it now."""
         return [] if self.book.quirk is Quirk.EBOOK else [s.id for s in live_sellers(self.book)]

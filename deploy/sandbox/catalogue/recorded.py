@@ -93,6 +93,11 @@ class RecordedItem:
         recorded = self._product.get("csv") or ()
         return {index: unpack(index, flat) for index, flat in enumerate(recorded) if flat}
 
+    def one_series(self, index: int) -> list[tuple[int, int]]:
+        """Return one recorded history, unpacked."""
+        recorded = self._product.get("csv") or ()
+        return unpack(index, recorded[index] or []) if index < len(recorded) else []
+
     def sellers(self) -> list[str]:
         """Return the ids of who offered it when it was recorded."""
         offers = self._product.get("offers") or ()

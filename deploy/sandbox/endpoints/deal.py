@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from deploy.sandbox.answering import Answer
-from deploy.sandbox.catalogue import Catalogue
+from deploy.sandbox.catalogue import Catalogue, Item
 from deploy.sandbox.deals import Deal, DealSelection, deal_of, parse_deals
 from deploy.sandbox.endpoints.selections import read_selection
 from deploy.sandbox.keepa_time import minute_of
@@ -25,7 +25,7 @@ class Deals:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._kept: dict[str, tuple[int, list[Deal]]] = {}
+        self._kept: dict[str, tuple[int, list[Item]]] = {}
 
     async def answer(self, params: Params, now_ms: int, /) -> Answer:
         """Return one page of ``deals`` with the root categories of all of them."""
@@ -38,23 +38,31 @@ class Deals:
         if not cached:
             self._kept = {question: (now_ms, found)}
         first = selection.page * DEALS_PER_PAGE
-        deals = {"dr": found[first : first + DEALS_PER_PAGE], "drDateIndex": []}
-        payload = {"deals": deals | self._shelves(found), "dealsCached": cached}
-        return Answer(payload, TOKENS, 800)
+        page = await self._told(found[first : first + DEALS_PER_PAGE], selection.kind)
+        deals = {"dr": page, "drDateIndex": []} | self._shelves(found)
+        return Answer({"deals": deals, "dealsCached": cached}, TOKENS, 800)
 
-    async def _find(self, selection: DealSelection, minute: int) -> list[Deal]:
-        found: list[Deal] = []
+    async def _find(self, selection: DealSelection, minute: int) -> list[Item]:
+        found: list[tuple[tuple[int, str], Item]] = []
         for number, asin in enumerate(self._catalogue.asins()):
             item = self._catalogue.find(asin)
             if item and item.facts["title"] and selection.may_hold(item, minute):
-                deal = deal_of(item, selection.kind)
-                found += [deal] if selection.accepts(deal) else []
+                rank = selection.rank(item)
+                found += [(rank, item)] if rank else []
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
-        return sorted(found, key=selection.order)
+        return [item for _, item in sorted(found, key=lambda entry: entry[0])]
 
-    def _shelves(self, found: list[Deal]) -> dict[str, Any]:
-        counted = Counter(deal["rootCat"] for deal in found)
+    async def _told(self, items: list[Item], kind: int) -> list[Deal]:
+        """Return the deal objects, whose histories take a while to tell."""
+        deals: list[Deal] = []
+        for item in items:
+            deals.append(deal_of(item, kind))
+            await asyncio.sleep(0)
+        return deals
+
+    def _shelves(self, found: list[Item]) -> dict[str, Any]:
+        counted = Counter(item.facts["rootCategory"] for item in found)
         names = {id_: node.name for id_, node in self._catalogue.tree.items()}
         return {
             "categoryIds": list(counted),

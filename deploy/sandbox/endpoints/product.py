@@ -20,7 +20,7 @@ OFFERS_PER_PAGE = 10
 FETCH_FAILURES = 9 / 303  # of 303 recorded calls, those that cost 2 or 4
 RATING_FRESH = 14 * MINUTES_PER_DAY
 STOCK_FRESH = 7 * MINUTES_PER_DAY
-YIELD_EVERY = 8
+YIELD_EVERY = 2
 
 
 @dataclass(frozen=True)
