@@ -1,0 +1,1 @@
+"""The commands of `avault`, by what they are about."""

@@ -1,0 +1,83 @@
+"""Options that several commands share, and what they mean in the contracts' words."""
+
+from typing import Annotated
+
+import typer
+from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
+from arbitragevault.discovery.v1 import discovery_pb2 as discovery
+
+Json = Annotated[bool, typer.Option("--json", help="Print the answers as JSON, one per line.")]
+Categories = Annotated[
+    list[int] | None, typer.Option("--category", help="Keepa category id; may be repeated.")
+]
+RankMin = Annotated[int, typer.Option(min=0, help="Best sales rank; 0 is open.")]
+RankMax = Annotated[int, typer.Option(min=0, help="Worst sales rank; 0 is open.")]
+PriceMin = Annotated[float, typer.Option(min=0, help="Lowest price in dollars; 0 is open.")]
+PriceMax = Annotated[float, typer.Option(min=0, help="Highest price in dollars; 0 is open.")]
+Results = Annotated[int, typer.Option(min=1, max=10_000, help="Products at most.")]
+Products = Annotated[int, typer.Option(min=0, max=1000, help="Products analysed at most; 0: 10.")]
+Strategy = Annotated[
+    str,
+    typer.Option(
+        help="balanced, smart_velocity, textbooks_standard or textbooks_patience; empty: the profile's."
+    ),
+]
+Profile = Annotated[
+    str, typer.Option(help="Id of a saved profile, such as textbooks-conservateur.")
+]
+Asins = Annotated[
+    list[str] | None,
+    typer.Option("--asin", help="Judge this ASIN or ISBN instead of searching; may be repeated."),
+]
+JobName = Annotated[str, typer.Option("--job", help="Only of this job, jobs/<uuid>.")]
+
+
+def product_filter(
+    categories: list[int] | None, ranks: tuple[int, int], dollars: tuple[float, float]
+) -> discovery.DiscoveryFilter:
+    """Build a filter from options; dollars are turned into cents."""
+    built = discovery.DiscoveryFilter(category_ids=categories or [])
+    if any(ranks):
+        built.rank_range.minimum, built.rank_range.maximum = ranks
+    if any(dollars):
+        low, high = (round(value * 100) for value in dollars)
+        built.price_range.minimum_cents, built.price_range.maximum_cents = low, high
+    return built
+
+
+def strategy_named(name: str) -> discovery.Strategy.ValueType:
+    """Find a strategy; none is the profile's or the default.
+
+    Raises:
+        typer.BadParameter: There is no such strategy.
+    """
+    if not name:
+        return discovery.STRATEGY_UNSPECIFIED
+    known = {
+        value.removeprefix("STRATEGY_").lower(): value for value in discovery.Strategy.keys()[1:]
+    }
+    if name not in known:
+        raise typer.BadParameter(f"must be one of {', '.join(known)}", param_hint="--strategy")
+    return discovery.Strategy.Value(known[name])
+
+
+def spec(  # noqa: PLR0917 - the options in their order
+    categories: list[int] | None,
+    ranks: tuple[int, int],
+    dollars: tuple[float, float],
+    max_products: int,
+    strategy: str,
+    profile: str,
+    asins: list[str] | None,
+) -> autosourcing.JobSpec:
+    """Build what a job looks for."""
+    built = autosourcing.JobSpec(
+        profile=f"profiles/{profile}" if profile else "",
+        strategy=strategy_named(strategy),
+        max_products=max_products,
+        identifiers=[autosourcing.Identifier(value=asin) for asin in asins or []],
+    )
+    searched = product_filter(categories, ranks, dollars)
+    if searched.ByteSize():
+        built.filter.CopyFrom(searched)
+    return built
