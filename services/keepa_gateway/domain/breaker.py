@@ -7,6 +7,8 @@ from enum import StrEnum
 FAILURES_TO_OPEN = 5
 TRIALS_TO_CLOSE = 3
 OPEN_FOR = timedelta(seconds=60)
+TRIAL_PAUSE = timedelta(seconds=1)
+"""Between two trials, and at most before the first one."""
 
 
 class Circuit(StrEnum):
@@ -36,6 +38,13 @@ class Breaker:
         if self.opened_until is None:
             return Circuit.CLOSED
         return Circuit.OPEN if now < self.opened_until else Circuit.TRYING
+
+    def closes_in(self, now: datetime) -> timedelta:
+        """How long until it is closed when every trial succeeds; the last one ends before that."""
+        if self.opened_until is None:
+            return timedelta(0)
+        trials = TRIALS_TO_CLOSE - self.trials + 1
+        return max(self.opened_until - now, timedelta(0)) + trials * TRIAL_PAUSE
 
     def failed(self, now: datetime) -> "Breaker":
         """After one more failure; a failed trial opens it for the whole time again."""

@@ -85,13 +85,12 @@ def key_rejected() -> Refusal:
 
 def circuit_open(breaker: Breaker, now: datetime) -> Refusal:
     """Refuse because of repeated failures."""
-    until = breaker.opened_until or now
     return Refusal(
         Kind.UNAVAILABLE,
         "CIRCUIT_OPEN",
         f"Keepa failed {breaker.failures} times in a row; trials decide when calls pass again.",
         facts={"failures": breaker.failures},
-        retry_after=max(until - now, timedelta(seconds=1)),
+        retry_after=breaker.closes_in(now),
     )
 
 

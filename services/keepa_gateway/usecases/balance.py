@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from services.chassis import telemetry
 from services.chassis.errors import Kind, Refusal
-from services.keepa_gateway.domain.breaker import Circuit
+from services.keepa_gateway.domain.breaker import TRIAL_PAUSE, Circuit
 from services.keepa_gateway.domain.calls import TOKEN_CALL
 from services.keepa_gateway.domain.egress import key_rejected
 from services.keepa_gateway.domain.outcome import Outcome, Verdict
@@ -16,7 +16,6 @@ from services.keepa_gateway.usecases.way import Way
 
 SILENCE = timedelta(seconds=60)
 CHECK_SECONDS = 1.0
-TRIAL_SECONDS = 1.0
 RETRY_SECONDS = 5.0
 _log = telemetry.get_logger(__name__)
 
@@ -102,8 +101,7 @@ class Balance:
             return RETRY_SECONDS
         if outcome.observation is None:
             _log.warning("balance not learned", reason=outcome.reason)
-            return TRIAL_SECONDS if trying else RETRY_SECONDS
-        return TRIAL_SECONDS if trying else RETRY_SECONDS
+        return TRIAL_PAUSE.total_seconds() if trying else RETRY_SECONDS
 
 
 def _unavailable(outcome: Outcome) -> Refusal:

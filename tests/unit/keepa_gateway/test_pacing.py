@@ -119,5 +119,20 @@ def test_a_failed_trial_opens_for_the_whole_time_again() -> None:
     assert breaker.trials == 0
 
 
+def test_the_wait_told_covers_the_trials() -> None:
+    """Who waits exactly as told must get through: the breaker closes with the third trial (G6)."""
+    breaker = failing(Breaker(), 5)
+    told = breaker.closes_in(NOW)
+
+    trial = NOW + 61 * SECOND
+    for _ in range(3):
+        breaker = breaker.succeeded(trial)
+        last, trial = trial, trial + SECOND
+
+    assert breaker.circuit(last) is Circuit.CLOSED
+    assert last < NOW + told <= last + 2 * SECOND
+    assert breaker.closes_in(last) == 0 * SECOND
+
+
 def test_one_success_forgets_failures() -> None:
     assert failing(failing(Breaker(), 4).succeeded(NOW), 4).circuit(NOW) is Circuit.CLOSED
