@@ -66,6 +66,16 @@ _REASONS = {
     "BUDGET_UNAVAILABLE": StopReason.UPSTREAM_UNAVAILABLE,
     "STORAGE_UNAVAILABLE": StopReason.UPSTREAM_UNAVAILABLE,
 }
+_SENTENCES = {
+    StopReason.RATE_LIMITED: "Keepa answered 429; no call is made before its next refill.",
+    StopReason.INSUFFICIENT_TOKENS: "Too few tokens are available for the next products.",
+    StopReason.ENVELOPE_ENDED: "The tokens held for this search are used up or given back.",
+    StopReason.DEADLINE: "Too little time was left for the next products.",
+    StopReason.KEEPA_UNAVAILABLE: "Keepa does not answer properly at present.",
+    StopReason.KEY_REJECTED: "Keepa does not accept the API key.",
+    StopReason.THROTTLED: "The limit of requests per minute was reached.",
+    StopReason.UPSTREAM_UNAVAILABLE: "A service that is needed for it could not be reached.",
+}
 _BUDGET = "budget.arbitragevault"
 
 
@@ -77,6 +87,9 @@ def stop_for(refusal: Refusal) -> Stop:
     return Stop(reason, refusal.message, refusal.retry_after)
 
 
-def stop_named(code: str, message: str, retry_after: timedelta | None) -> Stop:
-    """Say why a product was not fetched, from the code that came with it."""
-    return Stop(_REASONS.get(code, StopReason.FAULT), message, retry_after)
+def stop_named(code: str, retry_after: timedelta | None) -> Stop:
+    """Say why a product was not fetched, from the code that came with it, in a sentence."""
+    reason = _REASONS.get(code, StopReason.FAULT)
+    return Stop(
+        reason, _SENTENCES.get(reason, f"The products could not be fetched: {code}."), retry_after
+    )

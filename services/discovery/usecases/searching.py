@@ -13,7 +13,7 @@ from services.discovery.domain.answers import Appraisal, Listing, Tally, best_fi
 from services.discovery.domain.criteria import Filter, Options, digest
 from services.discovery.domain.errand import Errand
 from services.discovery.domain.past import SearchKind, ended_search, source_of
-from services.discovery.domain.stops import Stop, stop_for, stop_named
+from services.discovery.domain.stops import stop_for, stop_named
 from services.discovery.ports import Envelopes, Requests, Searches
 from services.discovery.usecases.estimating import Estimate, Estimator
 from services.discovery.usecases.finding import Finder
@@ -214,7 +214,7 @@ class SearchDesk:
                 async for chunk in chunks:
                     tally.add(chunk.appraisals, stored=chunk.stored)
                     if chunk.reason and not appeal.cache_only:
-                        tally.stop = _stop(chunk.reason, chunk.retry_after)
+                        tally.stop = stop_named(chunk.reason, chunk.retry_after)
                     yield chunk.appraisals
         except Refusal as refusal:
             if not some and tally.asked == 0:
@@ -300,7 +300,3 @@ def _reaches(one: Appraisal, least_rung: int) -> bool:
     if least_rung <= 1:
         return True
     return one.score is not None and rung(one.score.recommendation) >= least_rung
-
-
-def _stop(reason: str, retry_after: timedelta | None) -> Stop:
-    return stop_named(reason, f"Stopped before every product was fetched: {reason}.", retry_after)

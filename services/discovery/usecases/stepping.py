@@ -159,7 +159,7 @@ class Worker:
                 async for chunk in self._appraiser.appraise(appeal):
                     effort.take(chunk.appraisals, stored=chunk.stored)
                     if chunk.reason and task.envelope:
-                        stop = stop_named(chunk.reason, chunk.reason, chunk.retry_after)
+                        stop = stop_named(chunk.reason, chunk.retry_after)
             except Refusal as refusal:
                 return stop_for(refusal)
             return stop

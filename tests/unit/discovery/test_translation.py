@@ -23,7 +23,7 @@ from services.discovery.domain.scoring.buying import BuyBasis
 from services.discovery.domain.scoring.terms import STRATEGIES, Condition
 from services.discovery.domain.scoring.verdict import Rating, Recommendation, Tier
 from services.discovery.domain.steps import StepKind, Task
-from services.discovery.domain.stops import Stop, StopReason, stop_for
+from services.discovery.domain.stops import Stop, StopReason, stop_for, stop_named
 from services.discovery.events.handlers import JobEvents
 
 NOW = datetime(2026, 9, 15, tzinfo=UTC)
@@ -304,6 +304,30 @@ def test_a_refusal_is_read_with_its_domain(
     refusal = Refusal(Kind.RESOURCE_EXHAUSTED, reason, "no", domain=domain)
 
     assert stop_for(refusal).reason is stop
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "KEEPA_RATE_LIMITED",
+        "INSUFFICIENT_TOKENS",
+        "ENVELOPE_EXHAUSTED",
+        "DEADLINE_TOO_SHORT",
+        "CIRCUIT_OPEN",
+        "KEEPA_KEY_REJECTED",
+        "THROTTLED",
+        "BUDGET_UNAVAILABLE",
+        "SOMETHING_NEW",
+    ],
+)
+def test_a_stop_is_told_in_a_sentence(code: str) -> None:
+    """Resellers read it as the end of their job: "KEEPA_RATE_LIMITED" is no sentence."""
+    told = stop_named(code, None).message
+
+    assert told[0].isupper()
+    assert told.endswith(".")
+    assert " " in told
+    assert code not in told or code == "SOMETHING_NEW"
 
 
 @pytest.mark.parametrize(
