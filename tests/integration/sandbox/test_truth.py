@@ -44,7 +44,7 @@ async def test_the_lines_add_up_to_the_balance(start: Any) -> None:
     assert sum(line["refilled"] for line in lines) > 0
     requests = [line for line in lines if line["kind"] == "request"]
     assert sum(line["tokensConsumed"] for line in requests) == balance["tokensConsumed"]
-    assert min(line["tokensLeft"] for line in lines) == balance["minimum"]
+    assert min(60, *(line["tokensLeft"] for line in lines)) == balance["minimum"]
 
 
 async def test_the_key_is_nowhere(start: Any, tmp_path: Path, capfd: Any) -> None:
