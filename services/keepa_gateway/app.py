@@ -17,7 +17,7 @@ from services.chassis.events.nats import check_sync_always, connection, ensure_s
 from services.chassis.events.publisher import Publisher
 from services.chassis.events.relay import Relay
 from services.chassis.rpc.client import create_channel
-from services.chassis.run import Loop, Service
+from services.chassis.run import Loop, Service, StartError
 from services.keepa_gateway.api.asked import UseCases
 from services.keepa_gateway.api.servicer import KeepaGatewayServicer
 from services.keepa_gateway.clients.budget import GrpcBudget
@@ -166,7 +166,12 @@ async def assemble(
 
 async def _keepa(settings: Settings, stack: AsyncExitStack) -> HttpKeepa:
     """Read the key once, hide it from every log line, and open the one client."""
-    key = settings.read_key()
+    try:
+        key = settings.read_key()
+    except OSError as error:
+        raise StartError(f"KEEPA_API_KEY_FILE cannot be read: {error.strerror}.") from None
+    if not key:
+        raise StartError("The Keepa key is empty: put it into KEEPA_API_KEY_FILE.")
     telemetry.hide(key)
     client = create_client(settings.keepa_base_url)
     await stack.enter_async_context(client)

@@ -23,7 +23,6 @@ def hurried() -> Iterator[None]:
         patch.setattr(f"{loops}.reconciler.ROUND_SECONDS", 0.3)
         patch.setattr(f"{loops}.reconciler.SETTLED_AFTER", timedelta(seconds=0.3))
         patch.setattr(f"{loops}.balance.CHECK_SECONDS", 0.3)
-        patch.setattr(f"{loops}.balance.TRIAL_SECONDS", 0.1)
         yield
 
 
