@@ -9,7 +9,7 @@ from services.budget.domain import refusals
 from services.budget.domain.commands import NO_WAIT, Admit, Leave, Look, Reserve
 from services.budget.domain.draft import Decision, Draft
 from services.budget.domain.entries import Held, Released, Waiting
-from services.budget.domain.reservation import Reservation, Terms
+from services.budget.domain.reservation import Reservation, Tags, Terms
 from services.budget.domain.rules import MINIMUM_BALANCE, Kind, Priority, Reason, Stage
 from services.budget.domain.state import State
 from services.chassis.errors import Refusal, invalid_field
@@ -31,13 +31,17 @@ class Shortfall:
         """How long from ``now`` until ``start``."""
         return None if self.start is None else max(self.start - now, NO_WAIT)
 
-    def refusal(self, now: datetime) -> Refusal:
+    def refusal(self, tags: Tags, now: datetime) -> Refusal:
         """Refuse at once."""
-        return refusals.insufficient_tokens(self.balance, self.required, self.wait(now))
+        return refusals.insufficient_tokens(self.balance, self.required, self.wait(now), tags)
 
-    def timeout(self, now: datetime) -> Refusal:
+    def timeout(self, tags: Tags, now: datetime) -> Refusal:
         """Refuse after a wait."""
-        return refusals.wait_timeout(self.balance, self.required, self.wait(now))
+        return refusals.wait_timeout(self.balance, self.required, self.wait(now), tags)
+
+    def queue_full(self, limit: int, now: datetime) -> Refusal:
+        """Refuse even to wait."""
+        return refusals.queue_full(limit, self.balance, self.required, self.wait(now))
 
 
 def reserve(state: State, command: Reserve, now: datetime) -> Decision | Refusal:
@@ -52,9 +56,9 @@ def reserve(state: State, command: Reserve, now: datetime) -> Decision | Refusal
     if obstacle is None:
         _hold(draft, command.terms, command.content, command.request_id)
     elif command.max_wait <= NO_WAIT:
-        return obstacle.refusal(now)
+        return obstacle.refusal(command.terms.tags, now)
     elif len(state.waiting) >= state.rules.queue_limit:
-        return refusals.queue_full(state.rules.queue_limit, obstacle.wait(now))
+        return obstacle.queue_full(state.rules.queue_limit, now)
     else:
         until = now + command.max_wait
         queued = Waiting(terms=command.terms, until=until, promised_at=obstacle.start)
@@ -105,8 +109,8 @@ def _reproach(state: State, terms: Terms, now: datetime) -> Refusal:
     if isinstance(obstacle, Refusal):
         return obstacle
     if obstacle is None:
-        return refusals.wait_timeout(state.available(now), terms.required, NO_WAIT)
-    return obstacle.timeout(now)
+        return refusals.wait_timeout(state.available(now), terms.required, NO_WAIT, terms.tags)
+    return obstacle.timeout(terms.tags, now)
 
 
 def look(state: State, _: Look, __: datetime) -> Decision:

@@ -3,46 +3,59 @@
 from datetime import timedelta
 from uuid import UUID
 
-from services.budget.domain.reservation import Reservation
+from services.budget.domain.reservation import NO_TAGS, Reservation, Tags
 from services.chassis.errors import Kind, Refusal
 
 STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
 ASK_AGAIN = timedelta(seconds=1)  # One free /token call by the gateway ends an unknown balance.
 
 
-def insufficient_tokens(balance: int, required: int, wait: timedelta | None) -> Refusal:
+def insufficient_tokens(
+    balance: int, required: int, wait: timedelta | None, tags: Tags = NO_TAGS
+) -> Refusal:
     """Refuse for now; ``wait`` is how long until ticks alone would be enough."""
     deficit = required - balance
     return Refusal(
         Kind.RESOURCE_EXHAUSTED,
         "INSUFFICIENT_TOKENS",
         f"{required} tokens are required and {balance} are available: {deficit} are missing.",
-        facts={"balance": balance, "required": required, "deficit": deficit},
+        facts={**_shortage(balance, required), **_purpose(tags)},
         retry_after=wait,
     )
 
 
-def wait_timeout(balance: int, required: int, wait: timedelta | None) -> Refusal:
+def wait_timeout(
+    balance: int, required: int, wait: timedelta | None, tags: Tags = NO_TAGS
+) -> Refusal:
     """Say that the wait ended first."""
-    deficit = max(1, required - balance)
     return Refusal(
         Kind.RESOURCE_EXHAUSTED,
         "WAIT_TIMEOUT",
         f"The wait ended before {required} tokens were available; there are {balance}.",
-        facts={"balance": balance, "required": required, "deficit": deficit},
+        facts={**_shortage(balance, required), **_purpose(tags)},
         retry_after=wait,
     )
 
 
-def queue_full(limit: int, wait: timedelta | None) -> Refusal:
+def queue_full(limit: int, balance: int, required: int, wait: timedelta | None) -> Refusal:
     """Say that too many wait already."""
     return Refusal(
         Kind.RESOURCE_EXHAUSTED,
         "QUEUE_FULL",
         f"{limit} reservations are waiting already, which is the limit.",
-        facts={"limit": limit},
+        facts={"limit": limit, **_shortage(balance, required)},
         retry_after=wait,
     )
+
+
+def _shortage(balance: int, required: int) -> dict[str, str | int]:
+    return {"balance": balance, "required": required, "deficit": max(1, required - balance)}
+
+
+def _purpose(tags: Tags) -> dict[str, str | int]:
+    """What the tokens were for, as far as the caller said."""
+    named = {"action": tags.action, "endpoint": tags.endpoint}
+    return {name: value for name, value in named.items() if value}
 
 
 def cost_exceeds_capacity(required: int, capacity: int) -> Refusal:

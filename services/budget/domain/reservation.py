@@ -100,8 +100,14 @@ class Reservation:
 
     @property
     def unsettled(self) -> int:
-        """Tokens whose outcome is unknown, at their bounds."""
-        return self.terms.tokens if self.stage is Stage.UNKNOWN else self.unknown
+        """Tokens whose outcome is unknown, at their bounds.
+
+        What an envelope's calls still hold at its end belongs to it: who reads its cost then
+        must know that it is not the last word.
+        """
+        if self.terms.kind is Kind.CALL:
+            return self.terms.tokens if self.stage is Stage.UNKNOWN else 0
+        return self.unknown if self.stage is Stage.HELD else self.unknown + self.live
 
     @property
     def charge(self) -> int:

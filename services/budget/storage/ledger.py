@@ -37,6 +37,7 @@ _PAGE = f"""
 select {rows.SELECT} from budget.ledger where account = $1 and sequence > $2
 order by sequence limit $3
 """  # noqa: S608 - only column names are put in
+_KEPT = "select state from budget.snapshots where account = $1 and version = $2"
 _KEEP = """
 insert into budget.snapshots (account, sequence, version, state) values ($1, $2, $3, $4)
 on conflict (account) do update set sequence = excluded.sequence, version = excluded.version,
@@ -87,51 +88,48 @@ class PostgresLedger:
 
     async def load(self, account: str, rules: Rules) -> State:
         """Start from the snapshot and replay page by page."""
-        async with self._raw() as connection:
-            kept = await connection.fetchrow(
-                "select state from budget.snapshots where account = $1 and version = $2",
-                account,
-                snapshots.VERSION,
-            )
-            state = State(account=account, rules=rules)
-            if kept is not None:
-                state = snapshots.decode(kept["state"], rules)
-            while page := await connection.fetch(_PAGE, account, state.sequence, PAGE):
-                state = forget(replay(state, map(rows.entry, page)))
-            return state
+        state = State(account=account, rules=rules)
+        for kept in await self._fetch(_KEPT, account, snapshots.VERSION):
+            state = snapshots.decode(kept["state"], rules)
+        while page := await self.page(account, state.sequence, PAGE):
+            state = forget(replay(state, page))
+        return state
 
     async def open_account(self, account: str) -> None:
         """Insert the account unless it exists."""
-        async with self._raw() as connection:
-            await connection.execute(
-                "insert into budget.accounts (name) values ($1) on conflict do nothing", account
-            )
+        await self._fetch(
+            "insert into budget.accounts (name) values ($1) on conflict do nothing", account
+        )
 
     async def accounts(self) -> Sequence[str]:
         """Read all names."""
-        async with self._raw() as connection:
-            found = await connection.fetch("select name from budget.accounts order by name")
-            return [row["name"] for row in found]
+        found = await self._fetch("select name from budget.accounts order by name")
+        return [row["name"] for row in found]
 
     async def account_of(self, reservation: UUID) -> str | None:
         """Read it from any entry of the reservation."""
-        async with self._raw() as connection:
-            name = await connection.fetchval(
-                "select account from budget.ledger where reservation = $1 limit 1", reservation
-            )
-            return None if name is None else str(name)
+        found = await self._fetch(
+            "select account from budget.ledger where reservation = $1 limit 1", reservation
+        )
+        return str(found[0]["account"]) if found else None
 
     async def page(self, account: str, after: int, limit: int) -> Sequence[Entry]:
         """Read a stretch of the ledger."""
-        async with self._raw() as connection:
-            return [rows.entry(row) for row in await connection.fetch(_PAGE, account, after, limit)]
+        return [rows.entry(row) for row in await self._fetch(_PAGE, account, after, limit)]
 
     async def tell(self, ids: Sequence[UUID]) -> Sequence[Reservation]:
         """Retell reservations from their entries."""
-        async with self._raw() as connection:
-            found = await connection.fetch(_RECALL, list(ids))
-            told, _ = past.retell(map(rows.entry, found))
-            return [told[each] for each in ids if each in told]
+        told, _ = past.retell(map(rows.entry, await self._fetch(_RECALL, list(ids))))
+        return [told[each] for each in ids if each in told]
+
+    async def _fetch(self, statement: str, *values: Any) -> Sequence[Any]:
+        """Run one statement that may be repeated, and once more when its connection died."""
+        try:
+            async with self._raw() as connection:
+                return list(await connection.fetch(statement, *values))
+        except Refusal:
+            async with self._raw() as connection:
+                return list(await connection.fetch(statement, *values))
 
     @asynccontextmanager
     async def _raw(self) -> AsyncIterator[Any]:

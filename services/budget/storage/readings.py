@@ -66,25 +66,16 @@ class PostgresReadings(PostgresLedger):
 
     async def search(self, query: EntryQuery) -> Sequence[Entry]:
         """Read the entries that match."""
-        async with self._raw() as connection:
-            found = await connection.fetch(
-                _SEARCH,
-                query.account,
-                query.after,
-                query.limit,
-                query.kind,
-                query.reservation,
-                query.job,
-            )
-            return [rows.entry(row) for row in found]
+        filters = (query.kind, query.reservation, query.job)
+        found = await self._fetch(_SEARCH, query.account, query.after, query.limit, *filters)
+        return [rows.entry(row) for row in found]
 
     async def find(self, query: ReservationQuery) -> Sequence[tuple[int, UUID]]:
         """Rank the reservations that match."""
         filters = (query.account, query.before, query.limit, query.parent, query.job)
         stage = () if query.stage is None else (query.stage.value,)
-        async with self._raw() as connection:
-            found = await connection.fetch(_FIND_STAGE if stage else _FIND_ANY, *filters, *stage)
-            return [(row["sequence"], row["reservation"]) for row in found]
+        found = await self._fetch(_FIND_STAGE if stage else _FIND_ANY, *filters, *stage)
+        return [(row["sequence"], row["reservation"]) for row in found]
 
     async def usage(self, query: UsageQuery) -> Usage:
         """Sum by the dimensions asked for."""
@@ -92,8 +83,7 @@ class PostgresReadings(PostgresLedger):
         keys = "".join(f"{_DIMENSIONS[name]} as {name}, " for name in query.dimensions)
         statement = _USAGE.format(keys=keys, groups=groups)
         filters = (query.account, query.since, query.until, query.limit)
-        async with self._raw() as connection:
-            found = await connection.fetch(statement, *filters)
+        found = await self._fetch(statement, *filters)
         sums = [
             UsageSum(
                 keys={name: row[name] for name in query.dimensions},
