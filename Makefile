@@ -12,7 +12,7 @@ PORT_BASE ?=
 LOCAL_OPTIONS := $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(DATA),--data "$(DATA)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types check gen lock
+.PHONY: help setup demo up test lint types check bench gen lock
 
 help: ## List the verbs.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,6 +49,9 @@ types: $(INSTALLED) ## Check types, strictly.
 	@$(BIN)/mypy
 
 check: lint types test ## Everything that must hold before a change lands.
+
+bench: $(INSTALLED) ## Measure the ledger against an echo and against the plain way; writes out/bench.json.
+	@$(BIN)/python tests/bench/reserve.py
 
 gen: $(INSTALLED) ## Generate protos/gen from the contracts.
 	@$(BIN)/python tools/generate.py
