@@ -1,10 +1,12 @@
 """Who gets tokens and when: floors, gates, exact waits, envelopes, and the queue."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from services.budget.domain.commands import Reserve
+from services.budget.domain.reservation import Tags, Terms
 from services.budget.domain.rules import Kind, Priority, Reason, Rules, Stage
 from tests.unit.budget.support import (
     BACKGROUND,
@@ -121,6 +123,16 @@ def test_a_time_far_ahead_of_ours_is_not_believed() -> None:
     assert book.available == 100
 
 
+def test_a_refusal_says_what_the_tokens_were_for() -> None:
+    """T8: who reads it must know which action to put off."""
+    tags = Tags(action="manual_search", endpoint="query")
+    terms = Terms(id=uuid4(), tokens=11, tags=tags)
+
+    facts = refused(opened(20).do(Reserve(terms=terms)), "INSUFFICIENT_TOKENS").facts
+
+    assert (facts["action"], facts["endpoint"]) == ("manual_search", "query")
+
+
 def test_an_envelope_returns_what_its_children_leave() -> None:
     """The account is charged once; what a call does not use can be drawn again."""
     book = opened(500)
@@ -161,8 +173,10 @@ def test_the_children_of_an_ended_envelope_move_to_the_account() -> None:
     refused(book.reserve(1, parent=envelope.id), "RESERVATION_ENDED")
 
     assert ended.stage is Stage.RELEASED
+    assert ended.unsettled == 30, "its cost is not the last word while a call is out"
     assert book.available == 470
     book.release(call)
+    assert book.view(envelope).unsettled == 0
     assert book.available == 500
 
 
@@ -271,7 +285,8 @@ def test_a_full_queue_says_so() -> None:
     book = opened(15, rules=Rules(queue_limit=1))
     granted(book.reserve(30, max_wait=A_MINUTE))
 
-    refused(book.reserve(30, max_wait=A_MINUTE), "QUEUE_FULL")
+    facts = refused(book.reserve(30, max_wait=A_MINUTE), "QUEUE_FULL").facts
+    assert facts["deficit"] == facts["required"] - facts["balance"] >= 1
 
 
 def test_a_waiting_draw_ends_when_its_envelope_does() -> None:
