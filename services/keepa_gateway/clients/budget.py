@@ -1,5 +1,6 @@
 """The ledger of tokens over gRPC: the only module that knows budget's stub."""
 
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # The generated class of the async stub exists in its stub fi
     from arbitragevault.budget.v1.budget_pb2_grpc import BudgetServiceAsyncStub
 
 SETTLE_SECONDS = 10.0
+CAPACITY_SECONDS = 10.0
 _PAGE = 1000
 _Answer = TypeVar("_Answer")
 
@@ -42,6 +44,8 @@ class GrpcBudget:
         deadlines: Deadlines,
         margin: timedelta,
     ) -> None:
+        self._capacity: int | None = None
+        self._capacity_until = float("-inf")
         self._deadlines = deadlines
         self._margin = margin
         self._stub = stub
@@ -124,8 +128,12 @@ class GrpcBudget:
         return (await self.account()).state != pb.BALANCE_STATE_KNOWN
 
     async def capacity(self) -> int | None:
-        """Read what the account learned from its observations."""
-        return (await self.account()).capacity_token_count or None
+        """Read what the account learned; a plan changes seldom, so it is kept for a while."""
+        if time.monotonic() > self._capacity_until:
+            self._capacity = (await self.account()).capacity_token_count or None
+            kept = CAPACITY_SECONDS if self._capacity else 0.0
+            self._capacity_until = time.monotonic() + kept
+        return self._capacity
 
     async def fate(self, hold: str) -> Fate:
         """Read the reservation's state."""

@@ -62,8 +62,8 @@ class PostgresAttempts:
                 await self._change(connection, intent.attempt_id, fenced)
                 return Opened(gained=())
             kept = tuple(subject for subject, key in intent.keys.items() if key in gained)
-            await self._change(connection, intent.attempt_id, {"subjects": list(kept)})
-            await self._gate.count_request(connection)
+            if len(kept) < len(intent.keys):
+                await self._change(connection, intent.attempt_id, {"subjects": list(kept)})
         return Opened(gained=kept)
 
     async def _change(

@@ -78,18 +78,13 @@ class PostgresGate:
             await self.apply(connection, outcome, trial=trial)
 
     async def apply(self, connection: AsyncConnection, outcome: Outcome, *, trial: bool) -> None:
-        """Let an outcome change the state in the transaction that stores it."""
+        """Let an outcome change the state and the sums in the transaction that stores it."""
         state, now = await self._locked(connection)
         after, facts = state.after(outcome, now, self._tick, trial=trial)
         spent = egress.c.spent + (outcome.consumed or 0)
-        await self._write(connection, after, spent=spent)
+        await self._write(connection, after, spent=spent, requests=egress.c.requests + 1)
         for fact in facts:
             await self._announce(connection, fact)
-
-    async def count_request(self, connection: AsyncConnection) -> None:
-        """Count a call that is about to leave, in the transaction that stores its intent."""
-        more = egress.c.requests + 1
-        await connection.execute(update(egress).where(self._own(egress)).values(requests=more))
 
     async def lift_rejection(self) -> None:
         """Clear the latch."""
@@ -135,16 +130,15 @@ class PostgresGate:
     async def _throttle(
         self, connection: AsyncConnection, *, lock: bool = True
     ) -> tuple[Throttle, datetime]:
-        query = select(throttle.c.full_at).where(self._own(throttle))
-        full_at = await connection.scalar(query.with_for_update() if lock else query)
-        assert full_at is not None, "the gate was not prepared"
-        state = Throttle(full_at=full_at, interval=self._interval, burst=self._burst)
-        return state, await sql.database_now(connection)
+        now = func.clock_timestamp().label("now")
+        query = select(throttle.c.full_at, now).where(self._own(throttle))
+        row = (await connection.execute(query.with_for_update() if lock else query)).one()
+        return Throttle(full_at=row.full_at, interval=self._interval, burst=self._burst), row.now
 
     async def _locked(self, connection: AsyncConnection) -> tuple[Egress, datetime]:
-        query = select(egress).where(self._own(egress)).with_for_update()
-        row = (await connection.execute(query)).mappings().one()
-        return rows.egress(row), await sql.database_now(connection)
+        query = select(egress, func.clock_timestamp().label("now")).where(self._own(egress))
+        row = (await connection.execute(query.with_for_update())).mappings().one()
+        return rows.egress(row), row["now"]
 
     async def _write(self, connection: AsyncConnection, state: Egress, **more: Any) -> None:
         columns = {**rows.egress_columns(state), **more}

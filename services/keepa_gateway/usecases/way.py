@@ -12,6 +12,8 @@ from services.keepa_gateway.domain.attempt import Asking, attempt_id
 from services.keepa_gateway.domain.calls import Call, Deadlines
 from services.keepa_gateway.ports import Attempts, Budget, Gate, Hold
 
+COMPARED_FOR_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -45,17 +47,19 @@ class Way:
         self._clock = clock
         self._per_minute = per_minute
         self._burst = burst
-        self._ahead = timedelta(0)
+        self._seen = (clock.now(), float("-inf"))
 
     def now(self) -> datetime:
-        """The present by the clock that all replicas share, as last compared."""
-        return self._clock.now() + self._ahead
+        """The present by the clock that all replicas share, told on by the steady one."""
+        instant, monotonic = self._seen
+        return instant + timedelta(seconds=self._clock.monotonic() - monotonic)
 
     async def look(self) -> datetime:
-        """Compare the clocks; return the shared one's instant."""
-        _, now = await self._gate.read()
-        self._ahead = now - self._clock.now()
-        return now
+        """The shared instant, compared again when the last comparison is a moment old."""
+        if self._clock.monotonic() - self._seen[1] > COMPARED_FOR_SECONDS:
+            _, now = await self._gate.read()
+            self._seen = (now, self._clock.monotonic())
+        return self.now()
 
     async def hold(self, call: Call, asking: Asking, number: int) -> Held:
         """Wait for a place and for tokens, within what the caller allows.
@@ -115,7 +119,7 @@ class Way:
     async def _check_gate(self) -> None:
         while True:
             egress, now = await self._gate.read()
-            self._ahead = now - self._clock.now()
+            self._seen = (now, self._clock.monotonic())
             refusal: Refusal | None = egress.refusal(now)
             if refusal is not None:
                 raise refusal
