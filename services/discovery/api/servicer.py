@@ -10,12 +10,13 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2
 from services.chassis.clock import Clock
 from services.chassis.rpc.call import Context, current_call
 from services.discovery.api import read, write
+from services.discovery.api.niches import NicheMethods
 from services.discovery.usecases.estimating import Estimate, Estimator
 from services.discovery.usecases.reading import Reader
 from services.discovery.usecases.searching import Ended, Request, SearchDesk
 
 
-class DiscoveryServicer(discovery_pb2_grpc.DiscoveryServiceServicer):
+class DiscoveryServicer(NicheMethods, discovery_pb2_grpc.DiscoveryServiceServicer):
     """Translates between the contract and the use cases; decides nothing itself."""
 
     def __init__(

@@ -72,6 +72,11 @@ def filter_message(wanted: Filter) -> pb.DiscoveryFilter:
     )
 
 
+def strategy(name: str) -> pb.Strategy.ValueType:
+    """Write a strategy."""
+    return pb.Strategy.Value(f"STRATEGY_{name.upper()}")
+
+
 def search(one: Search) -> pb.Search:
     """Write a former search."""
     return pb.Search(

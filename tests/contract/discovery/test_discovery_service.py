@@ -218,6 +218,23 @@ async def test_a_peer_s_refusal_passes_through_with_its_wait(discovery: Any, one
 
 async def test_a_method_without_logic_says_that_it_is_not_there_yet(discovery: Any) -> None:
     """Better than an answer that is not true."""
-    found = await refused(discovery.ListNicheTemplates(pb.ListNicheTemplatesRequest()))
+    found = await refused(discovery.GetScoringConfigStats(pb.GetScoringConfigStatsRequest()))
 
     assert found.kind.name == "UNIMPLEMENTED"
+
+
+async def test_templates_page_by_name_and_keep_to_their_family(discovery: Any) -> None:
+    """D6: a page is never cut short, and a token belongs to its question."""
+    whole = await discovery.ListNicheTemplates(pb.ListNicheTemplatesRequest())
+    request = pb.ListNicheTemplatesRequest(kind=pb.NICHE_KIND_TEXTBOOKS, page_size=6)
+    first = await discovery.ListNicheTemplates(request)
+    request.page_token = first.next_page_token
+    second = await discovery.ListNicheTemplates(request)
+    request.kind = pb.NICHE_KIND_SMART_VELOCITY
+    found = await refused(discovery.ListNicheTemplates(request))
+
+    names = [one.name for one in (*first.templates, *second.templates)]
+    assert len(whole.templates) == 17
+    assert names == sorted(one.name for one in whole.templates if "textbook" in one.name)
+    assert second.next_page_token == ""
+    assert (found.reason, found.violations[0].field) == ("INVALID_FIELD", "page_token")
