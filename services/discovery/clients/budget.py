@@ -60,7 +60,7 @@ class GrpcEnvelopes:
             answer = await self._stub.ReserveTokens(request, timeout=wait)
         except grpc.aio.AioRpcError as error:
             refusal = refusal_from(error)
-            if refusal.kind in UNCERTAIN:
+            if refusal.kind in UNCERTAIN and refusal.reason != "BALANCE_UNKNOWN":
                 self._let_go(request_id)
             raise refusal from error
         except asyncio.CancelledError:
@@ -100,7 +100,8 @@ class GrpcEnvelopes:
                     return
             else:
                 return
-        _log.warning("envelope left to expire", envelope=request.name, reason=reason)
+        if reason != "RESERVATION_NOT_FOUND":
+            _log.warning("envelope left to expire", envelope=request.name, reason=reason)
 
 
 def _duration(span: timedelta) -> Duration:
