@@ -508,7 +508,7 @@ async def test_a_full_queue_refuses_at_once(service: Service) -> None:
     refused = await refusal(service.stub.ReserveTokens(reserve(30, max_wait_duration=span(1))))
 
     assert refused.reason == "QUEUE_FULL"
-    assert refused.facts == {"limit": 1}
+    assert refused.facts == {"limit": 1, "balance": 15, "required": 40, "deficit": 25}
     assert (await first).reason == "WAIT_TIMEOUT"
 
 
