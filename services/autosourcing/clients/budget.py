@@ -16,6 +16,7 @@ from services.chassis.rpc.status import refusal_from
 
 ACTION = "auto_sourcing_job"
 ANSWER_SECONDS = 10.0
+NOTHING = Cost(0, 0)
 # Refusals that this service's contract lists as its own.
 _OWN = ("INSUFFICIENT_TOKENS", "BALANCE_UNKNOWN", "UPSTREAM_UNAVAILABLE")
 
@@ -55,7 +56,10 @@ class GrpcBudget:
         )
 
     async def release(self, job_id: UUID, envelope: str) -> Cost:
-        """Release the envelope; one that has ended by itself is read instead."""
+        """Release the envelope; one that has ended by itself is read instead.
+
+        One that budget has never heard of was asked for and not granted: it cost nothing.
+        """
         request = pb.ReleaseReservationRequest(
             request_id=str(uuid5(job_id, f"release/{envelope}")),
             name=envelope,
@@ -67,16 +71,21 @@ class GrpcBudget:
             refusal = _refusal(error)
             if refusal.reason == "RESERVATION_ENDED":
                 return await self.cost(envelope)
+            if refusal.reason == "RESERVATION_NOT_FOUND":
+                return NOTHING
             raise refusal from error
         return _cost(answer.reservation)
 
     async def cost(self, name: str) -> Cost:
-        """Read the envelope."""
+        """Read the envelope; one that was never granted cost nothing."""
         request = pb.GetReservationRequest(name=name)
         try:
             answer = await self._stub.GetReservation(request, timeout=ANSWER_SECONDS)
         except grpc.aio.AioRpcError as error:
-            raise _refusal(error) from error
+            refusal = _refusal(error)
+            if refusal.reason == "RESERVATION_NOT_FOUND":
+                return NOTHING
+            raise refusal from error
         return _cost(answer.reservation)
 
     async def outlook(self, *, tokens: int, gate: int) -> Outlook:

@@ -31,6 +31,7 @@ from services.autosourcing.domain.job import (
     StepKind,
     Stop,
     Stopped,
+    envelope_name,
     step_id,
 )
 from services.autosourcing.domain.limits import Limits
@@ -182,10 +183,24 @@ def _end(change: Change, ending: Ending, now: datetime) -> Change:
         Analysis(asin, Outcome.UNANSWERED, "The job ended before it was looked at")
         for asin in undone
     )
-    job = replace(job, state=ending.state, ending=ending, ended_at=now, backlog=())
+    envelope = _sought(job)
+    job = replace(
+        job, state=ending.state, ending=ending, ended_at=now, backlog=(), envelope=envelope
+    )
     change = replace(change, products=change.products + left)
     change = _told(change, job, Progressed())
     return change if job.envelope.open else _finish(change)
+
+
+def _sought(job: Job) -> Envelope:
+    """The envelope to be closed at the end.
+
+    A pending job asks for one, and the answer may be lost with budget or with the process that
+    asked. Only budget knows whether the tokens are held, so it is asked to give them back.
+    """
+    if job.state is not State.PENDING or not job.plan.estimated_tokens:
+        return job.envelope
+    return Envelope(name=envelope_name(job.id, job.queue.attempt))
 
 
 def _finish(change: Change) -> Change:

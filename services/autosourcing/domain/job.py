@@ -248,6 +248,11 @@ def envelope_request_id(job_id: UUID, attempt: int) -> UUID:
     return uuid5(job_id, f"envelopes/{attempt}")
 
 
+def envelope_name(job_id: UUID, attempt: int) -> str:
+    """What budget calls that envelope: it names a reservation after its request."""
+    return f"reservations/{envelope_request_id(job_id, attempt)}"
+
+
 @dataclass(frozen=True)
 class Started:
     """The job holds its tokens and runs."""

@@ -130,7 +130,7 @@ class Launching:
                 change = course.start(present, self._limits, now, envelope=envelope)
                 attend_at = attention.after_change(change.job, now)
                 return await work.save(change, attend_at=attend_at)
-        if grant and grant.open and (present is None or present.envelope.name != grant.name):
+        if grant and grant.open and not _draws_on(present, grant):
             await self._give_back(job, grant.name)
         if present is None:
             raise refusals.withdrawn()
@@ -173,6 +173,11 @@ class Launching:
             await work.update(present)
             await work.attend(present.id, now)
             return present
+
+
+def _draws_on(job: Job | None, grant: Grant) -> bool:
+    """Whether a running job has taken the grant; one that ended pending names it too."""
+    return job is not None and not job.state.final and job.envelope.name == grant.name
 
 
 def _waiting_helps(refusal: Refusal) -> bool:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 import asyncpg
 import grpc.aio
@@ -36,7 +36,6 @@ from services.chassis.loops import supervise
 from services.chassis.testing.serving import Served, serve
 
 PREFIX = "arbitragevault.autosourcing.v1."
-BUDGET_ID = UUID("8c1f1f60-6a4b-4ac5-9d32-0d6f2c1b7a11")
 
 
 class Budget(budget_pb2_grpc.BudgetServiceServicer):
@@ -49,6 +48,7 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
         self.available = 1000
         self.broken = False
         self.silent_release = False
+        self.forgets_to_answer = False
         self.stalled: asyncio.Event | None = None
         self.held: dict[str, budget_pb.Reservation] = {}
         self.asked: list[budget_pb.ReserveTokensRequest] = []
@@ -66,6 +66,8 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
         if known is None:
             await self._await_gate(request)
             known = self._hold(request)
+        if self.forgets_to_answer:
+            raise Refusal(Kind.UNAVAILABLE, "STORAGE_UNAVAILABLE", "The commit's answer was lost.")
         return budget_pb.ReserveTokensResponse(reservation=known)
 
     async def ReleaseReservation(
@@ -129,7 +131,7 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
 
     def _hold(self, request: budget_pb.ReserveTokensRequest) -> budget_pb.Reservation:
         held = budget_pb.Reservation(
-            name=f"reservations/{uuid5(BUDGET_ID, request.request_id)}",
+            name=f"reservations/{request.request_id}",
             state=budget_pb.RESERVATION_STATE_HELD,
             token_count=request.token_count,
         )
@@ -139,7 +141,10 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
         return held
 
     def _named(self, name: str) -> budget_pb.Reservation:
-        return next(held for held in self.held.values() if held.name == name)
+        for held in self.held.values():
+            if held.name == name:
+                return held
+        raise Refusal(Kind.NOT_FOUND, "RESERVATION_NOT_FOUND", f"There is no {name}.")
 
     def _with_cost(self, held: budget_pb.Reservation) -> budget_pb.Reservation:
         spent, unsettled = self.costs.get(held.name, (0, 0))

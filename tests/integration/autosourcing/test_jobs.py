@@ -137,6 +137,20 @@ async def test_a_queue_in_vain_ends_with_the_numbers(world: Any) -> None:
     assert world.budget.available == 10
 
 
+async def test_a_grant_whose_answer_was_lost_is_given_back_when_the_job_gives_up(
+    world: Any,
+) -> None:
+    """INV-3: budget died between storing the grant and saying so; nobody else knows of it."""
+    world.budget.forgets_to_answer = True
+
+    job = await world.create(wait=1)
+    ended = await world.ended(job.name)
+
+    assert ended.state == pb.JOB_STATE_BUDGET_STOPPED
+    assert len(world.budget.held) == 1
+    assert world.budget.available == 1000
+
+
 async def test_a_queued_job_can_be_cancelled(world: Any) -> None:
     world.budget.available = 10
     job = await world.create(wait=60)

@@ -2,6 +2,7 @@
 
 # ruff: noqa: ASYNC110, D102 - the names say it
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -131,6 +132,27 @@ async def test_a_queued_job_starts_when_tokens_come(ledger: Ledger) -> None:
 
     assert created.state == pb.JOB_STATE_PENDING
     assert job.state == pb.JOB_STATE_COMPLETED
+
+
+async def test_a_job_cancelled_in_the_queue_leaves_nothing_behind_at_budget(
+    ledger: Ledger,
+) -> None:
+    """INV-3: the name by which the envelope is given back is the one that budget gave it."""
+    await ledger.budget.report(30)
+
+    created = await ledger.create(wait=60)
+    while not (await ledger.budget.account()).waiting_count:
+        await asyncio.sleep(0.01)
+    cancel = pb.CancelJobRequest(request_id=str(uuid4()), name=created.name)
+    await ledger.stub.CancelJob(cancel)
+    job = await ledger.ended(created.name)
+    await ledger.budget.report(300)
+    await ledger.budget.report(300)
+
+    account = await ledger.budget.account()
+    assert job.state == pb.JOB_STATE_CANCELLED
+    assert account.waiting_count == 0
+    assert account.held_token_count == 0
 
 
 async def test_what_a_stopped_jobs_last_call_cost_is_told_when_it_is_known(

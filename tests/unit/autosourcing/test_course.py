@@ -26,6 +26,7 @@ from services.autosourcing.domain.job import (
     State,
     Stop,
     Stopped,
+    envelope_name,
     step_id,
 )
 from services.autosourcing.domain.limits import Limits
@@ -68,6 +69,16 @@ def pending(*, products: int = 12, identifiers: tuple[str, ...] = ()) -> Job:
 
 def running(*, envelope: str = "reservations/1") -> Job:
     return course.start(pending(), LIMITS, NOW, envelope=envelope).job
+
+
+def test_a_job_that_ends_pending_ends_once_its_envelope_is_known_to_be_closed() -> None:
+    """A grant whose answer was lost would hold tokens for minutes (INV-3)."""
+    given_up = course.give_up(pending(), endings.cancelled(), NOW)
+    closed = course.close_envelope(given_up.job, spent=0, unsettled=0)
+
+    assert given_up.job.envelope.name == envelope_name(JOB_ID, 1)
+    assert Finished() not in given_up.announcements
+    assert closed.announcements == (Stopped(), Finished())
 
 
 def asked(change: Change) -> tuple[str, ...]:
