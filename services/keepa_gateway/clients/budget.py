@@ -20,7 +20,7 @@ from services.chassis.rpc.call import Call as RpcCall
 from services.chassis.rpc.call import current_call, working_for
 from services.chassis.rpc.status import UPSTREAM_UNAVAILABLE, refusal_from
 from services.keepa_gateway.domain.attempt import Attempt, Spending
-from services.keepa_gateway.domain.calls import Call, Deadlines
+from services.keepa_gateway.domain.calls import Call, Deadlines, Endpoint
 from services.keepa_gateway.domain.envelope import Observation
 from services.keepa_gateway.ports import Fate, Hold, OpenHold
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # The generated class of the async stub exists in its stub fi
 SETTLE_SECONDS = 10.0
 CAPACITY_SECONDS = 10.0
 _PAGE = 1000
+_ENDPOINTS = frozenset(endpoint.value for endpoint in Endpoint)
 _Answer = TypeVar("_Answer")
 
 
@@ -145,7 +146,7 @@ class GrpcBudget:
         return Fate.HELD if state == pb.RESERVATION_STATE_HELD else Fate.ENDED
 
     async def open_holds(self) -> Sequence[OpenHold]:
-        """List what is held or unknown, envelopes left out."""
+        """List what is held or unknown, left out envelopes and what others reserved by hand."""
         found: list[OpenHold] = []
         for state in (pb.RESERVATION_STATE_HELD, pb.RESERVATION_STATE_UNKNOWN):
             request = pb.ListReservationsRequest(
@@ -159,7 +160,7 @@ class GrpcBudget:
                     created_at=each.create_time.ToDatetime(UTC),
                 )
                 for each in answer.reservations
-                if each.kind == pb.RESERVATION_KIND_CALL
+                if each.kind == pb.RESERVATION_KIND_CALL and each.endpoint in _ENDPOINTS
             ]
         return found
 

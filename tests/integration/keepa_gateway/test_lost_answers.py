@@ -164,7 +164,10 @@ async def test_a_hold_without_an_intent_is_released_with_proof(
     )
     world = await make_world(rich_sandbox)
     request = budget.ReserveTokensRequest(
-        request_id=str(uuid.uuid4()), token_count=7, hold_duration=Duration(seconds=3)
+        request_id=str(uuid.uuid4()),
+        token_count=7,
+        endpoint="product",
+        hold_duration=Duration(seconds=3),
     )
     await world.ledger.ReserveTokens(request)
 
