@@ -6,13 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CATALOG ?=
+SEEDS ?= 1
+SEED ?= 1
 DATA ?=
 PORT_BASE ?=
 
 LOCAL_OPTIONS := $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(DATA),--data "$(DATA)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types check bench gen lock
+.PHONY: help setup demo up test lint types check bench chaos gen lock
 
 help: ## List the verbs.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -52,6 +54,9 @@ check: lint types test ## Everything that must hold before a change lands.
 
 bench: $(INSTALLED) ## Measure the ledger against an echo and against the plain way; writes out/bench.json.
 	@$(BIN)/python tests/bench/reserve.py
+
+chaos: $(INSTALLED) ## Kill everything at random and audit what is left; SEEDS=n runs, from SEED=n on.
+	@$(BIN)/python -m tests.chaos --seed $(SEED) --seeds $(SEEDS)
 
 gen: $(INSTALLED) ## Generate protos/gen from the contracts.
 	@$(BIN)/python tools/generate.py

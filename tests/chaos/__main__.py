@@ -1,0 +1,120 @@
+"""One run for each seed: load, faults, rest, audit, and a verdict in the last line."""
+
+# ruff: noqa: T201 - speaks to a person
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import grpc.aio
+from arbitragevault.discovery.v1 import discovery_pb2 as searches
+
+from tests.chaos.auditor import Auditor
+from tests.chaos.load import Clients, Load
+from tests.chaos.nemesis import Nemesis
+from tests.chaos.stack import Stack, running
+
+WARM_SECONDS = 60.0
+
+
+def main() -> int:
+    """Run the seeds one after the other; not zero when any found a violation."""
+    options = _options()
+    found = 0
+    for seed in range(options.seed, options.seed + options.seeds):
+        folder = Path(tempfile.mkdtemp(prefix=f"arbitragevault-chaos-{seed}-"))
+        folder.chmod(0o711)
+        broken = _one(seed, options.seconds, folder / "data")
+        found += broken
+        if broken or options.keep:
+            print(f"kept: {folder}", flush=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"violations={found}")
+    return 1 if found else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=1, help="how many, one after the other")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of faults in each")
+    parser.add_argument("--keep", action="store_true", help="keep the folder of a good run too")
+    return parser.parse_args()
+
+
+def _one(seed: int, seconds: float, data: Path) -> int:
+    rng = random.Random(seed)
+    foreign = seed % 2 == 0  # Somebody else uses the key in every second run.
+    rate = rng.choice((8, 12, 20))
+    balance = rng.randint(60, 30 * rate)  # Seldom full: there, much is ambiguous.
+    print(f"seed={seed} foreign={foreign} rate={rate} balance={balance}", flush=True)
+    with running(data, rate=rate, balance=balance) as stack:
+        return asyncio.run(_storm(stack, rng, seconds, foreign=foreign))
+
+
+async def _storm(stack: Stack, rng: random.Random, seconds: float, *, foreign: bool) -> int:
+    tending = asyncio.create_task(_tend(stack))
+    async with Clients(stack) as clients:
+        asins = await _warm_up(clients)
+        load = Load(clients, rng, asins)
+        nemesis = Nemesis(stack, rng, foreign=foreign)
+        work = asyncio.create_task(load.run())
+        faults = asyncio.create_task(nemesis.run())
+        await asyncio.wait({work, faults}, timeout=seconds, return_when="FIRST_COMPLETED")
+        load.stopping = True
+        faults.cancel()
+        await asyncio.gather(faults, return_exceptions=True)
+        await nemesis.calm()
+        await work
+        auditor = Auditor(stack, clients, load, foreign)
+        await auditor.audit()
+    tending.cancel()
+    kills = sum(count for what, count in nemesis.counts.items() if what.startswith("kill"))
+    print(f"kills={kills} {_line(nemesis.counts)}")
+    print(f"load: {_line(load.counts)}")
+    print(f"facts: {_line(auditor.facts)}")
+    for violation in auditor.violations:
+        print(f"VIOLATION {violation}")
+    print(f"seed violations: {len(auditor.violations)}", flush=True)
+    return len(auditor.violations)
+
+
+async def _tend(stack: Stack) -> None:
+    while True:
+        stack.tend()
+        await asyncio.sleep(0.3)
+
+
+async def _warm_up(clients: Clients) -> list[str]:
+    """Wait for all replicas, and learn which products there are."""
+    request = searches.DiscoverProductsRequest(
+        request_id="00000000-0000-4000-8000-000000000001",
+        filter=searches.DiscoveryFilter(category_ids=[283155], max_results=300),
+    )
+    until = time.monotonic() + WARM_SECONDS
+    found = None
+    for replica in (0, 1):
+        while True:
+            try:
+                found = await clients.of("discovery", replica).DiscoverProducts(request)
+                break
+            except grpc.aio.AioRpcError:
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(0.5)
+    assert found is not None
+    return list(found.asins)
+
+
+def _line(counts: dict[str, int]) -> str:
+    return " ".join(f"{what.replace(' ', '_')}={counts[what]}" for what in sorted(counts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
