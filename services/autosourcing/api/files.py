@@ -1,36 +1,61 @@
 """Files of picks, cut into the pieces of a stream."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 
+from services.autosourcing.api import workbook
 from services.autosourcing.domain import exports
 from services.chassis.errors import invalid_field
 
 PIECE_BYTES = 64 * 1024
 
+Pages = AsyncIterator[list[exports.Line]]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a file is written, and what it is called."""
+
+    ending: str
+    media_type: str
+    content: Callable[[Pages], AsyncIterator[bytes]]
+
 
 async def pieces(
-    chosen: pb.ExportFormat.ValueType, pages: AsyncIterator[list[exports.Line]], now: datetime
+    chosen: pb.ExportFormat.ValueType, pages: Pages, now: datetime
 ) -> AsyncIterator[pb.ExportPicksResponse]:
     """The file in pieces of at most 64 KiB; the first says what it is and is never missing."""
-    header, render, media_type, ending = _format(chosen)
-    first = pb.ExportPicksResponse(
-        content=header.encode(),
-        content_type=media_type,
-        file_name=f"picks-{now:%Y-%m-%d}.{ending}",
+    form = _FORMS.get(chosen)
+    if form is None:
+        raise invalid_field("format", "must be CSV, JSON_LINES or XLSX")
+    yield pb.ExportPicksResponse(
+        content_type=form.media_type, file_name=f"picks-{now:%Y-%m-%d}.{form.ending}"
     )
-    yield first
-    async for page in pages:
-        content = render(page).encode()
+    async for content in form.content(pages):
         for start in range(0, len(content), PIECE_BYTES):
             yield pb.ExportPicksResponse(content=content[start : start + PIECE_BYTES])
 
 
-def _format(chosen: pb.ExportFormat.ValueType) -> tuple[str, exports.Render, str, str]:
-    if chosen == pb.EXPORT_FORMAT_CSV:
-        return exports.csv_header(), exports.csv_lines, "text/csv; charset=utf-8", "csv"
-    if chosen == pb.EXPORT_FORMAT_JSON_LINES:
-        return "", exports.json_lines, "application/jsonl; charset=utf-8", "jsonl"
-    raise invalid_field("format", "is not offered here; choose CSV or JSON_LINES")
+async def _csv(pages: Pages) -> AsyncIterator[bytes]:
+    yield exports.csv_header().encode()
+    async for page in pages:
+        yield exports.csv_lines(page).encode()
+
+
+async def _json_lines(pages: Pages) -> AsyncIterator[bytes]:
+    async for page in pages:
+        yield exports.json_lines(page).encode()
+
+
+_FORMS = {
+    pb.EXPORT_FORMAT_CSV: _Form("csv", "text/csv; charset=utf-8", _csv),
+    pb.EXPORT_FORMAT_JSON_LINES: _Form("jsonl", "application/jsonl; charset=utf-8", _json_lines),
+    pb.EXPORT_FORMAT_XLSX: _Form(
+        "xlsx",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        workbook.content,
+    ),
+}

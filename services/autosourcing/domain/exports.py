@@ -26,7 +26,6 @@ class Line:
 
 Value = str | int | Decimal
 Column = tuple[str, Callable[[Line], Value]]
-Render = Callable[[Iterable[Line]], str]
 
 _COLUMNS: tuple[Column, ...] = (
     ("asin", lambda line: line.pick.finding.asin),
@@ -51,16 +50,22 @@ _COLUMNS: tuple[Column, ...] = (
     ("action", lambda line: line.action),
     ("notes", lambda line: line.notes),
 )
+NAMES = tuple(name for name, _ in _COLUMNS)
+
+
+def values(line: Line) -> list[Value]:
+    """What a pick says in each column."""
+    return [value(line) for _, value in _COLUMNS]
 
 
 def csv_header() -> str:
     """The first line of a CSV file, with the mark by which spreadsheets know UTF-8."""
-    return BYTE_ORDER_MARK + _csv([[name for name, _ in _COLUMNS]])
+    return BYTE_ORDER_MARK + _csv([list(NAMES)])
 
 
 def csv_lines(lines: Iterable[Line]) -> str:
     """CSV lines (RFC 4180); no text in them can be taken for a formula."""
-    return _csv([[_cell(value(line)) for _, value in _COLUMNS] for line in lines])
+    return _csv([[_cell(value) for value in values(line)] for line in lines])
 
 
 def json_lines(lines: Iterable[Line]) -> str:

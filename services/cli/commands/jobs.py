@@ -18,6 +18,7 @@ from services.cli.stack import Stack
 FORMATS = {
     ".csv": autosourcing.EXPORT_FORMAT_CSV,
     ".jsonl": autosourcing.EXPORT_FORMAT_JSON_LINES,
+    ".xlsx": autosourcing.EXPORT_FORMAT_XLSX,
 }
 
 
@@ -148,7 +149,7 @@ def picks(*, job_name: options.JobName = "", json: options.Json = False) -> None
 
 def export(
     path: Annotated[
-        Path, typer.Argument(help="The file; its ending says the format: .csv or .jsonl.")
+        Path, typer.Argument(help="The file; its ending says the format: .csv, .jsonl or .xlsx.")
     ],
     *,
     job_name: options.JobName = "",

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import zipfile
 from typing import Any
 from uuid import uuid4
 
@@ -172,6 +174,19 @@ async def test_picks_leave_as_json_lines(world: Any) -> None:
     assert first.content_type.startswith("application/jsonl")
     objects = [json.loads(line) for line in content.decode().splitlines()]
     assert [one["kind"] for one in objects][-1] == "TARGET"
+
+
+async def test_picks_leave_as_a_workbook(world: Any) -> None:
+    """A9: Excel opens it, in listing order."""
+    job = await mixed_job(world)
+
+    content, first = await exported(world, job.name, pb.EXPORT_FORMAT_XLSX)
+
+    assert first.content_type.endswith("spreadsheetml.sheet")
+    assert first.file_name.endswith(".xlsx")
+    sheet = zipfile.ZipFile(io.BytesIO(content)).read("xl/worksheets/sheet1.xml").decode()
+    listed = await world.picks(job.name)
+    assert re.findall(r"<t>(B\d{9})</t>", sheet) == [pick.score.asin for pick in listed]
 
 
 async def test_the_three_profiles_are_there(world: Any) -> None:

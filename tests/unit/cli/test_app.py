@@ -10,7 +10,7 @@ from services.cli.app import app
     ("arguments", "said"),
     [
         (["estimate", "--strategy", "brave"], "balanced, smart_velocity"),
-        (["export", "picks.doc"], ".csv, .jsonl"),
+        (["export", "picks.doc"], ".csv, .jsonl, .xlsx"),
         (["estimate", "--rank-min", "-1"], "--rank-min"),
     ],
 )
