@@ -253,8 +253,9 @@ class Search:
         """Wait for what others of this process have out, or a moment for another replica's."""
         given: list[ProductAnswer] = []
         joined = [one for one in self.pending if one not in mine]
-        for subject in joined:
-            flight = self._own.flights.find(self._keys[subject])
+        # All are looked up before the first is awaited: flights of one call land together.
+        flights = {one: self._own.flights.find(self._keys[one]) for one in joined}
+        for subject, flight in flights.items():
             if flight is not None:
                 given += await self._joined(subject, await asyncio.shield(flight))
         elsewhere = [one for one in self.pending if self._keys[one] in claims]

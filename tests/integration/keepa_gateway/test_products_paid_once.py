@@ -76,6 +76,21 @@ async def test_a_storm_for_the_same_products_pays_once(world: World) -> None:
     assert len(await world.sandbox.paid()) == before + 1
 
 
+async def test_one_request_sent_many_times_at_once_tells_its_cost_each_time(world: World) -> None:
+    """INV-2: a repetition is the same request, so it gets the same answer, cost included."""
+    asins = world.sandbox.asins(3)
+    before = len(await world.sandbox.paid())
+    request = products(asins)
+
+    storm = await asyncio.gather(
+        *(collected(world.gateway.GetProducts(request)) for _ in range(20))
+    )
+
+    spent = [sum(one.token_count for one in answers.values()) for answers in storm]
+    assert Counter(spent) == {3: 20}
+    assert len(await world.sandbox.paid()) == before + 1
+
+
 async def test_overlapping_requests_pay_for_each_product_once(world: World) -> None:
     """Each product is paid by one of those who asked for it."""
     asins = world.sandbox.asins(20)
