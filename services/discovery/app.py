@@ -32,8 +32,10 @@ from services.discovery.storage.lists import PostgresLists
 from services.discovery.storage.requests import PostgresRequests
 from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.searches import PostgresSearches
+from services.discovery.storage.shelf import PostgresShelf
 from services.discovery.usecases.estimating import Estimator
 from services.discovery.usecases.finding import Finder
+from services.discovery.usecases.keeping import Keeper
 from services.discovery.usecases.purging import Purger
 from services.discovery.usecases.reading import Reader
 from services.discovery.usecases.scoring import Appraiser
@@ -78,7 +80,9 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     taken = steps.PostgresSteps(engine, bell, announcer.announce)
     lease = timedelta(seconds=settings.step_lease_seconds)
     worker = Worker(taken, finder, appraiser, searches=searches, clock=clock, lease=lease)
-    servicer = DiscoveryServicer(desk, estimator, Reader(scores, searches, caches), clock)
+    keeper = Keeper(PostgresShelf(engine), scores, clock)
+    reader = Reader(scores, searches, caches)
+    servicer = DiscoveryServicer(desk, estimator, reader, keeper, clock)
     return Service(
         name=NAME,
         register=lambda server: discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(

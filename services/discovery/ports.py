@@ -1,17 +1,20 @@
 """What the use cases need from the outside, in the domain's words; promises stand here."""
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from services.discovery.domain.answers import Appraisal, Fetched, Listing
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.errand import Errand
 from services.discovery.domain.health import CacheHealth
+from services.discovery.domain.kept import BlockedProduct, Favorite, SavedNiche
 from services.discovery.domain.past import Search, SearchKind
 from services.discovery.domain.steps import Step, StepAnswer, Task
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,15 @@ class Scores(Protocol):
         """
         ...
 
-    async def write(self, keys: Mapping[str, str], appraisals: Collection[Appraisal]) -> None:
+    async def newest(
+        self, products: Collection[tuple[int, str]]
+    ) -> dict[tuple[int, str], Appraisal]:
+        """Read the newest score of each product, by domain and ASIN, of those that have one."""
+        ...
+
+    async def write(
+        self, domain: int, keys: Mapping[str, str], appraisals: Collection[Appraisal]
+    ) -> None:
         """Keep scores, for 6 h as the fresh ones of their keys; a stale product's is never."""
         ...
 
@@ -219,4 +230,88 @@ class Intake(Protocol):
 
     async def accept(self, task: Task, event_id: UUID, traceparent: str) -> None:
         """Store a step inside the running transaction; one that is known changes nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of what people keep, and where the next one begins; None on the last."""
+
+    items: tuple[T, ...]
+    next_place: tuple[str, str] | None
+
+
+class Drawer(Protocol):
+    """What people keep, inside one transaction."""
+
+    async def niche(self, niche_id: UUID) -> SavedNiche | None:
+        """Read a saved niche and keep others from changing it."""
+        ...
+
+    async def put_niche(self, niche: SavedNiche) -> None:
+        """Store a saved niche, in place of the one before."""
+        ...
+
+    async def drop_niche(self, niche_id: UUID) -> None:
+        """Forget a saved niche."""
+        ...
+
+    async def put_favorite(self, favorite: Favorite) -> Favorite:
+        """Store a favourite; of one that is there only the notes change."""
+        ...
+
+    async def drop_favorite(self, domain: int, asin: str) -> bool:
+        """Forget a favourite; False when there is none."""
+        ...
+
+    async def put_blocked(self, blocked: BlockedProduct) -> BlockedProduct:
+        """Block a product; of one that is blocked only the reason changes."""
+        ...
+
+    async def drop_blocked(self, domain: int, asin: str) -> bool:
+        """Unblock a product; False when it is not blocked."""
+        ...
+
+    async def unsettle(self, asin: str) -> None:
+        """Make every score of a product count as outdated; all stay readable by name."""
+        ...
+
+
+class Shelf(Protocol):
+    """What people keep."""
+
+    async def once(
+        self,
+        request_id: UUID,
+        fingerprint: str,
+        kind: type[T],
+        act: Callable[[Drawer], Awaitable[T]],
+    ) -> T:
+        """Make a change and remember its answer, in one transaction.
+
+        The same request again is answered as it was the first time, and nothing is changed.
+
+        Raises:
+            Refusal: REQUEST_ID_REUSED, or what ``act`` raises: nothing is stored then.
+        """
+        ...
+
+    async def niche(self, niche_id: UUID) -> SavedNiche | None:
+        """Read a saved niche."""
+        ...
+
+    async def niches(self, *, size: int, after: tuple[str, str] | None) -> Page[SavedNiche]:
+        """List saved niches, newest first."""
+        ...
+
+    async def favorites(self, *, size: int, after: tuple[str, str] | None) -> Page[Favorite]:
+        """List favourites, newest first."""
+        ...
+
+    async def blocked(self, *, size: int, after: tuple[str, str] | None) -> Page[BlockedProduct]:
+        """List blocked products, newest first."""
+        ...
+
+    async def reasons(self, domain: int, asins: Collection[str]) -> dict[str, str]:
+        """Give the reason of each of these products that is blocked; it may be empty."""
         ...

@@ -77,12 +77,17 @@ def options(message: pb.ScoringOptions, fallback: int = 0) -> Options:
     """Read how products are scored; the condition is the filter's when not said again."""
     condition = message.condition or fallback
     return Options(
-        strategy=STRATEGIES.get(message.strategy, "balanced"),
+        strategy=strategy(message.strategy),
         condition=CONDITIONS.get(pb.Condition.ValueType(condition), Condition.NEW),
         costs_cents=dict(sorted(message.buy_cents.items())),
         sales_tax_basis_points=message.sales_tax_basis_points,
         source_shipping_cents=message.source_shipping_cents,
     )
+
+
+def strategy(value: pb.Strategy.ValueType) -> str:
+    """Read a strategy; the balanced one when none is named."""
+    return STRATEGIES.get(value, "balanced")
 
 
 def errand(spending: keepa_gateway_pb2.Spending, caller: str) -> Errand:

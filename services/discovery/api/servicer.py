@@ -10,21 +10,29 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2
 from services.chassis.clock import Clock
 from services.chassis.rpc.call import Context, current_call
 from services.discovery.api import read, write
+from services.discovery.api.keeping import KeepingMethods
 from services.discovery.api.niches import NicheMethods
 from services.discovery.usecases.estimating import Estimate, Estimator
+from services.discovery.usecases.keeping import Keeper
 from services.discovery.usecases.reading import Reader
 from services.discovery.usecases.searching import Ended, Request, SearchDesk
 
 
-class DiscoveryServicer(NicheMethods, discovery_pb2_grpc.DiscoveryServiceServicer):
+class DiscoveryServicer(KeepingMethods, NicheMethods, discovery_pb2_grpc.DiscoveryServiceServicer):
     """Translates between the contract and the use cases; decides nothing itself."""
 
     def __init__(
-        self, desk: SearchDesk, estimator: Estimator, reader: Reader, clock: Clock
+        self,
+        desk: SearchDesk,
+        estimator: Estimator,
+        reader: Reader,
+        keeper: Keeper,
+        clock: Clock,
     ) -> None:
         self._desk = desk
         self._estimator = estimator
         self._reader = reader
+        self._keeper = keeper
         self._clock = clock
 
     async def DiscoverProducts(

@@ -31,7 +31,7 @@ def appraisal(one: Appraisal) -> pb.ProductScore:
         currency_code=one.currency_code or USD,
         image_url=one.image_url,
         token_count=one.tokens,
-        fetch_time=_timestamp(one.fetched_at),
+        fetch_time=timestamp(one.fetched_at),
     )
     if one.score is not None:
         _score(built, one.score)
@@ -90,7 +90,7 @@ def search(one: Search) -> pb.Search:
         cache_hit=one.cache_hit,
         duration=duration(timedelta(seconds=one.seconds)),
         mean_roi_percent=one.mean_roi,
-        create_time=_timestamp(one.created_at),
+        create_time=timestamp(one.created_at),
         job=one.job,
         stop_reason=pb.STOP_REASON_UNSPECIFIED if one.stop is None else _stop_reason(one.stop),
     )
@@ -237,7 +237,8 @@ def _stop_reason(reason: StopReason) -> pb.StopReason.ValueType:
     return pb.StopReason.Value(f"STOP_REASON_{reason}")
 
 
-def _timestamp(instant: datetime | None) -> Timestamp | None:
+def timestamp(instant: datetime | None) -> Timestamp | None:
+    """Write an instant."""
     if instant is None:
         return None
     built = Timestamp()

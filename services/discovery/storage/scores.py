@@ -44,7 +44,24 @@ class PostgresScores:
         found = {one.asin: one for one in map(_stored, rows)}
         return {asin: found[asin] for asin in keys if asin in found}
 
-    async def write(self, keys: Mapping[str, str], appraisals: Collection[Appraisal]) -> None:
+    async def newest(
+        self, products: Collection[tuple[int, str]]
+    ) -> dict[tuple[int, str], Appraisal]:
+        """Read the newest score of each product that has one, whatever its terms."""
+        columns = scores.c
+        query = (
+            select(columns.domain, columns.asin, columns.content)
+            .distinct(columns.asin, columns.domain)
+            .where(tuple_(columns.domain, columns.asin).in_(list(products)))
+            .order_by(columns.asin, columns.domain, columns.created_at.desc())
+        )
+        async with statement(self._engine) as connection:
+            rows = (await connection.execute(query)).all()
+        return {(row.domain, row.asin): _stored(row.content) for row in rows}
+
+    async def write(
+        self, domain: int, keys: Mapping[str, str], appraisals: Collection[Appraisal]
+    ) -> None:
         """Store scores and make them the fresh ones, in the order of their keys."""
         if not appraisals:
             return
@@ -56,7 +73,7 @@ class PostgresScores:
             set_={name: put.excluded[name] for name in kept},
         )
         async with sql.transaction(self._engine) as connection:
-            rows = [_row(one) for one in ordered]
+            rows = [_row(domain, one) for one in ordered]
             await connection.execute(insert(scores).values(rows).on_conflict_do_nothing())
             await connection.execute(put)
 
@@ -100,10 +117,11 @@ def _read(content: bytes) -> Appraisal:
     return msgspec.json.decode(content, type=Appraisal)
 
 
-def _row(one: Appraisal) -> dict[str, Any]:
+def _row(domain: int, one: Appraisal) -> dict[str, Any]:
     return {
         "id": one.id,
         "asin": one.asin,
+        "domain": domain,
         "content": msgspec.json.encode(one, order="deterministic"),
         "created_at": func.clock_timestamp(),
     }

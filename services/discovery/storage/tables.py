@@ -29,6 +29,7 @@ requests = Table(
     Column("fingerprint", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("created_at", _instant, nullable=False),
+    Column("answer", JSONB),
 )
 
 lists = Table(
@@ -50,6 +51,7 @@ scores = Table(
     Column("asin", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("created_at", _instant, nullable=False),
+    Column("domain", SmallInteger, nullable=False),
 )
 
 score_cache = Table(
@@ -104,6 +106,44 @@ flights = Table(
     Column("key", Text, primary_key=True),
     Column("holder", Uuid, nullable=False),
     Column("leased_until", _instant, nullable=False),
+)
+
+saved_niches = Table(
+    "saved_niches",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("filter", JSONB, nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("notes", Text, nullable=False),
+    Column("template", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("created_at", _instant, nullable=False),
+    Column("updated_at", _instant, nullable=False),
+    Column("last_score", Double),
+    Column("last_examined_at", _instant),
+)
+
+favorites = Table(
+    "favorites",
+    metadata,
+    Column("domain", SmallInteger, primary_key=True),
+    Column("asin", Text, primary_key=True),
+    Column("notes", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("created_at", _instant, nullable=False),
+    Column("updated_at", _instant, nullable=False),
+)
+
+blocked_products = Table(
+    "blocked_products",
+    metadata,
+    Column("domain", SmallInteger, primary_key=True),
+    Column("asin", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("created_at", _instant, nullable=False),
 )
 
 inbox = inboxes.inbox_table(metadata)

@@ -129,7 +129,7 @@ class Appraiser:
         """Score what was fetched and keep it before it is told."""
         done = [appraisal(fetched, _score(appeal, fetched)) for fetched in gathered]
         scored = [one for one in done if one.score is not None]
-        await self._scores.write(appeal.keys(one.asin for one in scored), scored)
+        await self._scores.write(appeal.domain, appeal.keys(one.asin for one in scored), scored)
         refused = next((one for one in gathered if one.status in _REFUSED and one.reason), None)
         if refused is None:
             return Chunk(tuple(done), stored=False)

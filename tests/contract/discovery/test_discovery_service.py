@@ -25,7 +25,7 @@ async def one(service_database: Callable[[str], str]) -> AsyncIterator[Replica]:
 
 @pytest.fixture(scope="module")
 async def discovery(one: Replica) -> AsyncIterator[Any]:
-    servicer = DiscoveryServicer(one.desk, one.estimator, one.reader, SystemClock())
+    servicer = DiscoveryServicer(one.desk, one.estimator, one.reader, one.keeper, SystemClock())
 
     def register(server: Any) -> None:
         discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(servicer, server)

@@ -33,8 +33,10 @@ from services.discovery.storage.lists import PostgresLists
 from services.discovery.storage.requests import PostgresRequests
 from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.searches import PostgresSearches
+from services.discovery.storage.shelf import PostgresShelf
 from services.discovery.usecases.estimating import Estimator
 from services.discovery.usecases.finding import Finder
+from services.discovery.usecases.keeping import Keeper
 from services.discovery.usecases.reading import Reader
 from services.discovery.usecases.scoring import Appraiser
 from services.discovery.usecases.searching import Request, SearchDesk
@@ -186,6 +188,7 @@ class Replica:
     desk: SearchDesk
     estimator: Estimator
     reader: Reader
+    keeper: Keeper
     worker: Worker
     steps: step_storage.PostgresSteps
     searches: PostgresSearches
@@ -238,6 +241,7 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
             desk=desk,
             estimator=estimator,
             reader=Reader(scores, searches, caches),
+            keeper=Keeper(PostgresShelf(engine), scores, clock),
             worker=Worker(
                 steps,
                 finder,

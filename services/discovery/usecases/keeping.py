@@ -1,0 +1,108 @@
+"""Keeping: saved niches and favourites, each change made once however often it is asked for."""
+
+from dataclasses import dataclass
+from types import NoneType
+from typing import Generic, TypeVar
+from uuid import UUID, uuid5
+
+from services.chassis.clock import Clock
+from services.discovery.domain.answers import Appraisal
+from services.discovery.domain.criteria import digest
+from services.discovery.domain.kept import (
+    Amendment,
+    Draft,
+    SavedNiche,
+    not_found,
+)
+from services.discovery.ports import Drawer, Page, Scores, Shelf
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Who asks for a change, under which id."""
+
+    id: UUID
+    caller: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Generic[T]):
+    """Something kept about a product, with the product's newest score if it has one."""
+
+    kept: T
+    appraisal: Appraisal | None
+
+
+class Keeper:
+    """Keeps what people ask it to keep; spends nothing."""
+
+    def __init__(self, shelf: Shelf, scores: Scores, clock: Clock) -> None:
+        self._shelf = shelf
+        self._scores = scores
+        self._clock = clock
+
+    async def save_niche(self, ask: Ask, draft: Draft) -> SavedNiche:
+        """Save a niche, under an id that follows from the request's.
+
+        Raises:
+            Refusal: NICHE_NOT_FOUND, when there is no such template.
+        """
+        niche = draft.save(uuid5(ask.id, "bookmark"), ask.caller, self._clock.now())
+
+        async def act(drawer: Drawer) -> SavedNiche:
+            await drawer.put_niche(niche)
+            return niche
+
+        return await self._shelf.once(ask.id, digest("save niche", draft), SavedNiche, act)
+
+    async def niche(self, niche_id: UUID) -> SavedNiche:
+        """Read a saved niche.
+
+        Raises:
+            Refusal: NICHE_NOT_FOUND.
+        """
+        return _there(await self._shelf.niche(niche_id), niche_id)
+
+    async def niches(self, *, size: int, after: tuple[str, str] | None) -> Page[SavedNiche]:
+        """List saved niches, newest first."""
+        return await self._shelf.niches(size=size, after=after)
+
+    async def amend_niche(
+        self, ask: Ask, niche_id: UUID, amendment: Amendment, etag: str
+    ) -> SavedNiche:
+        """Change a saved niche.
+
+        Raises:
+            Refusal: NICHE_NOT_FOUND, ETAG_MISMATCH.
+        """
+
+        async def act(drawer: Drawer) -> SavedNiche:
+            found = _there(await drawer.niche(niche_id), niche_id)
+            found.check(etag)
+            changed = amendment.apply(found, self._clock.now())
+            await drawer.put_niche(changed)
+            return changed
+
+        question = digest("amend niche", (niche_id, amendment, etag))
+        return await self._shelf.once(ask.id, question, SavedNiche, act)
+
+    async def drop_niche(self, ask: Ask, niche_id: UUID, etag: str) -> None:
+        """Delete a saved niche.
+
+        Raises:
+            Refusal: NICHE_NOT_FOUND, ETAG_MISMATCH.
+        """
+
+        async def act(drawer: Drawer) -> None:
+            _there(await drawer.niche(niche_id), niche_id).check(etag)
+            await drawer.drop_niche(niche_id)
+
+        await self._shelf.once(ask.id, digest("drop niche", (niche_id, etag)), NoneType, act)
+
+
+def _there(found: SavedNiche | None, niche_id: UUID) -> SavedNiche:
+    if found is None:
+        raise not_found("NICHE", "SavedNiche", f"bookmarks/{niche_id}")
+    return found

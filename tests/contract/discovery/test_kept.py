@@ -1,0 +1,150 @@
+"""What a caller may rely on who keeps niches, favourites and a do-not-buy list."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from arbitragevault.discovery.v1 import discovery_pb2 as pb
+from arbitragevault.discovery.v1 import discovery_pb2_grpc
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from services.chassis.clock import SystemClock
+from services.chassis.testing import refusal as refused
+from services.chassis.testing import serve
+from services.discovery.api.servicer import DiscoveryServicer
+from tests.integration.discovery.stage import Purse, Replica, Till, replica
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def one(service_database: Callable[[str], str]) -> AsyncIterator[Replica]:
+    async with replica(service_database("discovery"), Till(), Purse()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def discovery(one: Replica) -> AsyncIterator[Any]:
+    servicer = DiscoveryServicer(one.desk, one.estimator, one.reader, one.keeper, SystemClock())
+
+    def register(server: Any) -> None:
+        discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(servicer, server)
+
+    async with serve(register, service="discovery", caller="avault") as served:
+        yield discovery_pb2_grpc.DiscoveryServiceStub(served.channel)
+
+
+def creation(**fields: Any) -> pb.CreateSavedNicheRequest:
+    """A niche to be saved, under a request id of its own."""
+    fields.setdefault("display_name", "Mine")
+    return pb.CreateSavedNicheRequest(request_id=str(uuid4()), saved_niche=pb.SavedNiche(**fields))
+
+
+def change(name: str, *paths: str, **fields: Any) -> pb.UpdateSavedNicheRequest:
+    return pb.UpdateSavedNicheRequest(
+        request_id=str(uuid4()),
+        saved_niche=pb.SavedNiche(name=name, **fields),
+        update_mask=FieldMask(paths=paths) if paths else None,
+    )
+
+
+async def test_a_niche_is_saved_once_however_often_it_is_asked_for(discovery: Any) -> None:
+    """D7: a retry, even a racing one, makes no second bookmark and gets the first answer."""
+    request = creation(filter=pb.DiscoveryFilter(title="maps"), notes="for May")
+
+    answers = await asyncio.gather(*(discovery.CreateSavedNiche(request) for _ in range(5)))
+    saved = answers[0].saved_niche
+    read = await discovery.GetSavedNiche(pb.GetSavedNicheRequest(name=saved.name))
+
+    assert all(answer == answers[0] for answer in answers)
+    assert read.saved_niche == saved
+    assert (saved.caller, saved.etag, saved.filter.title) == ("avault", "1", "maps")
+    assert not saved.HasField("last_niche_score")
+    request.saved_niche.notes = "for June"
+    assert (await refused(discovery.CreateSavedNiche(request))).reason == "REQUEST_ID_REUSED"
+
+
+async def test_a_bookmark_of_a_template_searches_what_the_template_searches(discovery: Any) -> None:
+    """A template's name alone is enough; one that is not known is refused and nothing saved."""
+    known = creation(template="niches/textbook-patience-general")
+    saved = (await discovery.CreateSavedNiche(known)).saved_niche
+    unknown = creation(template="niches/nowhere")
+    found = await refused(discovery.CreateSavedNiche(unknown))
+    unknown.saved_niche.template = ""
+
+    assert saved.strategy == pb.STRATEGY_TEXTBOOKS_PATIENCE
+    assert saved.filter.rank_range.minimum == 250_000
+    assert (found.reason, found.resource) == (
+        "NICHE_NOT_FOUND",
+        ("NicheTemplate", "niches/nowhere"),
+    )
+    assert (await discovery.CreateSavedNiche(unknown)).saved_niche.etag == "1"
+
+
+async def test_a_change_is_made_on_what_was_read(discovery: Any) -> None:
+    """Two people who edit the same bookmark must not overwrite each other unseen."""
+    created = creation(notes="old", filter=pb.DiscoveryFilter(title="maps"))
+    saved = (await discovery.CreateSavedNiche(created)).saved_niche
+    first = change(saved.name, notes="new", etag=saved.etag)
+    changed = (await discovery.UpdateSavedNiche(first)).saved_niche
+    late = await refused(
+        discovery.UpdateSavedNiche(change(saved.name, notes="mine", etag=saved.etag))
+    )
+    again = (await discovery.UpdateSavedNiche(first)).saved_niche
+    cleared = (await discovery.UpdateSavedNiche(change(saved.name, "notes"))).saved_niche
+
+    assert (changed.notes, changed.filter.title, changed.etag) == ("new", "maps", "2")
+    assert (late.reason, late.kind.name, late.facts["etag"]) == ("ETAG_MISMATCH", "ABORTED", 2)
+    assert again == changed
+    assert (cleared.notes, cleared.display_name, cleared.etag) == ("", "Mine", "3")
+
+
+@pytest.mark.parametrize(
+    ("paths", "field"),
+    [(["display_name"], "saved_niche.display_name"), (["filter.title"], "update_mask")],
+)
+async def test_a_change_that_would_break_a_niche_is_refused(
+    discovery: Any, paths: list[str], field: str
+) -> None:
+    """A niche without a name, or half a filter, is nobody's wish."""
+    saved = (await discovery.CreateSavedNiche(creation())).saved_niche
+
+    found = await refused(discovery.UpdateSavedNiche(change(saved.name, *paths)))
+
+    assert (found.reason, found.violations[0].field) == ("INVALID_FIELD", field)
+
+
+async def test_a_deleted_niche_is_gone_and_its_retry_is_no_failure(discovery: Any) -> None:
+    """A lost answer must not turn a deletion that happened into an error."""
+    saved = (await discovery.CreateSavedNiche(creation())).saved_niche
+    request = pb.DeleteSavedNicheRequest(request_id=str(uuid4()), name=saved.name, etag="9")
+    late = await refused(discovery.DeleteSavedNiche(request))
+    request.etag = saved.etag
+    await discovery.DeleteSavedNiche(request)
+    await discovery.DeleteSavedNiche(request)
+    request.request_id = str(uuid4())
+    gone = await refused(discovery.DeleteSavedNiche(request))
+    read = await refused(discovery.GetSavedNiche(pb.GetSavedNicheRequest(name=saved.name)))
+    changed = await refused(discovery.UpdateSavedNiche(change(saved.name, notes="x")))
+
+    assert late.reason == "ETAG_MISMATCH"
+    assert gone.reason == read.reason == changed.reason == "NICHE_NOT_FOUND"
+    assert gone.resource == ("SavedNiche", saved.name)
+
+
+async def test_saved_niches_page_newest_first(discovery: Any) -> None:
+    """AIP-158."""
+    for number in range(5):
+        await discovery.CreateSavedNiche(creation(display_name=f"Niche {number}"))
+
+    names, page = [], pb.ListSavedNichesRequest(page_size=2)
+    while True:
+        answer = await discovery.ListSavedNiches(page)
+        names += [one.display_name for one in answer.saved_niches]
+        if not answer.next_page_token:
+            break
+        page.page_token = answer.next_page_token
+
+    assert names[:5] == [f"Niche {number}" for number in (4, 3, 2, 1, 0)]
