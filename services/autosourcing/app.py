@@ -23,6 +23,7 @@ from services.autosourcing.usecases.answering import Answering
 from services.autosourcing.usecases.desk import Desk
 from services.autosourcing.usecases.launching import Launching
 from services.autosourcing.usecases.planning import Planning
+from services.autosourcing.usecases.profiles import Profiles
 from services.autosourcing.usecases.tending import Tending
 from services.autosourcing.usecases.watching import Watching
 from services.chassis import sql
@@ -66,6 +67,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         launching=launching,
         watching=Watching(library, heard),
         desk=Desk(jobs, library),
+        shelf=Profiles(jobs, library),
         limits=limits,
         clock=SystemClock(),
     )

@@ -166,6 +166,22 @@ class Work(Protocol):
         """A saved profile; None without one."""
         ...
 
+    async def lock_profile(self, profile_id: str) -> Profile | None:
+        """Read a profile that nobody else changes until the transaction ends."""
+        ...
+
+    async def add_profile(self, profile: Profile) -> bool:
+        """Store a new profile; False when its id is taken."""
+        ...
+
+    async def save_profile(self, profile: Profile) -> None:
+        """Store a profile that is there."""
+        ...
+
+    async def remove_profile(self, profile_id: str) -> None:
+        """Delete a profile."""
+        ...
+
     async def lock_pick(self, pick_id: UUID) -> SavedPick | None:
         """Read a pick that nobody else changes until the transaction ends."""
         ...

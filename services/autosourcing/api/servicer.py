@@ -10,12 +10,13 @@ from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.autosourcing.v1 import autosourcing_pb2_grpc
 from google.protobuf.message import Message
 
-from services.autosourcing.api import files, pages, specs, translate, words
+from services.autosourcing.api import files, pages, profiles, specs, translate, words
 from services.autosourcing.domain.limits import Limits
 from services.autosourcing.ports import PickFilter, Request
 from services.autosourcing.usecases.desk import Decision, Desk, place
 from services.autosourcing.usecases.launching import Launching
 from services.autosourcing.usecases.planning import Planning
+from services.autosourcing.usecases.profiles import Profiles
 from services.autosourcing.usecases.watching import Watching
 from services.chassis.clock import Clock
 from services.chassis.errors import invalid_field
@@ -32,6 +33,7 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         launching: Launching,
         watching: Watching,
         desk: Desk,
+        shelf: Profiles,
         limits: Limits,
         clock: Clock,
     ) -> None:
@@ -39,6 +41,7 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         self._launching = launching
         self._watching = watching
         self._desk = desk
+        self._profiles = shelf
         self._limits = limits
         self._clock = clock
 
@@ -134,11 +137,19 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         async for piece in files.pieces(request.format, lines, self._clock.now()):
             yield piece
 
+    async def CreateProfile(
+        self, request: pb.CreateProfileRequest, context: Context
+    ) -> pb.CreateProfileResponse:
+        """Save a profile."""
+        asked = _request("CreateProfile", request)
+        saved = await self._profiles.create(asked, profiles.new(request))
+        return pb.CreateProfileResponse(profile=specs.profile(saved))
+
     async def GetProfile(
         self, request: pb.GetProfileRequest, context: Context
     ) -> pb.GetProfileResponse:
         """Read a profile."""
-        found = await self._desk.profile(words.last_id(request.name))
+        found = await self._profiles.read(words.last_id(request.name))
         return pb.GetProfileResponse(profile=specs.profile(found))
 
     async def ListProfiles(
@@ -147,11 +158,31 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         """List profiles."""
         size = pages.size(request.page_size)
         after = pages.profile_place(request, request.page_token)
-        page, last = pages.cut(await self._desk.profiles(after, size + 1), size)
+        page, last = pages.cut(await self._profiles.page(after, size + 1), size)
         return pb.ListProfilesResponse(
             profiles=[specs.profile(each) for each in page],
             next_page_token=pages.token(request, last.id) if last else "",
         )
+
+    async def UpdateProfile(
+        self, request: pb.UpdateProfileRequest, context: Context
+    ) -> pb.UpdateProfileResponse:
+        """Change a profile."""
+        saved = await self._profiles.update(
+            _request("UpdateProfile", request),
+            words.last_id(request.profile.name),
+            profiles.change(request),
+            etag=request.profile.etag,
+        )
+        return pb.UpdateProfileResponse(profile=specs.profile(saved))
+
+    async def DeleteProfile(
+        self, request: pb.DeleteProfileRequest, context: Context
+    ) -> pb.DeleteProfileResponse:
+        """Delete a profile."""
+        asked = _request("DeleteProfile", request)
+        await self._profiles.delete(asked, words.last_id(request.name), etag=request.etag)
+        return pb.DeleteProfileResponse()
 
     async def GetJobStats(
         self, request: pb.GetJobStatsRequest, context: Context

@@ -28,8 +28,8 @@ def spec(message: pb.JobSpec) -> Spec:
         strategy=words.strategy_asked(message.strategy),
         products=message.max_products,
         thresholds=Thresholds(
-            roi_percent=_decimal(message.minimum_roi_percent),
-            velocity=_decimal(message.minimum_velocity_score),
+            roi_percent=decimal(message.minimum_roi_percent),
+            velocity=decimal(message.minimum_velocity_score),
         ),
         include_recent=message.include_recently_seen,
         force_refresh=message.force_refresh,
@@ -104,8 +104,9 @@ def profile(value: Profile) -> pb.Profile:
         minimum_stability_score=float(value.thresholds.stability),
         minimum_confidence_score=float(value.thresholds.confidence),
         max_picks=value.max_picks,
-        etag=str(value.revision),
+        etag=value.etag,
         create_time=words.timestamp(value.created_at),
+        update_time=words.timestamp(value.updated_at),
     )
 
 
@@ -130,5 +131,6 @@ def _items(given: Sequence[pb.Identifier]) -> tuple[Item, ...]:
     return tuple(items)
 
 
-def _decimal(number: float) -> Decimal:
+def decimal(number: float) -> Decimal:
+    """The number that was meant: 39.99 and not the nearest double."""
     return Decimal(str(number))

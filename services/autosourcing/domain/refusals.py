@@ -56,12 +56,22 @@ def request_id_reused() -> Refusal:
     )
 
 
-def etag_mismatch(etag: str) -> Refusal:
+def profile_already_exists(name: str) -> Refusal:
+    """The id is taken."""
+    return Refusal(
+        Kind.ALREADY_EXISTS,
+        "PROFILE_ALREADY_EXISTS",
+        f"There is a profile {name} already; choose another profile_id.",
+        resource=("profile", name),
+    )
+
+
+def etag_mismatch(kind: str, etag: str) -> Refusal:
     """Somebody changed it since it was read; ``etag`` is the present one."""
     return Refusal(
         Kind.ABORTED,
         "ETAG_MISMATCH",
-        "The pick has changed since it was read; read it again.",
+        f"The {kind} has changed since it was read; read it again.",
         facts={"etag": etag},
     )
 

@@ -71,7 +71,11 @@ class Spec:
 
 @dataclass(frozen=True)
 class Profile:
-    """Saved values for jobs, under a name."""
+    """Saved values for jobs, under a name.
+
+    Attributes:
+        products: Products that are analysed at most; 0 is the service's default.
+    """
 
     id: str
     display_name: str
@@ -82,6 +86,12 @@ class Profile:
     max_picks: int
     created_at: datetime
     revision: int = 1
+    updated_at: datetime | None = None
+
+    @property
+    def etag(self) -> str:
+        """Changes with every update; a profile made anew under the same id has other ones."""
+        return f"{self.revision}-{self.created_at.timestamp():.3f}"
 
 
 def filled(spec: Spec, profile: Profile | None, limits: Limits) -> Spec:

@@ -145,6 +145,33 @@ class PostgresWork:
         profile: Profile | None = await self._connection.scalar(query)
         return profile
 
+    async def lock_profile(self, profile_id: str) -> Profile | None:
+        """Read a profile for update."""
+        table = tables.profiles
+        query = select(table.c.document).where(table.c.id == profile_id).with_for_update()
+        profile: Profile | None = await self._connection.scalar(query)
+        return profile
+
+    async def add_profile(self, profile: Profile) -> bool:
+        """Insert a profile; one of the same id that is being added is waited for."""
+        row = {"id": profile.id, "document": profile}
+        added = insert(tables.profiles).values(row).on_conflict_do_nothing()
+        done = await self._connection.execute(added.returning(tables.profiles.c.id))
+        return done.one_or_none() is not None
+
+    async def save_profile(self, profile: Profile) -> None:
+        """Write a profile."""
+        table = tables.profiles
+        await self._connection.execute(
+            update(table).where(table.c.id == profile.id).values(document=profile)
+        )
+
+    async def remove_profile(self, profile_id: str) -> None:
+        """Delete a profile."""
+        await self._connection.execute(
+            delete(tables.profiles).where(tables.profiles.c.id == profile_id)
+        )
+
     async def lock_pick(self, pick_id: UUID) -> SavedPick | None:
         """Read a pick for update."""
         query = select(tables.picks).where(tables.picks.c.id == pick_id).with_for_update()

@@ -1,4 +1,4 @@
-"""What people do with jobs, picks and profiles that exist: read, cancel, decide, export."""
+"""What people do with jobs and picks that exist: read, cancel, decide, export."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -10,7 +10,6 @@ import msgspec
 from services.autosourcing.domain import attention, course, endings, exports, refusals
 from services.autosourcing.domain.job import Job, State
 from services.autosourcing.domain.picks import Action, Analysis
-from services.autosourcing.domain.spec import Profile
 from services.autosourcing.ports import (
     Jobs,
     Library,
@@ -19,8 +18,8 @@ from services.autosourcing.ports import (
     Request,
     SavedPick,
     Stats,
-    Work,
 )
+from services.autosourcing.usecases.repeats import first_answer
 
 _EXPORT_PAGE = 200
 
@@ -64,7 +63,7 @@ class Desk:
             job, now = await work.lock(job_id), await work.now()
             if job is None:
                 raise refusals.job_not_found(f"jobs/{job_id}")
-            repeated = await _answer(work, request) is not None
+            repeated = await first_answer(work, request) is not None
             if job.state is State.CANCELLED or repeated:
                 return job
             if job.state.final:
@@ -83,11 +82,11 @@ class Desk:
             saved, now = await work.lock_pick(pick_id), await work.now()
             if saved is None:
                 raise refusals.pick_not_found(f"picks/{pick_id}")
-            answer = await _answer(work, request)
+            answer = await first_answer(work, request)
             if answer is not None:
                 return msgspec.json.decode(answer, type=SavedPick)
             if decision.etag not in ("", str(saved.revision)):
-                raise refusals.etag_mismatch(str(saved.revision))
+                raise refusals.etag_mismatch("pick", str(saved.revision))
             saved = replace(
                 saved,
                 action=saved.action if decision.action is None else decision.action,
@@ -109,18 +108,6 @@ class Desk:
                 return
             after = place(page[-1])
 
-    async def profile(self, profile_id: str) -> Profile:
-        """A saved profile."""
-        async with self._jobs.transaction() as work:
-            found = await work.profile(profile_id)
-        if found is None:
-            raise refusals.profile_not_found(f"profiles/{profile_id}")
-        return found
-
-    async def profiles(self, after: str, most: int) -> list[Profile]:
-        """Profiles by id."""
-        return await self._library.profiles(after, most)
-
     async def stats(self, since: datetime | None, until: datetime | None) -> Stats:
         """Sums over the jobs made in a time."""
         return await self._library.stats(since, until)
@@ -132,14 +119,3 @@ def place(saved: SavedPick) -> PickPlace:
     return PickPlace(
         pick.kind, str(pick.sort_score), pick.finding.profit_cents, pick.finding.asin, pick.id
     )
-
-
-async def _answer(work: Work, request: Request) -> bytes | None:
-    """The answer that this request got before; None when it is new."""
-    known = await work.request(request.id)
-    if known is None:
-        return None
-    made, answer = known
-    if made.fingerprint != request.fingerprint:
-        raise refusals.request_id_reused()
-    return answer

@@ -1,0 +1,19 @@
+"""Requests that come a second time get their first answer."""
+
+from services.autosourcing.domain import refusals
+from services.autosourcing.ports import Request, Work
+
+
+async def first_answer(work: Work, request: Request) -> bytes | None:
+    """The answer that this request got before; None when it is new.
+
+    Raises:
+        Refusal: Its id was used for something else.
+    """
+    known = await work.request(request.id)
+    if known is None:
+        return None
+    made, answer = known
+    if made.fingerprint != request.fingerprint:
+        raise refusals.request_id_reused()
+    return answer
