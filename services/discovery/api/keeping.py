@@ -1,12 +1,13 @@
 """What people keep, over gRPC."""
 
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as keepa
 
 from services.chassis.errors import invalid_field
 from services.chassis.rpc.call import Context, current_call
 from services.discovery.api import read, write
-from services.discovery.domain.kept import Amendment, Draft, SavedNiche
-from services.discovery.usecases.keeping import Ask, Keeper
+from services.discovery.domain.kept import Amendment, Draft, Favorite, SavedNiche
+from services.discovery.usecases.keeping import Ask, Keeper, Known
 
 NICHE_FIELDS = ("display_name", "filter", "strategy", "notes")
 
@@ -64,6 +65,37 @@ class KeepingMethods:
         )
         return pb.DeleteSavedNicheResponse()
 
+    async def SaveFavorite(
+        self, request: pb.SaveFavoriteRequest, _: Context
+    ) -> pb.SaveFavoriteResponse:
+        """Mark a product as a favourite, or change the notes of one."""
+        marked = await self._keeper.mark(
+            ask(request.request_id), read.domain(request.domain), request.asin, request.notes
+        )
+        return pb.SaveFavoriteResponse(favorite=favorite(marked))
+
+    async def ListFavorites(
+        self, request: pb.ListFavoritesRequest, _: Context
+    ) -> pb.ListFavoritesResponse:
+        """List favourites, newest first."""
+        page = await self._keeper.favorites(
+            size=read.page_size(request.page_size),
+            after=read.page_place(request, request.page_token),
+        )
+        return pb.ListFavoritesResponse(
+            favorites=[favorite(one) for one in page.items],
+            next_page_token=read.page_token(request, page.next_place),
+        )
+
+    async def DeleteFavorite(
+        self, request: pb.DeleteFavoriteRequest, _: Context
+    ) -> pb.DeleteFavoriteResponse:
+        """Take a product off the favourites."""
+        await self._keeper.unmark(
+            ask(request.request_id), read.domain(request.domain), request.asin
+        )
+        return pb.DeleteFavoriteResponse()
+
 
 def ask(request_id: str) -> Ask:
     """Read who asks, under which id."""
@@ -113,4 +145,20 @@ def saved_niche(one: SavedNiche) -> pb.SavedNiche:
         create_time=write.timestamp(one.created_at),
         update_time=write.timestamp(one.updated_at),
         etag=one.etag,
+    )
+
+
+def favorite(one: Known[Favorite]) -> pb.Favorite:
+    """Write a favourite with its newest score."""
+    kept, newest = one.kept, one.appraisal
+    return pb.Favorite(
+        name=f"favorites/{kept.domain}-{kept.asin}",
+        asin=kept.asin,
+        domain=keepa.Domain.ValueType(kept.domain),
+        notes=kept.notes,
+        title="" if newest is None else newest.title,
+        score=None if newest is None else write.appraisal(newest),
+        caller=kept.caller,
+        create_time=write.timestamp(kept.created_at),
+        update_time=write.timestamp(kept.updated_at),
     )

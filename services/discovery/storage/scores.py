@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import func, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
@@ -51,7 +51,7 @@ class PostgresScores:
         columns = scores.c
         query = (
             select(columns.domain, columns.asin, columns.content)
-            .distinct(columns.asin, columns.domain)
+            .ext(distinct_on(columns.asin, columns.domain))
             .where(tuple_(columns.domain, columns.asin).in_(list(products)))
             .order_by(columns.asin, columns.domain, columns.created_at.desc())
         )

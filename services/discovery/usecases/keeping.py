@@ -10,13 +10,16 @@ from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.criteria import digest
 from services.discovery.domain.kept import (
     Amendment,
+    BlockedProduct,
     Draft,
+    Favorite,
     SavedNiche,
     not_found,
 )
 from services.discovery.ports import Drawer, Page, Scores, Shelf
 
 T = TypeVar("T")
+P = TypeVar("P", Favorite, BlockedProduct)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,42 @@ class Keeper:
             await drawer.drop_niche(niche_id)
 
         await self._shelf.once(ask.id, digest("drop niche", (niche_id, etag)), NoneType, act)
+
+    async def mark(self, ask: Ask, domain: int, asin: str, notes: str) -> Known[Favorite]:
+        """Mark a product as a favourite, or change the notes of one."""
+        now = self._clock.now()
+        favorite = Favorite(
+            domain=domain, asin=asin, notes=notes, caller=ask.caller, created_at=now, updated_at=now
+        )
+
+        async def act(drawer: Drawer) -> Favorite:
+            return await drawer.put_favorite(favorite)
+
+        question = digest("mark", (domain, asin, notes))
+        marked = await self._shelf.once(ask.id, question, Favorite, act)
+        return (await self._known((marked,)))[0]
+
+    async def favorites(self, *, size: int, after: tuple[str, str] | None) -> Page[Known[Favorite]]:
+        """List favourites, newest first, each with its newest score."""
+        page = await self._shelf.favorites(size=size, after=after)
+        return Page(await self._known(page.items), page.next_place)
+
+    async def unmark(self, ask: Ask, domain: int, asin: str) -> None:
+        """Take a product off the favourites.
+
+        Raises:
+            Refusal: FAVORITE_NOT_FOUND.
+        """
+
+        async def act(drawer: Drawer) -> None:
+            if not await drawer.drop_favorite(domain, asin):
+                raise not_found("FAVORITE", "Favorite", f"favorites/{domain}-{asin}")
+
+        await self._shelf.once(ask.id, digest("unmark", (domain, asin)), NoneType, act)
+
+    async def _known(self, kept: tuple[P, ...]) -> tuple[Known[P], ...]:
+        found = await self._scores.newest([(one.domain, one.asin) for one in kept])
+        return tuple(Known(one, found.get((one.domain, one.asin))) for one in kept)
 
 
 def _there(found: SavedNiche | None, niche_id: UUID) -> SavedNiche:

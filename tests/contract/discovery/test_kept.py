@@ -14,7 +14,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.testing import refusal as refused
 from services.chassis.testing import serve
 from services.discovery.api.servicer import DiscoveryServicer
-from tests.integration.discovery.stage import Purse, Replica, Till, replica
+from tests.integration.discovery.stage import Purse, Replica, Till, asin, replica
 
 pytestmark = pytest.mark.anyio
 
@@ -148,3 +148,50 @@ async def test_saved_niches_page_newest_first(discovery: Any) -> None:
         page.page_token = answer.next_page_token
 
     assert names[:5] == [f"Niche {number}" for number in (4, 3, 2, 1, 0)]
+
+
+async def scored(discovery: Any, name: str, **changes: Any) -> pb.ProductScore:
+    """The score of one product, as a caller gets it."""
+    request = pb.ScoreProductsRequest(request_id=str(uuid4()), asins=[name], **changes)
+    parts = [part async for part in discovery.ScoreProducts(request)]
+    found: pb.ProductScore = parts[0].score
+    return found
+
+
+async def test_a_favourite_carries_its_newest_score(discovery: Any) -> None:
+    """D7: a product may be marked before it was ever looked at, and twice is once."""
+    request = pb.SaveFavoriteRequest(request_id=str(uuid4()), asin=asin(1), notes="from a shop")
+    bare = (await discovery.SaveFavorite(request)).favorite
+    score = await scored(discovery, asin(1))
+    request.request_id, request.notes = str(uuid4()), "from an auction"
+    noted = (await discovery.SaveFavorite(request)).favorite
+    listed = (await discovery.ListFavorites(pb.ListFavoritesRequest())).favorites
+
+    assert (bare.name, bare.title, bare.HasField("score")) == (f"favorites/1-{asin(1)}", "", False)
+    assert (noted.notes, noted.title, noted.create_time) == (
+        "from an auction", f"Book {asin(1)}", bare.create_time,
+    )  # fmt: skip
+    assert (noted.score.name, noted.score.token_count) == (score.name, 0)
+    assert list(listed) == [noted]
+
+
+async def test_favourites_page_newest_first_and_leave_once(discovery: Any) -> None:
+    """AIP-158, and a deletion that is repeated is no failure."""
+    names = [asin(number) for number in (20, 22, 21)]
+    for name in names:
+        await discovery.SaveFavorite(pb.SaveFavoriteRequest(request_id=str(uuid4()), asin=name))
+    first = await discovery.ListFavorites(pb.ListFavoritesRequest(page_size=2))
+    page = pb.ListFavoritesRequest(page_size=1, page_token=first.next_page_token)
+    second = await discovery.ListFavorites(page)
+    request = pb.DeleteFavoriteRequest(request_id=str(uuid4()), asin=asin(22))
+    await discovery.DeleteFavorite(request)
+    await discovery.DeleteFavorite(request)
+    request.request_id = str(uuid4())
+    gone = await refused(discovery.DeleteFavorite(request))
+
+    shown = [one.asin for one in (*first.favorites, *second.favorites)]
+    assert shown == names[::-1]
+    assert (gone.reason, gone.resource) == (
+        "FAVORITE_NOT_FOUND",
+        ("Favorite", f"favorites/1-{asin(22)}"),
+    )
