@@ -92,12 +92,13 @@ def _read(request: Message, given: str, parts: int) -> list[str | int]:
 
 
 def _question(request: Message) -> str:
-    """A digest of everything that is asked but the page itself."""
+    """A digest of the method and everything that is asked of it but the page itself."""
     asked = type(request)()
     asked.CopyFrom(request)
     for name in ("page_size", "page_token"):
         asked.ClearField(name)
-    return hashlib.sha256(asked.SerializeToString(deterministic=True)).hexdigest()[:16]
+    told = asked.DESCRIPTOR.full_name.encode() + asked.SerializeToString(deterministic=True)
+    return hashlib.sha256(told).hexdigest()[:16]
 
 
 def _bad() -> Refusal:

@@ -107,9 +107,13 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
     ) -> pb.ListAccountsResponse:
         """List accounts by name."""
         size = translate.page_size(request.page_size, 50)
-        told = await self._readings.accounts(request.page_token, size)
+        told = await self._readings.accounts(
+            translate.named_place(request, request.page_token), size
+        )
         last = told[-1].state.account if len(told) == size else ""
-        return pb.ListAccountsResponse(accounts=map(_account, told), next_page_token=last)
+        return pb.ListAccountsResponse(
+            accounts=map(_account, told), next_page_token=translate.page_token(request, last)
+        )
 
     async def WatchAccount(
         self, request: pb.WatchAccountRequest, context: Context
@@ -146,7 +150,8 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
     ) -> pb.ListActionsResponse:
         """List the registry of actions."""
         size = translate.page_size(request.page_size, 50)
-        found = [action for action in actions() if action.key > request.page_token]
+        after = translate.named_place(request, request.page_token)
+        found = [action for action in actions() if action.key > after]
         listed = [
             pb.Action(
                 name=f"actions/{action.key}",
@@ -157,7 +162,9 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
             for action in found[:size]
         ]
         onward = found[size - 1].key if len(found) > size else ""
-        return pb.ListActionsResponse(actions=listed, next_page_token=onward)
+        return pb.ListActionsResponse(
+            actions=listed, next_page_token=translate.page_token(request, onward)
+        )
 
     async def ListLedgerEntries(
         self, request: pb.ListLedgerEntriesRequest, context: Context

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Literal
@@ -23,6 +24,7 @@ from services.chassis.errors import invalid_field
 LARGEST_PAGE = 1000
 USAGE_ROWS = 1000
 NEWEST = 2**62
+_SEQUENCE = re.compile(r"[0-9]{1,18}")
 ANSWER_TIME = timedelta(milliseconds=250)  # Kept back from a wait for the answer's way home.
 
 
@@ -213,36 +215,47 @@ def page_size(asked: int, default: int) -> int:
     return min(asked or default, LARGEST_PAGE)
 
 
-def page_token(request: Message, at: int) -> str:
+def page_token(request: Message, at: int | str) -> str:
     """Return the token of the page after ``at``, bound to the request's filters."""
     return base64.urlsafe_b64encode(f"{at}.{_filters(request)}".encode()).decode() if at else ""
 
 
 def place(request: Message, token: str, default: int) -> int:
-    """Read a page token.
+    """Read a page token of a list in order of sequence.
 
     Raises:
         Refusal: INVALID_FIELD; it is damaged, or belongs to other filters.
     """
-    if not token:
-        return default
+    found = named_place(request, token)
+    if found and not _SEQUENCE.fullmatch(found):
+        raise invalid_field("page_token", "is no token of this method.")
+    return int(found or default)
+
+
+def named_place(request: Message, token: str) -> str:
+    """Read a page token of a list in order of name; empty for the first page.
+
+    Raises:
+        Refusal: INVALID_FIELD; it is damaged, or belongs to other filters.
+    """
     try:
-        at, _, filters = base64.urlsafe_b64decode(token.encode()).decode().partition(".")
-        found = int(at)
+        decoded = base64.urlsafe_b64decode(token.encode()).decode()
     except (ValueError, binascii.Error) as error:
         raise invalid_field("page_token", "is no token of this method.") from error
-    if filters != _filters(request):
+    found, _, filters = decoded.partition(".")
+    if token and filters != _filters(request):
         raise invalid_field("page_token", "belongs to a request with other filters.")
     return found
 
 
 def _filters(request: Message) -> str:
-    """Digest everything of a list request but the page itself."""
+    """Digest the method and everything that is asked of it but the page itself."""
     bare = type(request)()
     bare.CopyFrom(request)
     bare.ClearField("page_token")
     bare.ClearField("page_size")
-    return blake2b(bare.SerializeToString(deterministic=True), digest_size=9).hexdigest()
+    asked = bare.DESCRIPTOR.full_name.encode() + bare.SerializeToString(deterministic=True)
+    return blake2b(asked, digest_size=9).hexdigest()
 
 
 def _priority(value: int) -> Priority:

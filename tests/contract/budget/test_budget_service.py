@@ -1,6 +1,7 @@
 """What a caller of BudgetService may rely on, over a real port."""
 
 import asyncio
+import base64
 import inspect
 import re
 from collections.abc import AsyncIterator, Callable
@@ -321,6 +322,25 @@ async def test_reservations_are_listed_newest_first_and_by_filter(service: Servi
     assert (await refusal(service.stub.ListReservations(stolen))).reason == "INVALID_FIELD"
     damaged = pb.ListReservationsRequest(page_token="????")
     assert (await refusal(service.stub.ListReservations(damaged))).reason == "INVALID_FIELD"
+
+
+async def test_a_page_token_that_nobody_gave_is_refused(service: Service) -> None:
+    """A damaged or forged token never starts over in silence, nor fails inside."""
+    await service.report(100)
+    first = await service.stub.ListLedgerEntries(pb.ListLedgerEntriesRequest(page_size=1))
+    _, digest = base64.urlsafe_b64decode(first.next_page_token).decode().split(".")
+    beyond = base64.urlsafe_b64encode(f"{10**30}.{digest}".encode()).decode()
+
+    entries = pb.ListLedgerEntriesRequest(page_token=beyond)
+    assert (await refusal(service.stub.ListLedgerEntries(entries))).reason == "INVALID_FIELD"
+    for token in ("auto_sourcing_job", "AAAA", "W10=", first.next_page_token):
+        accounts = pb.ListAccountsRequest(page_token=token)
+        actions = pb.ListActionsRequest(page_token=token)
+        told = [
+            await refusal(service.stub.ListAccounts(accounts)),
+            await refusal(service.stub.ListActions(actions)),
+        ]
+        assert {each.reason for each in told} == {"INVALID_FIELD"}, token
 
 
 async def test_the_newest_report_by_keepas_own_time_wins(service: Service) -> None:
