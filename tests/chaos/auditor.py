@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid5
 
 import asyncpg
 import grpc.aio
@@ -15,6 +16,7 @@ from arbitragevault.autosourcing.v1 import events_pb2
 from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as gateway
 
+from services.budget.events.announce import NAMESPACE
 from tests.chaos.load import Clients, Load
 from tests.chaos.matching import unexplained
 from tests.chaos.stack import Stack
@@ -37,6 +39,8 @@ COMING_TO_REST = {
     "calls that budget may not know of": """select count(*) from keepa_gateway.attempt
         where settled_at is null and state = 'ended'""",
     "claims of nobody": "select count(*) from keepa_gateway.claim",
+    "entries of the ledger not told": """select count(*) from budget.ledger l
+        join budget.relay_cursors c using (account) where l.sequence > c.sequence""",
     **{
         f"events of {name} not sent": f"select count(*) from {name}.outbox where sent_at is null"
         for name in PUBLISHERS
@@ -49,6 +53,8 @@ OPEN_HOLDS = """select h.reservation::text, h.at::text, h.action, h.endpoint, h.
     from budget.ledger h where h.kind = 'HELD' and not exists (select from budget.ledger e
         where e.reservation = h.reservation and e.sequence > h.sequence
             and e.kind in ('COMMITTED', 'RELEASED', 'UNKNOWN')) order by h.sequence"""
+ENDINGS = """select sequence from budget.ledger where account = 'default'
+    and kind in ('COMMITTED', 'RELEASED', 'UNKNOWN', 'SETTLED') order by sequence"""
 # What must be zero at any time.
 NEVER = {
     "dead letters of autosourcing": "select count(*) from autosourcing.dead_letters",
@@ -64,6 +70,14 @@ NEVER = {
             where kind in ('COMMITTED', 'UNKNOWN')
                 or (kind = 'RELEASED' and fact->>'reason' <> 'WAIT_ENDED')
             group by reservation, kind having count(*) > 1) twice""",
+    "jobs that tell another cost than the ledger": """
+        select count(*) from autosourcing.jobs j where j.state = 'COMPLETED' and j.tokens <> (
+            select coalesce(sum(case kind when 'COMMITTED' then tokens - coalesce(
+                (fact->'before'->>'committed')::bigint, 0) else tokens end), 0)
+            from budget.ledger l where l.parent is not null and l.job = j.id
+                and l.kind in ('COMMITTED', 'SETTLED'))
+            and not exists (select from budget.ledger u where u.job = j.id
+                and u.kind = 'UNKNOWN')""",
     "S11: rows of the ledger that were changed": """
         select coalesce(sum(n_tup_upd + n_tup_del), 0) from pg_stat_user_tables
         where schemaname = 'budget' and relname = 'ledger'""",
@@ -207,10 +221,12 @@ class Auditor:
         client = await nats.connect(self.stack.nats_url)
         try:
             stored = {name: await self._stream(client, name) for name in PUBLISHERS}
+            told = [event_id for event_id, _, _ in await self._stream(client, "budget")]
             for name in (*PUBLISHERS, "budget"):
                 await self._consumers(client, name)
         finally:
             await client.close()
+        await self._ledger_told(database, told)
         for name in PUBLISHERS:
             rows = await database.fetch(f"select event_id::text from {name}.outbox")
             put = {row[0] for row in rows}
@@ -219,18 +235,31 @@ class Auditor:
             self._must(sent <= put, f"S7: {len(sent - put)} events of {name} from nowhere")
         await self._jobs(database, stored["autosourcing"])
 
-    async def _stream(self, client: Any, service: str) -> set[tuple[str, str, bytes]]:
-        """Read a whole stream; the same event twice is one event."""
+    async def _ledger_told(self, database: Any, told: list[str]) -> None:
+        """INV-9: each entry that is an event is published at least once, in order."""
+        rows = await database.fetch(ENDINGS)
+        ended = [
+            str(uuid5(NAMESPACE, f"default/{row[0]}/arbitragevault.budget.v1.ReservationEnded"))
+            for row in rows
+        ]
+        untold = set(ended) - set(told)
+        self._must(not untold, f"INV-9: {len(untold)} endings of reservations were not told")
+        known = set(ended)
+        order = [event_id for event_id in told if event_id in known]
+        self._must(untold or order == ended, "INV-9: endings were told out of order")
+
+    async def _stream(self, client: Any, service: str) -> list[tuple[str, str, bytes]]:
+        """Read a whole stream in its order; the same event twice is one event."""
         js = client.jetstream()
         stream = f"ARBITRAGEVAULT_{service.upper()}"
         state = (await js.stream_info(stream)).state
-        found = set()
+        found: dict[tuple[str, str, bytes], None] = {}
         for sequence in range(state.first_seq, state.last_seq + 1):
             message = await js.get_msg(stream, sequence, direct=False)
             event_id = (message.headers or {}).get("Nats-Msg-Id", "")
-            found.add((event_id, message.subject, bytes(message.data)))
+            found[event_id, message.subject, bytes(message.data)] = None
         self.facts[f"events {service}"] = len(found)
-        return found
+        return list(found)
 
     async def _consumers(self, client: Any, service: str) -> None:
         stream = f"ARBITRAGEVAULT_{service.upper()}"
@@ -238,7 +267,7 @@ class Auditor:
             waiting = info.num_pending + info.num_ack_pending
             self._must(not waiting, f"L3: {waiting} events wait for {info.name}")
 
-    async def _jobs(self, database: Any, stored: set[tuple[str, str, bytes]]) -> None:
+    async def _jobs(self, database: Any, stored: list[tuple[str, str, bytes]]) -> None:
         finished: Counter[str] = Counter()
         told: defaultdict[str, set[str]] = defaultdict(set)
         for _, subject, payload in stored:
