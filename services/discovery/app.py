@@ -33,6 +33,7 @@ from services.discovery.storage.requests import PostgresRequests
 from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.searches import PostgresSearches
 from services.discovery.storage.shelf import PostgresShelf
+from services.discovery.usecases.blocking import Blocker
 from services.discovery.usecases.estimating import Estimator
 from services.discovery.usecases.finding import Finder
 from services.discovery.usecases.keeping import Keeper
@@ -64,7 +65,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     gateway, flights = GrpcGateway(gateway_channel, clock), PostgresFlights(engine)
     lists, scores = PostgresLists(engine), PostgresScores(engine)
     searches, caches = PostgresSearches(engine), PostgresCaches(engine)
-    finder, appraiser = Finder(lists, flights, gateway), Appraiser(scores, flights, gateway)
+    shelf = PostgresShelf(engine)
+    finder, appraiser = Finder(lists, flights, gateway), Appraiser(scores, shelf, flights, gateway)
     estimator = Estimator(lists, gateway)
     desk = SearchDesk(
         finder,
@@ -80,9 +82,11 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     taken = steps.PostgresSteps(engine, bell, announcer.announce)
     lease = timedelta(seconds=settings.step_lease_seconds)
     worker = Worker(taken, finder, appraiser, searches=searches, clock=clock, lease=lease)
-    keeper = Keeper(PostgresShelf(engine), scores, clock)
+    keeper, blocker = Keeper(shelf, scores, clock), Blocker(shelf, scores, clock)
     reader = Reader(scores, searches, caches)
-    servicer = DiscoveryServicer(desk, estimator, reader, keeper, clock)
+    servicer = DiscoveryServicer(
+        desk, estimator, reader, keeper=keeper, blocker=blocker, clock=clock
+    )
     return Service(
         name=NAME,
         register=lambda server: discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(

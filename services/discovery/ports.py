@@ -312,6 +312,10 @@ class Shelf(Protocol):
         """List blocked products, newest first."""
         ...
 
+
+class Blocks(Protocol):
+    """The do-not-buy list, as scoring looks at it."""
+
     async def reasons(self, domain: int, asins: Collection[str]) -> dict[str, str]:
         """Give the reason of each of these products that is blocked; it may be empty."""
         ...

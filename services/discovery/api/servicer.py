@@ -10,15 +10,19 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2
 from services.chassis.clock import Clock
 from services.chassis.rpc.call import Context, current_call
 from services.discovery.api import read, write
+from services.discovery.api.blocking import BlockingMethods
 from services.discovery.api.keeping import KeepingMethods
 from services.discovery.api.niches import NicheMethods
+from services.discovery.usecases.blocking import Blocker
 from services.discovery.usecases.estimating import Estimate, Estimator
 from services.discovery.usecases.keeping import Keeper
 from services.discovery.usecases.reading import Reader
 from services.discovery.usecases.searching import Ended, Request, SearchDesk
 
 
-class DiscoveryServicer(KeepingMethods, NicheMethods, discovery_pb2_grpc.DiscoveryServiceServicer):
+class DiscoveryServicer(
+    BlockingMethods, KeepingMethods, NicheMethods, discovery_pb2_grpc.DiscoveryServiceServicer
+):
     """Translates between the contract and the use cases; decides nothing itself."""
 
     def __init__(
@@ -26,13 +30,16 @@ class DiscoveryServicer(KeepingMethods, NicheMethods, discovery_pb2_grpc.Discove
         desk: SearchDesk,
         estimator: Estimator,
         reader: Reader,
+        *,
         keeper: Keeper,
+        blocker: Blocker,
         clock: Clock,
     ) -> None:
         self._desk = desk
         self._estimator = estimator
         self._reader = reader
         self._keeper = keeper
+        self._blocker = blocker
         self._clock = clock
 
     async def DiscoverProducts(

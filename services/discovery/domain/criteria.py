@@ -80,19 +80,20 @@ class Options:
     sales_tax_basis_points: int = 0
     source_shipping_cents: int = 0
 
-    def terms(self, asin: str) -> Terms:
-        """Give the terms of one product."""
+    def terms(self, asin: str, blocked: str | None = None) -> Terms:
+        """Give the terms of one product, and why it is blocked if it is."""
         return Terms(
             strategy=STRATEGIES[self.strategy],
             condition=self.condition,
             cost_cents=self.costs_cents.get(asin),
             source_shipping_cents=self.source_shipping_cents,
             sales_tax_percent=Decimal(self.sales_tax_basis_points) / 100,
+            blocked=blocked,
         )
 
-    def key(self, domain: int, asin: str) -> str:
-        """The name under which a product's score is kept."""
-        return digest("score", (domain, asin, SCORE_VERSION, self.terms(asin)))
+    def key(self, domain: int, asin: str, blocked: str | None = None) -> str:
+        """The name under which a product's score is kept; a block is part of it."""
+        return digest("score", (domain, asin, SCORE_VERSION, self.terms(asin, blocked)))
 
 
 def digest(kind: str, content: Any) -> str:

@@ -88,7 +88,7 @@ class PostgresDrawer:
 
 
 class PostgresShelf:
-    """Implements ``ports.Shelf``."""
+    """Implements ``ports.Shelf`` and ``ports.Blocks``."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

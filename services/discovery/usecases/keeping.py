@@ -10,7 +10,6 @@ from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.criteria import digest
 from services.discovery.domain.kept import (
     Amendment,
-    BlockedProduct,
     Draft,
     Favorite,
     SavedNiche,
@@ -19,7 +18,6 @@ from services.discovery.domain.kept import (
 from services.discovery.ports import Drawer, Page, Scores, Shelf
 
 T = TypeVar("T")
-P = TypeVar("P", Favorite, BlockedProduct)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +134,7 @@ class Keeper:
 
         await self._shelf.once(ask.id, digest("unmark", (domain, asin)), NoneType, act)
 
-    async def _known(self, kept: tuple[P, ...]) -> tuple[Known[P], ...]:
+    async def _known(self, kept: tuple[Favorite, ...]) -> tuple[Known[Favorite], ...]:
         found = await self._scores.newest([(one.domain, one.asin) for one in kept])
         return tuple(Known(one, found.get((one.domain, one.asin))) for one in kept)
 

@@ -1,6 +1,6 @@
 """Scoring products: fresh scores for nothing, the others as their products come in."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from services.discovery.domain.answers import Appraisal, Fetched, Status, apprai
 from services.discovery.domain.criteria import Options, digest
 from services.discovery.domain.errand import Errand
 from services.discovery.domain.scoring.score import Score, score
-from services.discovery.ports import Flights, Gateway, Scores
+from services.discovery.ports import Blocks, Flights, Gateway, Scores
 from services.discovery.usecases.finding import NOTHING_STORED, STORED
 from services.discovery.usecases.flight import turn
 
@@ -39,9 +39,9 @@ class Appeal:
     force_refresh: bool = False
     cache_only: bool = False
 
-    def keys(self, asins: Iterable[str]) -> dict[str, str]:
+    def keys(self, asins: Iterable[str], blocked: Mapping[str, str]) -> dict[str, str]:
         """Give the key under which each product's score is kept."""
-        return {asin: self.options.key(self.domain, asin) for asin in asins}
+        return {asin: self.options.key(self.domain, asin, blocked.get(asin)) for asin in asins}
 
     @property
     def max_age(self) -> timedelta:
@@ -62,8 +62,9 @@ class Chunk:
 class Appraiser:
     """Answers ASINs with scores."""
 
-    def __init__(self, scores: Scores, flights: Flights, gateway: Gateway) -> None:
+    def __init__(self, scores: Scores, blocks: Blocks, flights: Flights, gateway: Gateway) -> None:
         self._scores = scores
+        self._blocks = blocks
         self._flights = flights
         self._gateway = gateway
 
@@ -126,10 +127,12 @@ class Appraiser:
             yield await self._keep(appeal, gathered)
 
     async def _keep(self, appeal: Appeal, gathered: list[Fetched]) -> Chunk:
-        """Score what was fetched and keep it before it is told."""
-        done = [appraisal(fetched, _score(appeal, fetched)) for fetched in gathered]
+        """Score what was fetched, by the blocks that hold now, and keep it before it is told."""
+        known = [one.asin for one in gathered if one.facts is not None]
+        blocked = await self._blocks.reasons(appeal.domain, known)
+        done = [appraisal(one, _score(appeal, one, blocked.get(one.asin))) for one in gathered]
         scored = [one for one in done if one.score is not None]
-        await self._scores.write(appeal.domain, appeal.keys(one.asin for one in scored), scored)
+        await self._scores.write(appeal.domain, appeal.keys(known, blocked), scored)
         refused = next((one for one in gathered if one.status in _REFUSED and one.reason), None)
         if refused is None:
             return Chunk(tuple(done), stored=False)
@@ -137,14 +140,15 @@ class Appraiser:
             tuple(done), stored=False, reason=refused.reason, retry_after=refused.retry_after
         )
 
-    async def _fresh(self, appeal: Appeal, asins: Iterable[str]) -> dict[str, Appraisal]:
-        return await self._scores.fresh(appeal.keys(asins))
+    async def _fresh(self, appeal: Appeal, asins: Collection[str]) -> dict[str, Appraisal]:
+        blocked = await self._blocks.reasons(appeal.domain, asins)
+        return await self._scores.fresh(appeal.keys(asins, blocked))
 
 
-def _score(appeal: Appeal, fetched: Fetched) -> Score | None:
+def _score(appeal: Appeal, fetched: Fetched, blocked: str | None) -> Score | None:
     if fetched.facts is None:
         return None
-    return score(fetched.facts, appeal.options.terms(fetched.asin), appeal.as_of)
+    return score(fetched.facts, appeal.options.terms(fetched.asin, blocked), appeal.as_of)
 
 
 def _batches(asins: Sequence[str]) -> list[tuple[str, ...]]:

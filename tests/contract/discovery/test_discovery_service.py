@@ -8,11 +8,17 @@ import pytest
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
 from arbitragevault.discovery.v1 import discovery_pb2_grpc
 
-from services.chassis.clock import SystemClock
 from services.chassis.testing import refusal as refused
 from services.chassis.testing import serve
-from services.discovery.api.servicer import DiscoveryServicer
-from tests.integration.discovery.stage import Purse, Replica, Till, asin, refusal, replica
+from tests.integration.discovery.stage import (
+    Purse,
+    Replica,
+    Till,
+    asin,
+    refusal,
+    replica,
+    servicer_of,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +31,7 @@ async def one(service_database: Callable[[str], str]) -> AsyncIterator[Replica]:
 
 @pytest.fixture(scope="module")
 async def discovery(one: Replica) -> AsyncIterator[Any]:
-    servicer = DiscoveryServicer(one.desk, one.estimator, one.reader, one.keeper, SystemClock())
+    servicer = servicer_of(one)
 
     def register(server: Any) -> None:
         discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(servicer, server)

@@ -10,11 +10,9 @@ from arbitragevault.discovery.v1 import discovery_pb2 as pb
 from arbitragevault.discovery.v1 import discovery_pb2_grpc
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from services.chassis.clock import SystemClock
 from services.chassis.testing import refusal as refused
 from services.chassis.testing import serve
-from services.discovery.api.servicer import DiscoveryServicer
-from tests.integration.discovery.stage import Purse, Replica, Till, asin, replica
+from tests.integration.discovery.stage import Purse, Replica, Till, asin, replica, servicer_of
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +25,7 @@ async def one(service_database: Callable[[str], str]) -> AsyncIterator[Replica]:
 
 @pytest.fixture(scope="module")
 async def discovery(one: Replica) -> AsyncIterator[Any]:
-    servicer = DiscoveryServicer(one.desk, one.estimator, one.reader, one.keeper, SystemClock())
+    servicer = servicer_of(one)
 
     def register(server: Any) -> None:
         discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(servicer, server)
@@ -194,4 +192,53 @@ async def test_favourites_page_newest_first_and_leave_once(discovery: Any) -> No
     assert (gone.reason, gone.resource) == (
         "FAVORITE_NOT_FOUND",
         ("Favorite", f"favorites/1-{asin(22)}"),
+    )
+
+
+def block(name: str, reason: str = "") -> pb.BlockProductRequest:
+    return pb.BlockProductRequest(request_id=str(uuid4()), asin=name, reason=reason)
+
+
+async def test_a_blocked_product_is_skipped_whatever_is_stored_of_it(discovery: Any) -> None:
+    """D7: a score from before must not recommend what somebody decided never to buy again."""
+    before = await scored(discovery, asin(40))
+    await discovery.BlockProduct(block(asin(40), "counterfeits"))
+    after = await scored(discovery, asin(40))
+    stored = await scored(discovery, asin(40))
+    unlisted = await discovery.ListScores(pb.ListScoresRequest(asin=asin(40)))
+    told = await discovery.ExplainScore(pb.ExplainScoreRequest(name=after.name))
+
+    assert before.recommendation == pb.RECOMMENDATION_CONSIDER
+    for score in (after, stored, told.score, *unlisted.scores):
+        assert score.recommendation == pb.RECOMMENDATION_SKIP
+        assert score.reasons[0].code == "BLOCKED"
+    assert after.summary == "On your do-not-buy list: counterfeits"
+    assert after.token_count == 0
+    await discovery.UnblockProduct(pb.UnblockProductRequest(request_id=str(uuid4()), asin=asin(40)))
+    assert (await scored(discovery, asin(40))).recommendation == pb.RECOMMENDATION_CONSIDER
+
+
+async def test_the_list_remembers_who_and_why_and_lets_go_once(discovery: Any) -> None:
+    """A new reason replaces the old one; the day and the person stay."""
+    first = (await discovery.BlockProduct(block(asin(41), "late"))).blocked_product
+    again = (await discovery.BlockProduct(block(asin(41), "damaged"))).blocked_product
+    await discovery.BlockProduct(block(asin(42)))
+    page = await discovery.ListBlockedProducts(pb.ListBlockedProductsRequest(page_size=1))
+    rest = await discovery.ListBlockedProducts(
+        pb.ListBlockedProductsRequest(page_size=1, page_token=page.next_page_token)
+    )
+    request = pb.UnblockProductRequest(request_id=str(uuid4()), asin=asin(42))
+    await discovery.UnblockProduct(request)
+    await discovery.UnblockProduct(request)
+    request.request_id = str(uuid4())
+    gone = await refused(discovery.UnblockProduct(request))
+
+    assert (again.reason, again.create_time) == ("damaged", first.create_time)
+    assert [one.asin for one in (*page.blocked_products, *rest.blocked_products)] == [
+        asin(42),
+        asin(41),
+    ]
+    assert (gone.reason, gone.resource) == (
+        "BLOCKED_PRODUCT_NOT_FOUND",
+        ("BlockedProduct", f"blockedProducts/1-{asin(42)}"),
     )

@@ -18,6 +18,7 @@ from services.chassis import sql
 from services.chassis.clock import SystemClock
 from services.chassis.errors import Kind, Refusal
 from services.discovery.api import write
+from services.discovery.api.servicer import DiscoveryServicer
 from services.discovery.domain.answers import Fetched, Listing, Status
 from services.discovery.domain.criteria import Filter, Options
 from services.discovery.domain.errand import Errand
@@ -34,6 +35,7 @@ from services.discovery.storage.requests import PostgresRequests
 from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.searches import PostgresSearches
 from services.discovery.storage.shelf import PostgresShelf
+from services.discovery.usecases.blocking import Blocker
 from services.discovery.usecases.estimating import Estimator
 from services.discovery.usecases.finding import Finder
 from services.discovery.usecases.keeping import Keeper
@@ -189,6 +191,7 @@ class Replica:
     estimator: Estimator
     reader: Reader
     keeper: Keeper
+    blocker: Blocker
     worker: Worker
     steps: step_storage.PostgresSteps
     searches: PostgresSearches
@@ -222,7 +225,8 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
     clock = SystemClock()
     flights, lists, scores = PostgresFlights(engine), PostgresLists(engine), PostgresScores(engine)
     searches, caches = PostgresSearches(engine), PostgresCaches(engine)
-    finder, appraiser = Finder(lists, flights, till), Appraiser(scores, flights, till)
+    shelf = PostgresShelf(engine)
+    finder, appraiser = Finder(lists, flights, till), Appraiser(scores, shelf, flights, till)
     estimator = Estimator(lists, till)
     desk = SearchDesk(
         finder,
@@ -241,7 +245,8 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
             desk=desk,
             estimator=estimator,
             reader=Reader(scores, searches, caches),
-            keeper=Keeper(PostgresShelf(engine), scores, clock),
+            keeper=Keeper(shelf, scores, clock),
+            blocker=Blocker(shelf, scores, clock),
             worker=Worker(
                 steps,
                 finder,
@@ -259,6 +264,18 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
             purse=purse,
         )
     await engine.dispose()
+
+
+def servicer_of(one: Replica) -> DiscoveryServicer:
+    """Wire the servicer as the composition root does."""
+    return DiscoveryServicer(
+        one.desk,
+        one.estimator,
+        one.reader,
+        keeper=one.keeper,
+        blocker=one.blocker,
+        clock=SystemClock(),
+    )
 
 
 def request(request_id: UUID | None = None, **changes: object) -> Request:

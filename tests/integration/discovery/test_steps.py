@@ -10,6 +10,7 @@ from arbitragevault.discovery.v1 import events_pb2 as events
 
 from services.chassis.errors import Kind
 from services.discovery.domain.steps import StepKind
+from services.discovery.usecases.keeping import Ask
 from tests.integration.discovery.stage import Replica, accept, asin, refusal, task
 
 pytestmark = pytest.mark.anyio
@@ -51,6 +52,25 @@ async def test_a_scoring_step_is_answered_with_scores_in_the_order_asked_for(
     assert [score.asin for score in event.scores] == [asin(3), asin(1), asin(2)]
     assert event.info.token_count == 3
     assert event.info.stop_reason == pb.STOP_REASON_UNSPECIFIED
+
+
+async def test_a_step_skips_what_was_blocked_whatever_is_stored_of_it(one: Replica) -> None:
+    """D7: a job must not pick what somebody decided never to buy again."""
+    await accept(one, task(asins=(asin(1), asin(2))))
+    await one.worker.work_once()
+    await one.blocker.block(Ask(id=uuid4(), caller="tester"), 1, asin(1), "counterfeits")
+    await accept(one, task(asins=(asin(1), asin(2))))
+
+    await one.worker.work_once()
+
+    event = (await one.events())[-1]
+    assert isinstance(event, events.ScoringCompleted)
+    assert [score.recommendation for score in event.scores] == [
+        pb.RECOMMENDATION_SKIP,
+        pb.RECOMMENDATION_CONSIDER,
+    ]
+    assert event.scores[0].reasons[0].code == "BLOCKED"
+    assert event.info.token_count == 0
 
 
 async def test_a_request_that_comes_twice_is_one_step(one: Replica) -> None:

@@ -20,6 +20,7 @@ STORED_DAYS = 180
 class Gate(StrEnum):
     """A reason why a product is skipped whatever it would earn."""
 
+    BLOCKED = "BLOCKED"
     NOT_STANDARD = "NOT_STANDARD"
     ADULT = "ADULT"
     HAZARDOUS = "HAZARDOUS"
@@ -49,10 +50,17 @@ def failed_gates(
 ) -> tuple[Failed, ...]:
     """List every gate that a product fails, in the order a person would check them."""
     return (
+        *_own_gates(terms),
         *_product_gates(figures),
         *_market_gates(figures, terms),
         *_sales_gates(figures, terms, demand, fee_known=fee_known),
     )
+
+
+def _own_gates(terms: Terms) -> Iterator[Failed]:
+    if terms.blocked is not None:
+        why = f": {terms.blocked}" if terms.blocked else "."
+        yield Failed(Gate.BLOCKED, f"On your do-not-buy list{why}")
 
 
 def _product_gates(figures: Figures) -> Iterator[Failed]:

@@ -124,6 +124,7 @@ class Terms:
         target_percent: The ROI that ``max_buy`` is worked out for.
         own_sellers: Seller ids whose offers are not competition and never bought.
         gated: ASINs the reseller may not sell.
+        blocked: Why the product is on the do-not-buy list, maybe in no words; None when it is not.
     """
 
     strategy: Strategy = STRATEGIES["balanced"]
@@ -139,3 +140,4 @@ class Terms:
     target_percent: Decimal = Decimal(30)
     own_sellers: frozenset[str] = frozenset()
     gated: frozenset[str] = frozenset()
+    blocked: str | None = None
