@@ -10,7 +10,7 @@ from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.autosourcing.v1 import autosourcing_pb2_grpc
 from google.protobuf.message import Message
 
-from services.autosourcing.api import files, pages, profiles, specs, translate, words
+from services.autosourcing.api import files, imports, pages, profiles, specs, translate, words
 from services.autosourcing.domain.limits import Limits
 from services.autosourcing.ports import PickFilter, Request
 from services.autosourcing.usecases.desk import Decision, Desk, place
@@ -136,6 +136,12 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         lines = self._desk.export(_filter(request))
         async for piece in files.pieces(request.format, lines, self._clock.now()):
             yield piece
+
+    async def ImportIdentifiers(
+        self, request: pb.ImportIdentifiersRequest, context: Context
+    ) -> pb.ImportIdentifiersResponse:
+        """Read a file of identifiers."""
+        return await imports.read(request)
 
     async def CreateProfile(
         self, request: pb.CreateProfileRequest, context: Context
