@@ -4,6 +4,8 @@ import base64
 import binascii
 import hashlib
 import json
+import re
+from datetime import MAXYEAR, MINYEAR, datetime
 from uuid import UUID
 
 from arbitragevault.budget.v1 import budget_pb2
@@ -21,6 +23,16 @@ BOOKS = 283155
 DEFAULT_RESULTS = 50
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 1000
+
+_OF_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_OF_PRODUCT = re.compile(r"[0-9]{1,2}-[A-Z0-9]{10}")
+_TIMED_LISTS = {
+    "ListSearchesRequest": _OF_ID,
+    "ListSavedNichesRequest": _OF_ID,
+    "ListFavoritesRequest": _OF_PRODUCT,
+    "ListBlockedProductsRequest": _OF_PRODUCT,
+}
+"""Lists in order of time, and what tells rows of one instant apart."""
 
 PRIORITIES = {
     budget_pb2.PRIORITY_JOB: Priority.JOB,
@@ -130,9 +142,24 @@ def page_place(request: Message, token: str) -> tuple[str, str] | None:
         question, first, second = json.loads(base64.urlsafe_b64decode(padded))
     except (binascii.Error, ValueError, TypeError):
         raise _bad_token() from None
-    if question != _question(request):
+    place = (str(first), str(second))
+    if question != _question(request) or not _comparable(request, *place):
         raise _bad_token()
-    return str(first), str(second)
+    return place
+
+
+def _comparable(request: Message, first: str, second: str) -> bool:
+    """Tell whether the database can compare a place: anybody can make a token."""
+    if "\0" in first + second:
+        return False
+    second_form = _TIMED_LISTS.get(request.DESCRIPTOR.name)
+    if second_form is None:
+        return True
+    try:
+        year = datetime.fromisoformat(first).year
+    except ValueError:
+        return False
+    return MINYEAR < year < MAXYEAR and bool(second_form.fullmatch(second))
 
 
 def page_token(request: Message, place: tuple[str, str] | None) -> str:
@@ -144,12 +171,13 @@ def page_token(request: Message, place: tuple[str, str] | None) -> str:
 
 
 def _question(request: Message) -> str:
-    """Digest everything that is asked but the page itself."""
+    """Digest the method and everything that is asked of it but the page itself."""
     asked = type(request)()
     asked.CopyFrom(request)
     for name in ("page_size", "page_token"):
         asked.ClearField(name)
-    return hashlib.sha256(asked.SerializeToString(deterministic=True)).hexdigest()[:16]
+    told = asked.DESCRIPTOR.full_name.encode() + asked.SerializeToString(deterministic=True)
+    return hashlib.sha256(told).hexdigest()[:16]
 
 
 def _bad_token() -> Refusal:

@@ -122,6 +122,32 @@ def test_a_page_token_goes_on_with_its_own_question_only() -> None:
         read.page_place(question, "nonsense")
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("yesterday", "9f0e5d39-2f8f-4a0e-8f5b-6f1a5f2f6f11"),
+        ("0001-01-01T00:00:00+23:59", "9f0e5d39-2f8f-4a0e-8f5b-6f1a5f2f6f11"),
+        ("2026-11-21T01:00:00+00:00", "-" * 36),
+        ("2026-11-21T01:00:00+00:00", "1-0306406152"),
+        ("2026-11-21T01:00:00+00:00", "\0"),
+    ],
+)
+def test_a_forged_page_token_is_refused(place: tuple[str, str]) -> None:
+    """Tokens carry no secret; what the database cannot compare must not fail inside (A13)."""
+    question = pb.ListSearchesRequest()
+
+    with pytest.raises(Refusal, match="page_token"):
+        read.page_place(question, read.page_token(question, place))
+
+
+def test_a_page_token_of_another_list_is_refused() -> None:
+    """Two lists asked without any filter have nothing but their method to tell them apart."""
+    token = read.page_token(pb.ListScoresRequest(), ("2026-11-21", "key"))
+
+    with pytest.raises(Refusal, match="page_token"):
+        read.page_place(pb.ListSearchesRequest(), token)
+
+
 @pytest.mark.parametrize(("asked", "given"), [(0, 50), (7, 7), (1000, 1000), (5000, 1000)])
 def test_page_sizes_are_coerced_down(asked: int, given: int) -> None:
     """AIP-158."""
