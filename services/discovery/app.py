@@ -83,9 +83,9 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     lease = timedelta(seconds=settings.step_lease_seconds)
     worker = Worker(taken, finder, appraiser, searches=searches, clock=clock, lease=lease)
     keeper, blocker = Keeper(shelf, scores, clock), Blocker(shelf, scores, clock)
-    reader = Reader(scores, searches, caches)
+    reader, purger = Reader(scores, searches, caches), Purger(caches, shelf)
     servicer = DiscoveryServicer(
-        desk, estimator, reader, keeper=keeper, blocker=blocker, clock=clock
+        desk, estimator, reader, keeper=keeper, blocker=blocker, purger=purger, clock=clock
     )
     return Service(
         name=NAME,
@@ -95,7 +95,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         full_names=[_SERVICE],
         loops=[
             *(Loop(f"worker {number}", worker.run) for number in range(settings.step_workers)),
-            Loop("purger", Purger(caches).run),
+            Loop("purger", purger.run),
             Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} outbox").run),
             *_readers(js, engine),
         ],

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.discovery.domain.answers import Appraisal, Fetched, Listing
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.errand import Errand
-from services.discovery.domain.health import CacheHealth
+from services.discovery.domain.health import CacheHealth, Purged
 from services.discovery.domain.kept import BlockedProduct, Favorite, SavedNiche
 from services.discovery.domain.past import Search, SearchKind
 from services.discovery.domain.steps import Step, StepAnswer, Task
@@ -274,6 +274,10 @@ class Drawer(Protocol):
 
     async def unsettle(self, asin: str) -> None:
         """Make every score of a product count as outdated; all stay readable by name."""
+        ...
+
+    async def purge(self, cache: str, *, include_fresh: bool) -> Purged:
+        """Forget the expired entries of one cache, or all; scores stay readable by name."""
         ...
 
 

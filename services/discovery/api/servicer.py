@@ -11,11 +11,12 @@ from services.chassis.clock import Clock
 from services.chassis.rpc.call import Context, current_call
 from services.discovery.api import read, write
 from services.discovery.api.blocking import BlockingMethods
-from services.discovery.api.keeping import KeepingMethods
+from services.discovery.api.keeping import KeepingMethods, ask
 from services.discovery.api.niches import NicheMethods
 from services.discovery.usecases.blocking import Blocker
 from services.discovery.usecases.estimating import Estimate, Estimator
 from services.discovery.usecases.keeping import Keeper
+from services.discovery.usecases.purging import Purger
 from services.discovery.usecases.reading import Reader
 from services.discovery.usecases.searching import Ended, Request, SearchDesk
 
@@ -33,6 +34,7 @@ class DiscoveryServicer(
         *,
         keeper: Keeper,
         blocker: Blocker,
+        purger: Purger,
         clock: Clock,
     ) -> None:
         self._desk = desk
@@ -40,6 +42,7 @@ class DiscoveryServicer(
         self._reader = reader
         self._keeper = keeper
         self._blocker = blocker
+        self._purger = purger
         self._clock = clock
 
     async def DiscoverProducts(
@@ -149,6 +152,13 @@ class DiscoveryServicer(
         """Say how well the caches serve."""
         found = await self._reader.health()
         return pb.GetCacheHealthResponse(caches=[write.cache_health(one) for one in found])
+
+    async def PurgeCache(self, request: pb.PurgeCacheRequest, _: Context) -> pb.PurgeCacheResponse:
+        """Delete cache entries: expired ones, or all."""
+        gone = await self._purger.purge(
+            ask(request.request_id), request.cache, include_fresh=request.include_fresh
+        )
+        return pb.PurgeCacheResponse(purged_count=gone.entries, purged_bytes=gone.size_bytes)
 
     async def _estimate(self, request: pb.EstimateDiscoveryRequest) -> Estimate:
         force = request.force_refresh

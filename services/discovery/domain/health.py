@@ -7,6 +7,18 @@ GOOD_HITS = 1
 ALERT_PERCENT = 50.0
 
 
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What was forgotten: entries, and their size."""
+
+    entries: int = 0
+    size_bytes: int = 0
+
+    def __add__(self, other: "Purged") -> "Purged":
+        """Sum up two caches."""
+        return Purged(self.entries + other.entries, self.size_bytes + other.size_bytes)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheHealth:
     """One cache by numbers.

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, Table, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, Table, delete, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import sql
 from services.discovery.domain.criteria import Filter
+from services.discovery.domain.health import Purged
 from services.discovery.domain.kept import BlockedProduct, Favorite, SavedNiche
 from services.discovery.ports import Drawer, Page
 from services.discovery.storage.packing import packed, unpacked
@@ -27,6 +28,18 @@ from services.discovery.storage.tables import (
 
 T = TypeVar("T")
 Place = tuple[str, str] | None
+_PURGE = """
+with gone as (
+    delete from discovery.{table} as entry
+    where :include_fresh or expires_at <= clock_timestamp()
+    returning pg_column_size(entry.*) as size
+)
+select count(*), coalesce(sum(size), 0)::bigint from gone
+"""
+_PURGES = {
+    "discovery": _PURGE.format(table="lists"),
+    "scoring": _PURGE.format(table="score_cache"),
+}
 
 
 class PostgresDrawer:
@@ -74,6 +87,11 @@ class PostgresDrawer:
     async def unsettle(self, asin: str) -> None:
         """Take the scores out of the cache; a product is scored anew at no cost."""
         await self._connection.execute(delete(score_cache).where(score_cache.c.asin == asin))
+
+    async def purge(self, cache: str, *, include_fresh: bool) -> Purged:
+        """Delete and count in one statement."""
+        gone = text(_PURGES[cache]).bindparams(include_fresh=include_fresh)
+        return Purged(*(await self._connection.execute(gone)).one())
 
     async def _put(self, put: Insert, table: Table, changed: tuple[str, ...], kind: type[T]) -> T:
         put = put.on_conflict_do_update(

@@ -1,20 +1,38 @@
-"""Forgetting what has expired, once a day."""
+"""Forgetting: once a day what has expired, and at once what somebody wants to be forgotten."""
 
 import asyncio
 
-from services.discovery.ports import Caches
+from services.discovery.domain.criteria import digest
+from services.discovery.domain.health import Purged
+from services.discovery.ports import Caches, Drawer, Shelf
+from services.discovery.usecases.keeping import Ask
 
 DAY_SECONDS = 24 * 3600.0
+CACHES = ("discovery", "scoring")
 
 
 class Purger:
     """Keeps the caches small."""
 
-    def __init__(self, caches: Caches) -> None:
+    def __init__(self, caches: Caches, shelf: Shelf) -> None:
         self._caches = caches
+        self._shelf = shelf
 
     async def run(self) -> None:
         """Purge now, and then every day."""
         while True:
             await self._caches.purge()
             await asyncio.sleep(DAY_SECONDS)
+
+    async def purge(self, ask: Ask, cache: str, *, include_fresh: bool) -> Purged:
+        """Forget the expired entries of a cache, or all of them; of both when none is named."""
+        wanted = (cache,) if cache else CACHES
+
+        async def act(drawer: Drawer) -> Purged:
+            gone = Purged()
+            for name in wanted:
+                gone += await drawer.purge(name, include_fresh=include_fresh)
+            return gone
+
+        question = digest("purge", (wanted, include_fresh))
+        return await self._shelf.once(ask.id, question, Purged, act)

@@ -170,7 +170,7 @@ async def test_a_favourite_carries_its_newest_score(discovery: Any) -> None:
         "from an auction", f"Book {asin(1)}", bare.create_time,
     )  # fmt: skip
     assert (noted.score.name, noted.score.token_count) == (score.name, 0)
-    assert list(listed) == [noted]
+    assert [one for one in listed if one.asin == asin(1)] == [noted]
 
 
 async def test_favourites_page_newest_first_and_leave_once(discovery: Any) -> None:
@@ -242,3 +242,29 @@ async def test_the_list_remembers_who_and_why_and_lets_go_once(discovery: Any) -
         "BLOCKED_PRODUCT_NOT_FOUND",
         ("BlockedProduct", f"blockedProducts/1-{asin(42)}"),
     )
+
+
+async def test_a_purge_forgets_what_has_expired_and_the_rest_only_when_told(
+    discovery: Any, one: Replica
+) -> None:
+    """D4: no fresh answer is thrown away by accident, and a retry throws away nothing more."""
+    request = pb.PurgeCacheRequest(request_id=str(uuid4()), include_fresh=True)
+    await discovery.PurgeCache(request)
+    score = await scored(discovery, asin(50))
+    await scored(discovery, asin(51))
+    await one.execute(
+        "update discovery.score_cache set expires_at = clock_timestamp() - interval '1 hour'"
+        f" where asin = '{asin(51)}'"
+    )
+    expired = pb.PurgeCacheRequest(request_id=str(uuid4()), cache="scoring")
+    lists = pb.PurgeCacheRequest(request_id=str(uuid4()), cache="discovery", include_fresh=True)
+    fresh = pb.PurgeCacheRequest(request_id=str(uuid4()), cache="scoring", include_fresh=True)
+
+    first, again = await discovery.PurgeCache(expired), await discovery.PurgeCache(expired)
+    none, last = await discovery.PurgeCache(lists), await discovery.PurgeCache(fresh)
+
+    assert first == again
+    assert [gone.purged_count for gone in (first, none, last)] == [1, 0, 1]
+    assert first.purged_bytes > 0
+    told = await discovery.ExplainScore(pb.ExplainScoreRequest(name=score.name))
+    assert told.score.name == score.name

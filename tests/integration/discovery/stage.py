@@ -39,6 +39,7 @@ from services.discovery.usecases.blocking import Blocker
 from services.discovery.usecases.estimating import Estimator
 from services.discovery.usecases.finding import Finder
 from services.discovery.usecases.keeping import Keeper
+from services.discovery.usecases.purging import Purger
 from services.discovery.usecases.reading import Reader
 from services.discovery.usecases.scoring import Appraiser
 from services.discovery.usecases.searching import Request, SearchDesk
@@ -192,6 +193,7 @@ class Replica:
     reader: Reader
     keeper: Keeper
     blocker: Blocker
+    purger: Purger
     worker: Worker
     steps: step_storage.PostgresSteps
     searches: PostgresSearches
@@ -247,6 +249,7 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
             reader=Reader(scores, searches, caches),
             keeper=Keeper(shelf, scores, clock),
             blocker=Blocker(shelf, scores, clock),
+            purger=Purger(caches, shelf),
             worker=Worker(
                 steps,
                 finder,
@@ -274,6 +277,7 @@ def servicer_of(one: Replica) -> DiscoveryServicer:
         one.reader,
         keeper=one.keeper,
         blocker=one.blocker,
+        purger=one.purger,
         clock=SystemClock(),
     )
 
