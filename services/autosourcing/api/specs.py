@@ -126,6 +126,7 @@ def _items(given: Sequence[pb.Identifier]) -> tuple[Item, ...]:
             Kind.INVALID_ARGUMENT,
             "INVALID_FIELD",
             f"{count} of {len(given)} identifiers cannot be used; nothing was spent.",
+            facts={"unusable": count, "given": len(given)},
             violations=violations[:_MOST_VIOLATIONS],
         )
     return tuple(items)

@@ -10,7 +10,10 @@ TOO_EXPENSIVE_SUGGESTION = "Reduce max_results or narrow filters"
 def completed(counts: Counts) -> Ending:
     """All the work was done, or there are as many picks as were asked for."""
     if counts.distinct and counts.recent == counts.distinct:
-        message = f"All {counts.distinct} products were analysed by a job in the last days"
+        all_of_them = f"All {counts.distinct} products were"
+        if counts.distinct == 1:
+            all_of_them = "The product was"
+        message = f"{all_of_them} analysed by a job in the last days"
         suggestion = "Include products that were seen recently"
         return Ending(State.COMPLETED, "ALL_RECENT", message, suggestion)
     if not counts.distinct:

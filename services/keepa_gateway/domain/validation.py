@@ -34,10 +34,11 @@ def refuse(violations: list[FieldViolation]) -> None:
         Refusal: INVALID_FIELD, when there is any violation.
     """
     if violations:
-        named = ", ".join(sorted({violation.field for violation in violations}))
+        first = violations[0]
+        rest = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
         raise Refusal(
             Kind.INVALID_ARGUMENT,
             "INVALID_FIELD",
-            f"Some fields are not valid: {named}.",
+            f"{first.field}: {first.description}{rest}",
             violations=violations,
         )

@@ -160,6 +160,13 @@ def test_the_end_is_told_in_words(picks: int, analyzed: int, words: str) -> None
     assert ending.message == words
 
 
+@pytest.mark.parametrize(
+    ("number", "words"), [(1, "The product was analysed"), (2, "All 2 products were analysed")]
+)
+def test_products_all_seen_lately_are_told_in_words(number: int, words: str) -> None:
+    assert endings.completed(Counts(distinct=number, recent=number)).message.startswith(words)
+
+
 def test_a_job_over_products_all_seen_lately_says_so() -> None:
     change = course.found(running(), SEARCH, Found(ASINS[:2]), LIMITS, NOW, recent=ASINS)
 

@@ -38,6 +38,14 @@ def test_everything_wrong_is_said_at_once() -> None:
     assert violations(request) == {"domain", "asins[1]", "offers", "update_hours", "code_limit"}
 
 
+def test_an_invalid_request_says_what_is_wrong_in_its_message() -> None:
+    """Most people read the message and never look into the details."""
+    request = ProductsRequest(domain=1, asins=(BOOK, "X" * 10))
+
+    with pytest.raises(Refusal, match=r"^asins\[1\]: 'X{10}' cannot be valid$"):
+        request.validated()
+
+
 def test_asins_and_codes_exclude_each_other() -> None:
     assert violations(ProductsRequest(domain=1)) == {"asins"}
     both = ProductsRequest(domain=1, asins=(BOOK,), codes=("9780593655030",))
