@@ -189,10 +189,16 @@ def _note(fact: facts.Fact) -> str:
             return f"Below the threshold of {threshold} tokens."
         case facts.Observed(newest=newest, doubt=doubt) if doubt or not newest:
             told = f"{doubt} tokens more than explained; believed when seen again."
-            return told if newest else "Older than the newest observation; it covers commits only."
+            return told if newest else _looked_back(fact)
         case facts.Extended(expires_at=expires_at):
             return f"Held until {expires_at.isoformat()}."
     return ""
+
+
+def _looked_back(fact: facts.Observed) -> str:
+    if fact.closes:
+        return "Looked at again, now that every call it overlaps has ended."
+    return "Older than the newest observation; it covers commits only."
 
 
 def _kind(kind: Kind) -> "pb.ReservationKind.ValueType":

@@ -64,10 +64,14 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
-    """The newest observation and when the ledger stored it, by the database's clock."""
+    """The newest observation and when the ledger stored it, by the database's clock.
+
+    ``after_sequence`` is what its asker had read before it asked.
+    """
 
     observation: Observation
     stored_at: datetime
+    after_sequence: int = 0
 
     def certain_ticks(self, now: datetime, rules: Rules) -> int:
         """Count the ticks that have surely happened, by database time elapsed."""

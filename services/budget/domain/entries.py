@@ -15,7 +15,8 @@ class Observed:
 
     Attributes:
         after_sequence: What the asker had read before it asked; commits up to it are covered.
-        newest: Whether it became the anchor.
+        newest: Whether it became the anchor; one that did not either covers commits, or is the
+            anchor looked at again, when it ``closes``.
         closes: Whether the comparison with our own calls starts afresh from here.
         doubt: Tokens above what is explained, held back until a second observation.
     """

@@ -142,12 +142,13 @@ def _observed(state: State, entry: Entry, fact: facts.Observed) -> State:
     for reservation, cost in state.uncovered.items() if state.uncovered else ():
         if cost.sequence <= fact.after_sequence:
             state = _cover(state, reservation, cost)
-    if not fact.newest:
-        return state
-    anchor = Anchor(observation=fact.observation, stored_at=entry.at)
-    announced = _rearmed(state.announced, fact.tokens)
-    state = replace(state, anchor=anchor, doubt=fact.doubt, announced=announced)
-    return replace(state, baseline=anchor, answered=()) if fact.closes else state
+    if fact.newest:
+        anchor = Anchor(
+            observation=fact.observation, stored_at=entry.at, after_sequence=fact.after_sequence
+        )
+        announced = _rearmed(state.announced, fact.tokens)
+        state = replace(state, anchor=anchor, doubt=fact.doubt, announced=announced)
+    return replace(state, baseline=state.anchor, answered=()) if fact.closes else state
 
 
 def _rearmed(announced: int, tokens: int) -> int:

@@ -1,6 +1,6 @@
 """What a stated balance changes: the anchor, what it covers, and what it does not explain."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.budget.domain.balance import Anchor, Observation
@@ -62,6 +62,25 @@ def observe(draft: Draft, seen: Observation, after_sequence: int) -> bool:
     _settle(draft, verdict, unknown, since=state.baseline)
     _warn(draft, seen.tokens)
     return True
+
+
+def look_again(draft: Draft) -> None:
+    """Settle by the anchor what could not be settled while a call that it overlaps was out.
+
+    The end of the last such call closes the stretch as well as a new balance would. A surplus
+    still waits for one: the same observation is no second one.
+    """
+    state = draft.state
+    if not state.unsettled or state.anchor is None or state.anchor == state.baseline:
+        return
+    seen, after_sequence = state.anchor.observation, state.anchor.after_sequence
+    if _open(state, after_sequence):
+        return
+    verdict = _compare(state, seen, after_sequence)
+    if verdict.closes and not verdict.credit:
+        unknown = _unknown(state)
+        _enter(draft, seen, after_sequence, replace(verdict, newest=False))
+        _settle(draft, verdict, unknown, since=state.baseline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

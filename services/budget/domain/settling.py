@@ -29,6 +29,7 @@ def commit(state: State, command: Commit, now: datetime) -> Decision | Refusal:
         _book(draft, found, command)
     if command.observation is not None:
         observing.observe(draft, command.observation, command.after_sequence)
+    observing.look_again(draft)
     return draft.decision(_answer(state, draft, command))
 
 
@@ -80,7 +81,9 @@ def release(state: State, command: Release, now: datetime) -> Decision | Refusal
     draft = Draft(state, now)
     fact = Released(tokens=back, reason=command.reason)
     draft.add(fact, found.terms, request_id=command.request_id, content=command.content)
-    return draft.answer(found.id)
+    answer = draft.state.find(found.id)
+    observing.look_again(draft)
+    return draft.decision(answer)
 
 
 def extend(state: State, command: Extend, now: datetime) -> Decision | Refusal:

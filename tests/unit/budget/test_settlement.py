@@ -78,6 +78,52 @@ def test_an_unknown_call_is_settled_by_a_balance_asked_for_after_it_ended() -> N
     assert book.state.spent == 70
 
 
+def test_the_end_of_the_last_call_settles_what_an_earlier_balance_could_not() -> None:
+    """L7: the gateway asked while another call was out; nobody need ask again for its end."""
+    book = opened(500)
+    lost = expired(book, 50)
+    unsent = granted(book.reserve(20))
+    book.pass_time(1)
+    book.see(470)
+    assert book.view(lost).stage is Stage.UNKNOWN
+
+    book.release(unsent)
+
+    assert (book.view(lost).stage, book.view(lost).committed) == (Stage.SETTLED, 30)
+    assert book.available == 470
+    assert book.total("Foreign") == 0
+
+
+def test_an_overtaken_answer_settles_what_its_call_had_kept_open() -> None:
+    """The newer balance came first and could tell nothing; the older answer completes it."""
+    book = opened(500)
+    lost = expired(book, 50)
+    slow = granted(book.reserve(20))
+    book.pass_time(1)
+    answered = book.stated(485).arrived_ms
+    book.pass_time(1)
+    book.see(460)
+
+    book.commit(slow, 15, left=485, arrived_ms=answered)
+
+    assert (book.view(lost).stage, book.view(lost).committed) == (Stage.SETTLED, 25)
+    assert book.available == 460
+
+
+def test_a_surplus_is_not_believed_for_being_looked_at_twice() -> None:
+    """One lying balance stays one observation, whatever ends after it."""
+    book = opened(500)
+    expired(book, 50)
+    unsent = granted(book.reserve(20))
+    book.pass_time(1)
+    book.see(900)
+
+    book.release(unsent)
+
+    assert book.total("Credit") == 0
+    assert book.available == 500 - 50
+
+
 def test_a_late_commit_replaces_what_settlement_had_estimated() -> None:
     """INV-4: the estimate was only the best that the balance could tell."""
     book = opened(500)
