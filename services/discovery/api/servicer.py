@@ -11,8 +11,10 @@ from services.chassis.clock import Clock
 from services.chassis.rpc.call import Context, current_call
 from services.discovery.api import read, write
 from services.discovery.api.blocking import BlockingMethods
+from services.discovery.api.config import scoring_config
 from services.discovery.api.keeping import KeepingMethods, ask
 from services.discovery.api.niches import NicheMethods
+from services.discovery.domain.scoring.config import config_on
 from services.discovery.usecases.blocking import Blocker
 from services.discovery.usecases.estimating import Estimate, Estimator
 from services.discovery.usecases.keeping import Keeper
@@ -159,6 +161,13 @@ class DiscoveryServicer(
             ask(request.request_id), request.cache, include_fresh=request.include_fresh
         )
         return pb.PurgeCacheResponse(purged_count=gone.entries, purged_bytes=gone.size_bytes)
+
+    async def GetScoringConfig(
+        self, _request: pb.GetScoringConfigRequest, _: Context
+    ) -> pb.GetScoringConfigResponse:
+        """Read the scoring configuration that holds now."""
+        config = config_on(self._clock.now().date())
+        return pb.GetScoringConfigResponse(config=scoring_config(config))
 
     async def _estimate(self, request: pb.EstimateDiscoveryRequest) -> Estimate:
         force = request.force_refresh

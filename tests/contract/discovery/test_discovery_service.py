@@ -244,3 +244,13 @@ async def test_templates_page_by_name_and_keep_to_their_family(discovery: Any) -
     assert names == sorted(one.name for one in whole.templates if "textbook" in one.name)
     assert second.next_page_token == ""
     assert (found.reason, found.violations[0].field) == ("INVALID_FIELD", "page_token")
+
+
+async def test_the_configuration_that_holds_can_be_read(discovery: Any) -> None:
+    """D11: a caller sees by which rules a score was made."""
+    told = (await discovery.GetScoringConfig(pb.GetScoringConfigRequest())).config
+    request = pb.ScoreProductsRequest(request_id=str(uuid4()), asins=[asin(990)])
+    parts = [part async for part in discovery.ScoreProducts(request)]
+    score = parts[0].score
+
+    assert (told.score_version, told.fee_card) == (score.score_version, score.fee_card)
