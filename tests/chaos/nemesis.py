@@ -14,7 +14,7 @@ from deploy.local.stack import SERVICES
 from tests.chaos.stack import Stack
 
 PAUSE_SECONDS = (0.2, 2.2)
-FREEZE_SECONDS = (0.5, 8.0)
+FREEZE_SECONDS = (0.5, 20.0)
 LASTING_SECONDS = 3.0
 ENGINE_SHARE = 0.12
 KILL_SHARE = 0.42
