@@ -40,6 +40,7 @@ class Tending:
         self._limits = limits
         self._changes = changes
         self._running: dict[UUID, asyncio.Task[None]] = {}
+        self._again: set[UUID] = set()  # Claimed while it was tended: its state has changed.
 
     async def run(self) -> None:
         """Tend for ever; what is under way ends with it."""
@@ -76,14 +77,22 @@ class Tending:
         async with self._jobs.transaction() as work:
             claimed = await work.claim(lease=LEASE, most=room)
         for job_id in claimed:
-            if job_id not in self._running:
-                task = asyncio.create_task(self.tend(job_id), name=f"tend {job_id}")
-                self._running[job_id] = task
-                task.add_done_callback(partial(self._done, job_id))
+            if job_id in self._running:
+                self._again.add(job_id)
+            else:
+                self._begin(job_id)
+
+    def _begin(self, job_id: UUID) -> None:
+        task = asyncio.create_task(self.tend(job_id), name=f"tend {job_id}")
+        self._running[job_id] = task
+        task.add_done_callback(partial(self._done, job_id))
 
     def _done(self, job_id: UUID, task: asyncio.Task[None]) -> None:
-        """A failed attempt is repeated when its lease ends."""
+        """A failed attempt is repeated when its lease ends; what changed meanwhile, at once."""
         self._running.pop(job_id, None)
+        if job_id in self._again and not task.cancelled():
+            self._again.discard(job_id)
+            self._begin(job_id)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.warning("job not tended", job=str(job_id), exc_info=error)

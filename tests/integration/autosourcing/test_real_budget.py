@@ -155,6 +155,24 @@ async def test_a_job_cancelled_in_the_queue_leaves_nothing_behind_at_budget(
     assert account.held_token_count == 0
 
 
+async def test_the_end_of_a_job_cancelled_in_the_queue_is_told_within_its_lease(
+    ledger: Ledger,
+) -> None:
+    """A7: whoever watches must not wait for a lease of ten seconds that nobody needs."""
+    await ledger.budget.report(30)
+    created = await ledger.create(wait=60)
+    while not (await ledger.budget.account()).waiting_count:
+        await asyncio.sleep(0.01)
+
+    async with asyncio.timeout(7):
+        cancel = pb.CancelJobRequest(request_id=str(uuid4()), name=created.name)
+        await ledger.stub.CancelJob(cancel)
+        async for moment in ledger.stub.WatchJob(pb.WatchJobRequest(name=created.name)):
+            last = moment.job
+
+    assert last.state == pb.JOB_STATE_CANCELLED
+
+
 async def test_what_a_stopped_jobs_last_call_cost_is_told_when_it_is_known(
     ledger: Ledger,
 ) -> None:
