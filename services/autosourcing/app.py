@@ -18,12 +18,14 @@ from services.autosourcing.events.handlers import DiscoveryEvents
 from services.autosourcing.settings import Settings
 from services.autosourcing.storage import changes, tables
 from services.autosourcing.storage.library import PostgresLibrary
+from services.autosourcing.storage.reviews import PostgresReviews
 from services.autosourcing.storage.work import PostgresJobs
 from services.autosourcing.usecases.answering import Answering
 from services.autosourcing.usecases.desk import Desk
 from services.autosourcing.usecases.launching import Launching
 from services.autosourcing.usecases.planning import Planning
 from services.autosourcing.usecases.profiles import Profiles
+from services.autosourcing.usecases.reviewing import Reviewing
 from services.autosourcing.usecases.tending import Tending
 from services.autosourcing.usecases.watching import Watching
 from services.chassis import sql
@@ -68,6 +70,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         watching=Watching(library, heard),
         desk=Desk(jobs, library),
         shelf=Profiles(jobs, library),
+        reviewing=Reviewing(PostgresReviews(engine)),
         limits=limits,
         clock=SystemClock(),
     )

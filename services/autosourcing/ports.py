@@ -11,6 +11,7 @@ from services.autosourcing.domain.course import Change
 from services.autosourcing.domain.estimate import Estimate, Outlook
 from services.autosourcing.domain.job import Job, State
 from services.autosourcing.domain.picks import Action, Analysis, Kind, Pick
+from services.autosourcing.domain.review import Sighting
 from services.autosourcing.domain.spec import Profile, Spec
 
 
@@ -234,6 +235,18 @@ class Library(Protocol):
 
     async def stats(self, since: datetime | None, until: datetime | None) -> Stats:
         """Sums over the jobs made in a time; absent bounds are 30 days ago and now."""
+        ...
+
+
+class Reviews(Protocol):
+    """Reads picks together with when their products were found before."""
+
+    async def sightings(self, start: datetime, end: datetime) -> list[Sighting]:
+        """Every pick found from ``start`` until before ``end``, without its score."""
+        ...
+
+    async def saved(self, picks: Collection[UUID]) -> dict[UUID, SavedPick]:
+        """Picks with their scores, by id."""
         ...
 
 

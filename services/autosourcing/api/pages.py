@@ -79,6 +79,16 @@ def profile_place(request: Message, given: str) -> str:
     return place
 
 
+def review_place(request: Message, given: str) -> UUID | None:
+    """The pick with which a page of a review ended; None for the first page."""
+    if not given:
+        return None
+    try:
+        return UUID(str(_read(request, given, 1)[0]))
+    except ValueError:
+        raise _bad() from None
+
+
 def _read(request: Message, given: str, parts: int) -> list[str | int]:
     try:
         padded = given + "=" * (-len(given) % 4)

@@ -10,13 +10,24 @@ from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.autosourcing.v1 import autosourcing_pb2_grpc
 from google.protobuf.message import Message
 
-from services.autosourcing.api import files, imports, pages, profiles, specs, translate, words
+from services.autosourcing.api import (
+    files,
+    imports,
+    pages,
+    profiles,
+    reviews,
+    specs,
+    translate,
+    words,
+)
+from services.autosourcing.domain import review
 from services.autosourcing.domain.limits import Limits
 from services.autosourcing.ports import PickFilter, Request
 from services.autosourcing.usecases.desk import Decision, Desk, place
 from services.autosourcing.usecases.launching import Launching
 from services.autosourcing.usecases.planning import Planning
 from services.autosourcing.usecases.profiles import Profiles
+from services.autosourcing.usecases.reviewing import Reviewing
 from services.autosourcing.usecases.watching import Watching
 from services.chassis.clock import Clock
 from services.chassis.errors import invalid_field
@@ -34,6 +45,7 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         watching: Watching,
         desk: Desk,
         shelf: Profiles,
+        reviewing: Reviewing,
         limits: Limits,
         clock: Clock,
     ) -> None:
@@ -42,6 +54,7 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         self._watching = watching
         self._desk = desk
         self._profiles = shelf
+        self._reviewing = reviewing
         self._limits = limits
         self._clock = clock
 
@@ -197,6 +210,39 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         since = words.instant(request, "start_time")
         until = words.instant(request, "end_time")
         return translate.stats(await self._desk.stats(since, until))
+
+    async def GetDailyReview(
+        self, request: pb.GetDailyReviewRequest, context: Context
+    ) -> pb.GetDailyReviewResponse:
+        """List the picks of a day in their classes."""
+        day, wanted = reviews.day(request, self._clock.now()), reviews.asked(request.review_class)
+        last = pages.review_place(request, request.page_token)
+        found = await self._reviewing.day(day.start, day.end)
+        listed = [each for each in found if wanted in (None, each.review_class)]
+        page, end = pages.cut(reviews.behind(listed, last), pages.size(request.page_size))
+        saved = await self._reviewing.saved([each.sighting.pick.id for each in page])
+        return pb.GetDailyReviewResponse(
+            date=day.name,
+            classes=reviews.counts(found),
+            picks=reviews.picks(page, saved),
+            next_page_token=pages.token(request, str(end.sighting.pick.id)) if end else "",
+        )
+
+    async def GetOpportunityOfTheDay(
+        self, request: pb.GetOpportunityOfTheDayRequest, context: Context
+    ) -> pb.GetOpportunityOfTheDayResponse:
+        """Name the best pick of a day."""
+        day = reviews.day(request, self._clock.now())
+        found = await self._reviewing.day(day.start, day.end)
+        best = review.opportunity(found)
+        chosen = [best] if best else []
+        saved = await self._reviewing.saved([each.sighting.pick.id for each in chosen])
+        shown = reviews.picks(chosen, saved)
+        return pb.GetOpportunityOfTheDayResponse(
+            date=day.name,
+            opportunity=shown[0] if shown else None,
+            message=reviews.message(best, found, day.name),
+        )
 
 
 def _request(method: str, message: Message, leave_out: tuple[str, ...] = ()) -> Request:

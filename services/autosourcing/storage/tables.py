@@ -99,6 +99,8 @@ picks = Table(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant),
     Index("picks_job", "job_id", "sequence"),
+    Index("picks_created", "created_at"),
+    Index("picks_asin", "asin"),
     Index(
         "picks_listing",
         "kind",
