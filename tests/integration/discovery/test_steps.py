@@ -234,7 +234,7 @@ async def test_a_way_that_is_closed_for_a_moment_is_sat_out(one: Replica, reason
 async def test_the_deadline_ends_a_step_with_what_was_found(one: Replica) -> None:
     """Work after the job's end is of no use; the answer needs time for its way back."""
     one.till.delay = 0.03
-    await accept(one, task(seconds=2.9, asins=tuple(map(asin, range(60)))))
+    await accept(one, task(seconds=3.4, asins=tuple(map(asin, range(60)))))
 
     await one.worker.work_once()
 
