@@ -207,7 +207,8 @@ class Auditor:
         excess = spent + foreign - credit - charged - others
         sums_up = f"spent {spent}, foreign {foreign}, credit {credit}"
         truly = f"charged {charged}, foreign {others}, overflowed {spare}"
-        self._must(0 <= excess <= spare, f"S4: booked {sums_up}; truly {truly}")
+        hidden = min(others, spare)  # What a stranger takes from a full bucket, refills hide.
+        self._must(-hidden <= excess <= spare, f"S4: booked {sums_up}; truly {truly}")
         self._must(spent >= charged, f"S4: booked {spent} of {charged}")
         if not self.foreign:
             self._must(not foreign, f"INV-8: {foreign} tokens of nobody booked as foreign")
