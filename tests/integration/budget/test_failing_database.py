@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from services.budget.domain.commands import Sweep
 from services.budget.domain.evolve import forget
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Kind, Reason
@@ -94,6 +95,7 @@ async def test_replicas_over_a_failing_database_keep_every_promise(
         await calling
         await asyncio.sleep(0.1)
 
+        await one.desk.at("default", Sweep())
         findings = await one.readings.verify("default")
         states = [forget((await each.look()).state) for each in (one, two, one)]
 
