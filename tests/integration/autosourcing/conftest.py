@@ -253,6 +253,10 @@ class Discovery(discovery_pb2_grpc.DiscoveryServiceServicer):
         heard = [event for event in self.heard if isinstance(event, kind)]
         return [event for event in heard if not job or _job_of(event) == job]
 
+    def order(self, job: str) -> list[str]:
+        """The names of what was heard of one job, in order."""
+        return [type(event).__name__ for event in self.heard if _job_of(event) == job]
+
     async def until(self, kind: type[Any], job: str, count: int = 1) -> list[Any]:
         """Wait for events of a kind of a job."""
         async with asyncio.timeout(10):

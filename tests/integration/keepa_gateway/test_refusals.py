@@ -160,7 +160,7 @@ async def test_two_replicas_share_one_throttle(
     make_world: MakeWorld, rich_sandbox: Sandbox
 ) -> None:
     """T10: the rate is the account's, however many processes there are."""
-    limits = {"throttle_per_minute": 20, "throttle_burst": 6}
+    limits = {"throttle_per_minute": 1, "throttle_burst": 6}
     world = await make_world(rich_sandbox, gateways=2, **limits)
     *asins, another = world.sandbox.asins(13)
     before = len(await world.sandbox.asked("product"))
@@ -177,7 +177,7 @@ async def test_two_replicas_share_one_throttle(
     assert len(await world.sandbox.asked("product")) - before == len(answered) <= 6
     refused = await refusal(world.gateway.GetProducts(products([another])))
     assert refused.reason == "THROTTLED"
-    assert 0 < refused.retry_after.total_seconds() <= 3.1
+    assert 0 < refused.retry_after.total_seconds() <= 60.1
 
 
 async def test_a_patient_caller_waits_for_its_place(
