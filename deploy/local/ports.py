@@ -1,5 +1,6 @@
 """Loopback ports: a free one, whether one is taken, and by whom."""
 
+import secrets
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 from deploy.local.process import CannotStart
 
 HOST = "127.0.0.1"
+LOWEST_FREE = 10_000
+EPHEMERAL = 32_768  # Linux gives outgoing connections ports from here on, others from higher up.
+TRIES = 100
 LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp
 
 
@@ -21,11 +25,16 @@ class PortTaken(CannotStart):
 
 
 def free_port() -> int:
-    """Return a port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a port that nobody listened on a moment ago.
+
+    It lies below those that the system gives to outgoing connections, so that none of them
+    takes it before the server it is meant for has started.
+    """
+    for _ in range(TRIES):
+        port = LOWEST_FREE + secrets.randbelow(EPHEMERAL - LOWEST_FREE)
+        if not is_taken(port):
+            return port
+    raise CannotStart(f"No port from {LOWEST_FREE} to {EPHEMERAL - 1} is free on {HOST}.")
 
 
 def is_taken(port: int) -> bool:
