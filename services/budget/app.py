@@ -38,8 +38,6 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     stack.push_async_callback(desk.close)
     servicer = BudgetServicer(Budget(desk, ledger), Readings(desk, ledger, rules))
 
-    if settings.nats_monitor_url:
-        await nats.check_sync_always(settings.nats_monitor_url)
     client = await stack.enter_async_context(nats.connection(settings.nats_url, "budget"))
     js = client.jetstream()
     await nats.ensure_stream(js, "budget")

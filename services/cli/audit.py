@@ -25,7 +25,6 @@ class Reading:
         booked: What the ledger says our calls consumed.
         unsettled: Upper bounds of calls whose answer was lost.
         charged: What the sandbox charged us.
-        paid_calls: Calls for which it charged anything.
         lowest: The lowest balance the sandbox ever had.
         balance: What is left at the sandbox.
         projected: What the ledger believes is left.
@@ -34,7 +33,6 @@ class Reading:
     booked: int
     unsettled: int
     charged: int
-    paid_calls: int
     lowest: int
     balance: int
     projected: int
@@ -86,7 +84,6 @@ async def read(stack: Stack, sandbox_url: str) -> Reading:
         booked=account.spent_token_count,
         unsettled=account.unsettled_token_count,
         charged=sum(costs),
-        paid_calls=sum(cost > 0 for cost in costs),
         lowest=sandbox["minimum"],
         balance=sandbox["tokensLeft"],
         projected=account.balance_token_count,

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql, telemetry
 from services.chassis.clock import SystemClock
-from services.chassis.events.nats import check_sync_always, connection, ensure_stream
+from services.chassis.events.nats import connection, ensure_stream
 from services.chassis.events.publisher import Publisher
 from services.chassis.events.relay import Relay
 from services.chassis.rpc.client import create_channel
@@ -51,8 +51,6 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     """Wire the gateway; what is entered on the stack closes in reverse."""
     engine = sql.create_engine(settings.database_url, application=NAME, pool_size=16)
     stack.push_async_callback(engine.dispose)
-    if settings.nats_monitor_url:
-        await check_sync_always(settings.nats_monitor_url)
     patience = settings.start_patience_seconds
     broker = await stack.enter_async_context(
         connection(settings.nats_url, NAME, patience_seconds=patience)

@@ -6,10 +6,8 @@ import pytest
 
 from services.cli.audit import Audit, Reading
 
-START = Reading(
-    booked=0, unsettled=0, charged=0, paid_calls=0, lowest=1200, balance=1200, projected=1200
-)
-END = replace(START, booked=21, charged=21, paid_calls=2, lowest=1179, balance=1179, projected=1179)
+START = Reading(booked=0, unsettled=0, charged=0, lowest=1200, balance=1200, projected=1200)
+END = replace(START, booked=21, charged=21, lowest=1179, balance=1179, projected=1179)
 
 
 def test_equal_sides_are_balanced() -> None:
