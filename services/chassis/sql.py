@@ -24,6 +24,7 @@ COMMAND_SECONDS = 8.0
 # Classes of SQLSTATE that say "not now" rather than "not so": connection lost, resources
 # exhausted, operator at work, and the transaction conflicts that a repetition cures.
 _PASSING_CLASSES = ("08", "53", "57")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _PASSING_STATES = ("40001", "40P01", "55P03")
 _log = telemetry.get_logger(__name__)
 
@@ -190,8 +191,16 @@ class Bell:
 
 
 def plain_url(database_url: str) -> str:
-    """Turn an SQLAlchemy URL into the form that asyncpg itself takes."""
-    return _text(make_url(database_url).set(drivername="postgresql"))
+    """Turn an SQLAlchemy URL into the form that asyncpg itself takes.
+
+    On the loopback address it asks for no TLS, unless the URL says otherwise. asyncpg would try
+    it by default, which is a round trip for every connection, and an error that nobody reads
+    when a caller's deadline cancels the opening in the middle of it.
+    """
+    url = make_url(database_url).set(drivername="postgresql")
+    if url.host in _LOOPBACK and "sslmode" not in url.query:
+        url = url.update_query_dict({"sslmode": "disable"})
+    return _text(url)
 
 
 def engine_url(engine: AsyncEngine) -> str:

@@ -1,6 +1,7 @@
 """The database as a caller of it sees it when it is away, slow, or just restarted."""
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,41 @@ async def _notify(engine: sql.AsyncEngine, bell: sql.Bell) -> None:
 async def _ask(engine: sql.AsyncEngine) -> int:
     async with sql.transaction(engine) as connection:
         return int(await connection.scalar(text("select 1")) or 0)
+
+
+async def test_an_opening_that_is_cancelled_anywhere_leaves_no_error_behind(postgres: str) -> None:
+    """A caller's deadline may strike in the middle of it; nobody is left to read an error then."""
+    unread: list[object] = []
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, context: unread.append(context))
+
+    for turns in range(40):
+        engine = sql.create_engine(postgres, application="test")
+        opening = asyncio.create_task(_failure(engine))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        await engine.dispose()
+    gc.collect()
+    await asyncio.sleep(0.05)
+    loop.set_exception_handler(before)
+
+    assert unread == []
+
+
+@pytest.mark.parametrize(
+    ("url", "plain"),
+    [
+        ("postgresql+asyncpg://a:b@127.0.0.1/x", "postgresql://a:b@127.0.0.1/x?sslmode=disable"),
+        (
+            "postgresql://a:b@localhost/x?sslmode=require",
+            "postgresql://a:b@localhost/x?sslmode=require",
+        ),
+        ("postgresql://a:b@db.example/x", "postgresql://a:b@db.example/x"),
+    ],
+)
+def test_only_the_loopback_address_goes_without_tls(url: str, plain: str) -> None:
+    """Over a network, what the operator's URL says about TLS is never weakened."""
+    assert sql.plain_url(url) == plain
