@@ -10,6 +10,7 @@ SEEDS ?= 1
 SEED ?= 1
 DATA ?=
 PORT_BASE ?=
+ONLY ?=
 
 LOCAL_OPTIONS := $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(DATA),--data "$(DATA)")
 
@@ -52,8 +53,8 @@ types: $(INSTALLED) ## Check types, strictly.
 
 check: lint types test ## Everything that must hold before a change lands.
 
-bench: $(INSTALLED) ## Measure the ledger against an echo and against the plain way; writes out/bench.json.
-	@$(BIN)/python tests/bench/reserve.py
+bench: $(INSTALLED) ## Measure against baselines in one run; writes out/bench.json. ONLY=part for one part.
+	@$(BIN)/python -m tests.bench $(ONLY)
 
 chaos: $(INSTALLED) ## Kill everything at random and audit what is left; SEEDS=n runs, from SEED=n on.
 	@$(BIN)/python -m tests.chaos --seed $(SEED) --seeds $(SEEDS)
