@@ -29,7 +29,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+arbitragevault/autosourcing/v1/events.proto\x12\x1e\x61rbitragevault.autosourcing.v1\x1a\x31\x61rbitragevault/autosourcing/v1/autosourcing.proto\x1a+arbitragevault/discovery/v1/discovery.proto\x1a\x33\x61rbitragevault/keepa_gateway/v1/keepa_gateway.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\">\n\nJobCreated\x12\x30\n\x03job\x18\x01 \x01(\x0b\x32#.arbitragevault.autosourcing.v1.Job\"\xdc\x01\n\x12\x44iscoveryRequested\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12<\n\x06\x66ilter\x18\x03 \x01(\x0b\x32,.arbitragevault.discovery.v1.DiscoveryFilter\x12\x15\n\rforce_refresh\x18\x04 \x01(\x08\x12\x10\n\x08\x65nvelope\x18\x05 \x01(\t\x12\x31\n\rdeadline_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63\x61ller\x18\x07 \x01(\t\"\xa2\x02\n\x10ScoringRequested\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12\x37\n\x06\x64omain\x18\x03 \x01(\x0e\x32\'.arbitragevault.keepa_gateway.v1.Domain\x12\r\n\x05\x61sins\x18\x04 \x03(\t\x12<\n\x07options\x18\x05 \x01(\x0b\x32+.arbitragevault.discovery.v1.ScoringOptions\x12\x15\n\rforce_refresh\x18\x06 \x01(\x08\x12\x10\n\x08\x65nvelope\x18\x07 \x01(\t\x12\x31\n\rdeadline_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63\x61ller\x18\t \x01(\t\"\x82\x01\n\rJobProgressed\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x16\n\x0e\x61nalyzed_count\x18\x04 \x01(\x05\x12\x15\n\rplanned_count\x18\x05 \x01(\x05\x12\x12\n\npick_count\x18\x06 \x01(\x05\"?\n\tPickFound\x12\x32\n\x04pick\x18\x01 \x01(\x0b\x32$.arbitragevault.autosourcing.v1.Pick\"c\n\nJobStopped\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.arbitragevault.autosourcing.v1.JobState\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xf6\x01\n\x0bJobFinished\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.arbitragevault.autosourcing.v1.JobState\x12\x13\n\x0btoken_count\x18\x03 \x01(\x03\x12\x1d\n\x15unsettled_token_count\x18\x04 \x01(\x03\x12\x16\n\x0e\x61nalyzed_count\x18\x05 \x01(\x05\x12\x14\n\x0cunique_count\x18\x06 \x01(\x05\x12\x12\n\npick_count\x18\x07 \x01(\x05\x12+\n\x08\x64uration\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Durationb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+arbitragevault/autosourcing/v1/events.proto\x12\x1e\x61rbitragevault.autosourcing.v1\x1a\x31\x61rbitragevault/autosourcing/v1/autosourcing.proto\x1a+arbitragevault/discovery/v1/discovery.proto\x1a\x33\x61rbitragevault/keepa_gateway/v1/keepa_gateway.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\">\n\nJobCreated\x12\x30\n\x03job\x18\x01 \x01(\x0b\x32#.arbitragevault.autosourcing.v1.Job\"\xdc\x01\n\x12\x44iscoveryRequested\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12<\n\x06\x66ilter\x18\x03 \x01(\x0b\x32,.arbitragevault.discovery.v1.DiscoveryFilter\x12\x15\n\rforce_refresh\x18\x04 \x01(\x08\x12\x10\n\x08\x65nvelope\x18\x05 \x01(\t\x12\x31\n\rdeadline_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63\x61ller\x18\x07 \x01(\t\"\xd6\x02\n\x10ScoringRequested\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12\x37\n\x06\x64omain\x18\x03 \x01(\x0e\x32\'.arbitragevault.keepa_gateway.v1.Domain\x12\r\n\x05\x61sins\x18\x04 \x03(\t\x12<\n\x07options\x18\x05 \x01(\x0b\x32+.arbitragevault.discovery.v1.ScoringOptions\x12\x15\n\rforce_refresh\x18\x06 \x01(\x08\x12\x10\n\x08\x65nvelope\x18\x07 \x01(\t\x12\x31\n\rdeadline_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63\x61ller\x18\t \x01(\t\x12\x1d\n\x10kept_token_count\x18\n \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_kept_token_count\"\x82\x01\n\rJobProgressed\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x16\n\x0e\x61nalyzed_count\x18\x04 \x01(\x05\x12\x15\n\rplanned_count\x18\x05 \x01(\x05\x12\x12\n\npick_count\x18\x06 \x01(\x05\"?\n\tPickFound\x12\x32\n\x04pick\x18\x01 \x01(\x0b\x32$.arbitragevault.autosourcing.v1.Pick\"c\n\nJobStopped\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.arbitragevault.autosourcing.v1.JobState\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xf6\x01\n\x0bJobFinished\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.arbitragevault.autosourcing.v1.JobState\x12\x13\n\x0btoken_count\x18\x03 \x01(\x03\x12\x1d\n\x15unsettled_token_count\x18\x04 \x01(\x03\x12\x16\n\x0e\x61nalyzed_count\x18\x05 \x01(\x05\x12\x14\n\x0cunique_count\x18\x06 \x01(\x05\x12\x12\n\npick_count\x18\x07 \x01(\x05\x12+\n\x08\x64uration\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Durationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,13 +41,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DISCOVERYREQUESTED']._serialized_start=358
   _globals['_DISCOVERYREQUESTED']._serialized_end=578
   _globals['_SCORINGREQUESTED']._serialized_start=581
-  _globals['_SCORINGREQUESTED']._serialized_end=871
-  _globals['_JOBPROGRESSED']._serialized_start=874
-  _globals['_JOBPROGRESSED']._serialized_end=1004
-  _globals['_PICKFOUND']._serialized_start=1006
-  _globals['_PICKFOUND']._serialized_end=1069
-  _globals['_JOBSTOPPED']._serialized_start=1071
-  _globals['_JOBSTOPPED']._serialized_end=1170
-  _globals['_JOBFINISHED']._serialized_start=1173
-  _globals['_JOBFINISHED']._serialized_end=1419
+  _globals['_SCORINGREQUESTED']._serialized_end=923
+  _globals['_JOBPROGRESSED']._serialized_start=926
+  _globals['_JOBPROGRESSED']._serialized_end=1056
+  _globals['_PICKFOUND']._serialized_start=1058
+  _globals['_PICKFOUND']._serialized_end=1121
+  _globals['_JOBSTOPPED']._serialized_start=1123
+  _globals['_JOBSTOPPED']._serialized_end=1222
+  _globals['_JOBFINISHED']._serialized_start=1225
+  _globals['_JOBFINISHED']._serialized_end=1471
 # @@protoc_insertion_point(module_scope)

@@ -112,6 +112,7 @@ class ScoringRequested(_message.Message):
     ENVELOPE_FIELD_NUMBER: _builtins.int
     DEADLINE_TIME_FIELD_NUMBER: _builtins.int
     CALLER_FIELD_NUMBER: _builtins.int
+    KEPT_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     """The job, `jobs/{uuid}`."""
     step_id: _builtins.str
@@ -124,6 +125,11 @@ class ScoringRequested(_message.Message):
     """The job's envelope, `reservations/{uuid}`; empty: only stored answers."""
     caller: _builtins.str
     """Who created the job."""
+    kept_token_count: _builtins.int
+    """Tokens of the envelope that are to be left for what the job asks next. What is above
+    them may be spent on the live offers of this request's best candidates; absent: no
+    second pass. At least 0.
+    """
     @_builtins.property
     def asins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The products. At most 100."""
@@ -148,12 +154,15 @@ class ScoringRequested(_message.Message):
         envelope: _builtins.str = ...,
         deadline_time: _timestamp_pb2.Timestamp | None = ...,
         caller: _builtins.str = ...,
+        kept_token_count: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline_time", b"deadline_time", "options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_kept_token_count", b"_kept_token_count", "deadline_time", b"deadline_time", "kept_token_count", b"kept_token_count", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "caller", b"caller", "deadline_time", b"deadline_time", "domain", b"domain", "envelope", b"envelope", "force_refresh", b"force_refresh", "job", b"job", "options", b"options", "step_id", b"step_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_kept_token_count", b"_kept_token_count", "asins", b"asins", "caller", b"caller", "deadline_time", b"deadline_time", "domain", b"domain", "envelope", b"envelope", "force_refresh", b"force_refresh", "job", b"job", "kept_token_count", b"kept_token_count", "options", b"options", "step_id", b"step_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__kept_token_count: _TypeAlias = _typing.Literal["kept_token_count"]  # noqa: Y015
+    _WhichOneofArgType__kept_token_count: _TypeAlias = _typing.Literal["_kept_token_count", b"_kept_token_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__kept_token_count) -> _WhichOneofReturnType__kept_token_count | None: ...
 
 Global___ScoringRequested: _TypeAlias = ScoringRequested  # noqa: Y015
 

@@ -661,6 +661,7 @@ class ProductScore(_message.Message):
     CURRENCY_CODE_FIELD_NUMBER: _builtins.int
     IMAGE_URL_FIELD_NUMBER: _builtins.int
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    OFFERS_FETCHED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name, `scores/{uuid}`; empty when the product could not be scored."""
     asin: _builtins.str
@@ -717,6 +718,10 @@ class ProductScore(_message.Message):
     """URL of the main image; empty when none."""
     token_count: _builtins.int
     """Tokens that this product cost the caller."""
+    offers_fetched: _builtins.bool
+    """Whether its live offers were read: the buying price and the competition are then what
+    is for sale, where something is.
+    """
     @_builtins.property
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
         """All reasons, the deciding one first."""
@@ -778,10 +783,11 @@ class ProductScore(_message.Message):
         currency_code: _builtins.str = ...,
         image_url: _builtins.str = ...,
         token_count: _builtins.int = ...,
+        offers_fetched: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_buy_cents", b"_buy_cents", "_composite_score", b"_composite_score", "_confidence_score", b"_confidence_score", "_days_to_sell", b"_days_to_sell", "_margin_percent", b"_margin_percent", "_max_buy_cents", b"_max_buy_cents", "_monthly_sales", b"_monthly_sales", "_profit_cents", b"_profit_cents", "_roi_percent", b"_roi_percent", "_sales_rank", b"_sales_rank", "_sell_cents", b"_sell_cents", "_stability_score", b"_stability_score", "_velocity_score", b"_velocity_score", "as_of_time", b"as_of_time", "buy_cents", b"buy_cents", "composite_score", b"composite_score", "confidence_score", b"confidence_score", "days_to_sell", b"days_to_sell", "fees", b"fees", "fetch_time", b"fetch_time", "interval", b"interval", "margin_percent", b"margin_percent", "max_buy_cents", b"max_buy_cents", "monthly_sales", b"monthly_sales", "profit_cents", b"profit_cents", "roi_percent", b"roi_percent", "sales_rank", b"sales_rank", "sell_cents", b"sell_cents", "stability_score", b"stability_score", "velocity_score", b"velocity_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_buy_cents", b"_buy_cents", "_composite_score", b"_composite_score", "_confidence_score", b"_confidence_score", "_days_to_sell", b"_days_to_sell", "_margin_percent", b"_margin_percent", "_max_buy_cents", b"_max_buy_cents", "_monthly_sales", b"_monthly_sales", "_profit_cents", b"_profit_cents", "_roi_percent", b"_roi_percent", "_sales_rank", b"_sales_rank", "_sell_cents", b"_sell_cents", "_stability_score", b"_stability_score", "_velocity_score", b"_velocity_score", "as_of_time", b"as_of_time", "asin", b"asin", "buy_basis", b"buy_basis", "buy_cents", b"buy_cents", "composite_score", b"composite_score", "confidence_score", b"confidence_score", "currency_code", b"currency_code", "days_to_sell", b"days_to_sell", "fee_card", b"fee_card", "fees", b"fees", "fetch_time", b"fetch_time", "flags", b"flags", "image_url", b"image_url", "inputs_hash", b"inputs_hash", "interval", b"interval", "margin_percent", b"margin_percent", "max_buy_cents", b"max_buy_cents", "monthly_sales", b"monthly_sales", "name", b"name", "product_status", b"product_status", "profit_cents", b"profit_cents", "rating", b"rating", "reasons", b"reasons", "recommendation", b"recommendation", "roi_percent", b"roi_percent", "sales_rank", b"sales_rank", "score_version", b"score_version", "sell_cents", b"sell_cents", "stability_score", b"stability_score", "summary", b"summary", "tier", b"tier", "title", b"title", "token_count", b"token_count", "velocity_score", b"velocity_score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_buy_cents", b"_buy_cents", "_composite_score", b"_composite_score", "_confidence_score", b"_confidence_score", "_days_to_sell", b"_days_to_sell", "_margin_percent", b"_margin_percent", "_max_buy_cents", b"_max_buy_cents", "_monthly_sales", b"_monthly_sales", "_profit_cents", b"_profit_cents", "_roi_percent", b"_roi_percent", "_sales_rank", b"_sales_rank", "_sell_cents", b"_sell_cents", "_stability_score", b"_stability_score", "_velocity_score", b"_velocity_score", "as_of_time", b"as_of_time", "asin", b"asin", "buy_basis", b"buy_basis", "buy_cents", b"buy_cents", "composite_score", b"composite_score", "confidence_score", b"confidence_score", "currency_code", b"currency_code", "days_to_sell", b"days_to_sell", "fee_card", b"fee_card", "fees", b"fees", "fetch_time", b"fetch_time", "flags", b"flags", "image_url", b"image_url", "inputs_hash", b"inputs_hash", "interval", b"interval", "margin_percent", b"margin_percent", "max_buy_cents", b"max_buy_cents", "monthly_sales", b"monthly_sales", "name", b"name", "offers_fetched", b"offers_fetched", "product_status", b"product_status", "profit_cents", b"profit_cents", "rating", b"rating", "reasons", b"reasons", "recommendation", b"recommendation", "roi_percent", b"roi_percent", "sales_rank", b"sales_rank", "score_version", b"score_version", "sell_cents", b"sell_cents", "stability_score", b"stability_score", "summary", b"summary", "tier", b"tier", "title", b"title", "token_count", b"token_count", "velocity_score", b"velocity_score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__buy_cents: _TypeAlias = _typing.Literal["buy_cents"]  # noqa: Y015
     _WhichOneofArgType__buy_cents: _TypeAlias = _typing.Literal["_buy_cents", b"_buy_cents"]  # noqa: Y015
@@ -2125,6 +2131,8 @@ class SearchInfo(_message.Message):
     STOP_REASON_FIELD_NUMBER: _builtins.int
     STOP_MESSAGE_FIELD_NUMBER: _builtins.int
     RETRY_DELAY_FIELD_NUMBER: _builtins.int
+    STALE_FIELD_NUMBER: _builtins.int
+    REFRESHING_FIELD_NUMBER: _builtins.int
     cache_hit: _builtins.bool
     """Whether the answer was stored."""
     token_count: _builtins.int
@@ -2135,6 +2143,12 @@ class SearchInfo(_message.Message):
     """Why it ended before everything was found; unspecified when complete."""
     stop_message: _builtins.str
     """The sentence for people that goes with it."""
+    stale: _builtins.bool
+    """Whether part of the answer has expired and was given for want of a newer one, or
+    because `accept_stale` allowed it.
+    """
+    refreshing: _builtins.bool
+    """Whether a new answer is being fetched in the background."""
     @_builtins.property
     def age_duration(self) -> _duration_pb2.Duration:
         """How old the answer is."""
@@ -2158,10 +2172,12 @@ class SearchInfo(_message.Message):
         stop_reason: Global___StopReason.ValueType = ...,
         stop_message: _builtins.str = ...,
         retry_delay: _duration_pb2.Duration | None = ...,
+        stale: _builtins.bool = ...,
+        refreshing: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["age_duration", b"age_duration", "duration", b"duration", "retry_delay", b"retry_delay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_duration", b"age_duration", "cache_hit", b"cache_hit", "duration", b"duration", "retry_delay", b"retry_delay", "stop_message", b"stop_message", "stop_reason", b"stop_reason", "token_count", b"token_count", "unsettled_token_count", b"unsettled_token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_duration", b"age_duration", "cache_hit", b"cache_hit", "duration", b"duration", "refreshing", b"refreshing", "retry_delay", b"retry_delay", "stale", b"stale", "stop_message", b"stop_message", "stop_reason", b"stop_reason", "token_count", b"token_count", "unsettled_token_count", b"unsettled_token_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2178,12 +2194,18 @@ class DiscoverProductsRequest(_message.Message):
     CACHE_ONLY_FIELD_NUMBER: _builtins.int
     FORCE_REFRESH_FIELD_NUMBER: _builtins.int
     SPENDING_FIELD_NUMBER: _builtins.int
+    ACCEPT_STALE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The caller's id for this request, a UUID kept across retries. Required."""
     cache_only: _builtins.bool
     """Whether only stored answers are given, at no cost."""
     force_refresh: _builtins.bool
     """Whether Keepa is asked whatever is stored."""
+    accept_stale: _builtins.bool
+    """Whether an expired answer is good enough when all of it is stored: it is given at once,
+    for nothing, and a new one is fetched in the background, paid by the account at
+    PRIORITY_BACKGROUND under this caller's name. Not together with `force_refresh`.
+    """
     @_builtins.property
     def filter(self) -> Global___DiscoveryFilter:
         """Which products. Required."""
@@ -2200,10 +2222,11 @@ class DiscoverProductsRequest(_message.Message):
         cache_only: _builtins.bool = ...,
         force_refresh: _builtins.bool = ...,
         spending: _keepa_gateway_pb2.Spending | None = ...,
+        accept_stale: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "spending", b"spending"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_only", b"cache_only", "filter", b"filter", "force_refresh", b"force_refresh", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_stale", b"accept_stale", "cache_only", b"cache_only", "filter", b"filter", "force_refresh", b"force_refresh", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2262,6 +2285,8 @@ class ScoreProductsRequest(_message.Message):
     CACHE_ONLY_FIELD_NUMBER: _builtins.int
     FORCE_REFRESH_FIELD_NUMBER: _builtins.int
     SPENDING_FIELD_NUMBER: _builtins.int
+    ACCEPT_STALE_FIELD_NUMBER: _builtins.int
+    OFFER_CHECK_COUNT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The caller's id for this request, a UUID kept across retries. Required."""
     domain: _keepa_gateway_pb2.Domain.ValueType
@@ -2270,6 +2295,17 @@ class ScoreProductsRequest(_message.Message):
     """Whether only stored products are scored, at no cost."""
     force_refresh: _builtins.bool
     """Whether Keepa is asked whatever is stored."""
+    accept_stale: _builtins.bool
+    """Whether an expired answer is good enough when all of it is stored: it is given at once,
+    for nothing, and a new one is fetched in the background, paid by the account at
+    PRIORITY_BACKGROUND under this caller's name. Not together with `force_refresh`.
+    """
+    offer_check_count: _builtins.int
+    """How many of the best candidates are looked at again with their live offers, best
+    velocity x maximum buying price first. [0, 100]; default 0. Each usually costs 6
+    tokens, 16 at most; the pass ends without complaint where the envelope of `spending`,
+    or what one search may cost, ends.
+    """
     @_builtins.property
     def asins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """ASINs, at least 1, at most 1,000, none twice."""
@@ -2292,10 +2328,12 @@ class ScoreProductsRequest(_message.Message):
         cache_only: _builtins.bool = ...,
         force_refresh: _builtins.bool = ...,
         spending: _keepa_gateway_pb2.Spending | None = ...,
+        accept_stale: _builtins.bool = ...,
+        offer_check_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "spending", b"spending"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "cache_only", b"cache_only", "domain", b"domain", "force_refresh", b"force_refresh", "options", b"options", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_stale", b"accept_stale", "asins", b"asins", "cache_only", b"cache_only", "domain", b"domain", "force_refresh", b"force_refresh", "offer_check_count", b"offer_check_count", "options", b"options", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2346,6 +2384,8 @@ class DiscoverScoredProductsRequest(_message.Message):
     CACHE_ONLY_FIELD_NUMBER: _builtins.int
     FORCE_REFRESH_FIELD_NUMBER: _builtins.int
     SPENDING_FIELD_NUMBER: _builtins.int
+    ACCEPT_STALE_FIELD_NUMBER: _builtins.int
+    OFFER_CHECK_COUNT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The caller's id for this request, a UUID kept across retries. Required."""
     minimum_recommendation: Global___Recommendation.ValueType
@@ -2354,6 +2394,17 @@ class DiscoverScoredProductsRequest(_message.Message):
     """Whether only stored answers are given, at no cost."""
     force_refresh: _builtins.bool
     """Whether Keepa is asked whatever is stored."""
+    accept_stale: _builtins.bool
+    """Whether an expired answer is good enough when all of it is stored: it is given at once,
+    for nothing, and a new one is fetched in the background, paid by the account at
+    PRIORITY_BACKGROUND under this caller's name. Not together with `force_refresh`.
+    """
+    offer_check_count: _builtins.int
+    """How many of the best candidates are looked at again with their live offers, best
+    velocity x maximum buying price first. [0, 100]; default 0. Each usually costs 6
+    tokens, 16 at most; the pass ends without complaint where the envelope of `spending`,
+    or what one search may cost, ends.
+    """
     @_builtins.property
     def filter(self) -> Global___DiscoveryFilter:
         """Which products. Required. `max_results` is how many are scored, default 50."""
@@ -2376,10 +2427,12 @@ class DiscoverScoredProductsRequest(_message.Message):
         cache_only: _builtins.bool = ...,
         force_refresh: _builtins.bool = ...,
         spending: _keepa_gateway_pb2.Spending | None = ...,
+        accept_stale: _builtins.bool = ...,
+        offer_check_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "options", b"options", "spending", b"spending"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_only", b"cache_only", "filter", b"filter", "force_refresh", b"force_refresh", "minimum_recommendation", b"minimum_recommendation", "options", b"options", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_stale", b"accept_stale", "cache_only", b"cache_only", "filter", b"filter", "force_refresh", b"force_refresh", "minimum_recommendation", b"minimum_recommendation", "offer_check_count", b"offer_check_count", "options", b"options", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2435,12 +2488,15 @@ class EstimateDiscoveryRequest(_message.Message):
     ASINS_FIELD_NUMBER: _builtins.int
     SCORED_COUNT_FIELD_NUMBER: _builtins.int
     FORCE_REFRESH_FIELD_NUMBER: _builtins.int
+    OFFER_CHECK_COUNT_FIELD_NUMBER: _builtins.int
     scored_count: _builtins.int
     """Products that would be scored. [0, 10000]; 0 with a filter: only the search. Given
     ASINs are all scored.
     """
     force_refresh: _builtins.bool
     """Whether the product that is found is asked for whatever is stored."""
+    offer_check_count: _builtins.int
+    """Candidates that would be looked at again with their live offers. [0, 100]; default 0."""
     @_builtins.property
     def filter(self) -> Global___DiscoveryFilter:
         """A search by filter."""
@@ -2456,10 +2512,11 @@ class EstimateDiscoveryRequest(_message.Message):
         asins: Global___AsinList | None = ...,
         scored_count: _builtins.int = ...,
         force_refresh: _builtins.bool = ...,
+        offer_check_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "filter", b"filter", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "filter", b"filter", "force_refresh", b"force_refresh", "scored_count", b"scored_count", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "filter", b"filter", "force_refresh", b"force_refresh", "offer_check_count", b"offer_check_count", "scored_count", b"scored_count", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["filter", "asins"]  # noqa: Y015
     _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
@@ -2506,16 +2563,19 @@ class EstimateDiscoveryResponse(_message.Message):
     MOST_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     SEARCH_CACHED_FIELD_NUMBER: _builtins.int
     CACHED_COUNT_FIELD_NUMBER: _builtins.int
+    OFFER_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     search_token_count: _builtins.int
     """The most that finding can cost."""
     product_token_count: _builtins.int
     """The most that fetching the products can cost."""
     most_token_count: _builtins.int
-    """The sum: what an envelope would hold."""
+    """The sum of both: what an envelope would hold for the first pass."""
     search_cached: _builtins.bool
     """Whether the list of products is stored."""
     cached_count: _builtins.int
     """Products that are stored and cost nothing."""
+    offer_token_count: _builtins.int
+    """The most that the second pass with live offers can cost on top."""
     def __init__(
         self,
         *,
@@ -2524,10 +2584,11 @@ class EstimateDiscoveryResponse(_message.Message):
         most_token_count: _builtins.int = ...,
         search_cached: _builtins.bool = ...,
         cached_count: _builtins.int = ...,
+        offer_token_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_count", b"cached_count", "most_token_count", b"most_token_count", "product_token_count", b"product_token_count", "search_cached", b"search_cached", "search_token_count", b"search_token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_count", b"cached_count", "most_token_count", b"most_token_count", "offer_token_count", b"offer_token_count", "product_token_count", b"product_token_count", "search_cached", b"search_cached", "search_token_count", b"search_token_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3351,20 +3412,104 @@ class ExplainScoreRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    COMPARE_TO_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The score, `scores/{uuid}`. Required."""
+    compare_to: _builtins.str
+    """The score to compare with, `scores/{uuid}`; `scores/-` is the newest one of the same
+    product that is older, if there is one. Empty: no comparison.
+    """
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        compare_to: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compare_to", b"compare_to", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainScoreRequest: _TypeAlias = ExplainScoreRequest  # noqa: Y015
+
+@_typing.final
+class ScoreLine(_message.Message):
+    """One line of a calculation: an input, or what follows from the lines above it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    FORMULA_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """Stable name, by which formulas of later lines mean it, such as `referral_cents`."""
+    label: _builtins.str
+    """What it is, for people."""
+    value: _builtins.str
+    """The value as text: whole cents, a number, `true`, `false`, or words; empty when there
+    is none.
+    """
+    formula: _builtins.str
+    """How the value follows from the keys of lines above and from numbers; empty for an
+    input. `half_up` rounds to whole units, halves away from zero; `least`, `greatest`,
+    `floor`, `ceil` and `ln` are what they say; `*`, `/`, `+`, `-`, `>=`, `and`, `or`,
+    `not` as usual.
+    """
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        label: _builtins.str = ...,
+        value: _builtins.str = ...,
+        formula: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["formula", b"formula", "key", b"key", "label", b"label", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreLine: _TypeAlias = ScoreLine  # noqa: Y015
+
+@_typing.final
+class ScoreDifference(_message.Message):
+    """One line that is not the same in two scores."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """The line's key."""
+    label: _builtins.str
+    """What it is, for people."""
+    before: _builtins.str
+    """Its value in the score compared with; empty when it has no such line."""
+    after: _builtins.str
+    """Its value in the score; empty when it has no such line."""
+    input: _builtins.bool
+    """Whether it is an input: what changed by itself. The others follow from inputs."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        label: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+        input: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "input", b"input", "key", b"key", "label", b"label"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreDifference: _TypeAlias = ScoreDifference  # noqa: Y015
 
 @_typing.final
 class ExplainScoreResponse(_message.Message):
@@ -3395,6 +3540,9 @@ class ExplainScoreResponse(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    OTHER_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def score(self) -> Global___ProductScore:
         """The score."""
@@ -3405,7 +3553,19 @@ class ExplainScoreResponse(_message.Message):
 
     @_builtins.property
     def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The calculation line by line, in the order in which to redo it."""
+        """The calculation in sentences, in the order in which to redo it."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoreLine]:
+        """The calculation line by line: every value follows from those above it."""
+
+    @_builtins.property
+    def other(self) -> Global___ProductScore:
+        """The score compared with; absent without a comparison."""
+
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoreDifference]:
+        """What differs from the other score, in the order of the lines."""
 
     def __init__(
         self,
@@ -3413,10 +3573,13 @@ class ExplainScoreResponse(_message.Message):
         score: Global___ProductScore | None = ...,
         inputs: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         steps: _abc.Iterable[_builtins.str] | None = ...,
+        lines: _abc.Iterable[Global___ScoreLine] | None = ...,
+        other: Global___ProductScore | None = ...,
+        differences: _abc.Iterable[Global___ScoreDifference] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["score", b"score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["other", b"other", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "score", b"score", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "inputs", b"inputs", "lines", b"lines", "other", b"other", "score", b"score", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -227,7 +227,8 @@ class DiscoveryServiceServicer:
     def ScoreProducts(self, request, context):
         """Scores given products, one message each as they become known.
 
-        Costs 1 token per product that is not stored.
+        Costs 1 token per product that is not stored. A product that is looked at again with
+        its live offers (`offer_check_count`) comes a second time, which replaces the first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -236,7 +237,10 @@ class DiscoveryServiceServicer:
     def DiscoverScoredProducts(self, request, context):
         """Finds products and scores them, best first.
 
-        Holds an envelope at budget for the whole search.
+        The order: products to buy at a price that is known, by `composite_score`; then those
+        with a target (`BUY_AT_OR_BELOW`), whose ROI is hypothetical, by the same; then what
+        is to be skipped; last what could not be scored. Ties go by profit, then by ASIN.
+        Holds an envelope at budget for the search, and one for the second pass.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -374,16 +378,17 @@ class DiscoveryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExplainScore(self, request, context):
-        """Reads one stored score with everything that is needed to redo it by hand.
+        """Reads one stored score with everything that is needed to redo it by hand, and on
+        request what differs from another score line by line: why it changed.
 
-        Fails with `SCORE_NOT_FOUND`.
+        Fails with `SCORE_NOT_FOUND`. Spends nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListScores(self, request, context):
-        """Lists stored scores, best first.
+        """Lists stored scores, best first: in the order of DiscoverScoredProducts. Spends nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -49,12 +49,16 @@ class DiscoveryServiceStub:
     ScoreProducts: _grpc.UnaryStreamMultiCallable[_discovery_pb2.ScoreProductsRequest, _discovery_pb2.ScoreProductsResponse]
     """Scores given products, one message each as they become known.
 
-    Costs 1 token per product that is not stored.
+    Costs 1 token per product that is not stored. A product that is looked at again with
+    its live offers (`offer_check_count`) comes a second time, which replaces the first.
     """
     DiscoverScoredProducts: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.DiscoverScoredProductsRequest, _discovery_pb2.DiscoverScoredProductsResponse]
     """Finds products and scores them, best first.
 
-    Holds an envelope at budget for the whole search.
+    The order: products to buy at a price that is known, by `composite_score`; then those
+    with a target (`BUY_AT_OR_BELOW`), whose ROI is hypothetical, by the same; then what
+    is to be skipped; last what could not be scored. Ties go by profit, then by ASIN.
+    Holds an envelope at budget for the search, and one for the second pass.
     """
     EstimateDiscovery: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.EstimateDiscoveryRequest, _discovery_pb2.EstimateDiscoveryResponse]
     """Says what a search would cost, with what is already stored subtracted. Spends nothing."""
@@ -122,12 +126,13 @@ class DiscoveryServiceStub:
     not know it, `CACHE_MISS` when only stored answers are wanted and none is there.
     """
     ExplainScore: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.ExplainScoreRequest, _discovery_pb2.ExplainScoreResponse]
-    """Reads one stored score with everything that is needed to redo it by hand.
+    """Reads one stored score with everything that is needed to redo it by hand, and on
+    request what differs from another score line by line: why it changed.
 
-    Fails with `SCORE_NOT_FOUND`.
+    Fails with `SCORE_NOT_FOUND`. Spends nothing.
     """
     ListScores: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.ListScoresRequest, _discovery_pb2.ListScoresResponse]
-    """Lists stored scores, best first."""
+    """Lists stored scores, best first: in the order of DiscoverScoredProducts. Spends nothing."""
     GetStrategicView: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.GetStrategicViewRequest, _discovery_pb2.GetStrategicViewResponse]
     """Orders given products by a strategic view, each with its target prices.
 
@@ -201,12 +206,16 @@ class DiscoveryServiceAsyncStub(DiscoveryServiceStub):
     ScoreProducts: _aio.UnaryStreamMultiCallable[_discovery_pb2.ScoreProductsRequest, _discovery_pb2.ScoreProductsResponse]  # type: ignore[assignment]
     """Scores given products, one message each as they become known.
 
-    Costs 1 token per product that is not stored.
+    Costs 1 token per product that is not stored. A product that is looked at again with
+    its live offers (`offer_check_count`) comes a second time, which replaces the first.
     """
     DiscoverScoredProducts: _aio.UnaryUnaryMultiCallable[_discovery_pb2.DiscoverScoredProductsRequest, _discovery_pb2.DiscoverScoredProductsResponse]  # type: ignore[assignment]
     """Finds products and scores them, best first.
 
-    Holds an envelope at budget for the whole search.
+    The order: products to buy at a price that is known, by `composite_score`; then those
+    with a target (`BUY_AT_OR_BELOW`), whose ROI is hypothetical, by the same; then what
+    is to be skipped; last what could not be scored. Ties go by profit, then by ASIN.
+    Holds an envelope at budget for the search, and one for the second pass.
     """
     EstimateDiscovery: _aio.UnaryUnaryMultiCallable[_discovery_pb2.EstimateDiscoveryRequest, _discovery_pb2.EstimateDiscoveryResponse]  # type: ignore[assignment]
     """Says what a search would cost, with what is already stored subtracted. Spends nothing."""
@@ -274,12 +283,13 @@ class DiscoveryServiceAsyncStub(DiscoveryServiceStub):
     not know it, `CACHE_MISS` when only stored answers are wanted and none is there.
     """
     ExplainScore: _aio.UnaryUnaryMultiCallable[_discovery_pb2.ExplainScoreRequest, _discovery_pb2.ExplainScoreResponse]  # type: ignore[assignment]
-    """Reads one stored score with everything that is needed to redo it by hand.
+    """Reads one stored score with everything that is needed to redo it by hand, and on
+    request what differs from another score line by line: why it changed.
 
-    Fails with `SCORE_NOT_FOUND`.
+    Fails with `SCORE_NOT_FOUND`. Spends nothing.
     """
     ListScores: _aio.UnaryUnaryMultiCallable[_discovery_pb2.ListScoresRequest, _discovery_pb2.ListScoresResponse]  # type: ignore[assignment]
-    """Lists stored scores, best first."""
+    """Lists stored scores, best first: in the order of DiscoverScoredProducts. Spends nothing."""
     GetStrategicView: _aio.UnaryUnaryMultiCallable[_discovery_pb2.GetStrategicViewRequest, _discovery_pb2.GetStrategicViewResponse]  # type: ignore[assignment]
     """Orders given products by a strategic view, each with its target prices.
 
@@ -360,7 +370,8 @@ class DiscoveryServiceServicer:
     ) -> _typing.Union[_abc.Iterator[_discovery_pb2.ScoreProductsResponse], _abc.AsyncIterator[_discovery_pb2.ScoreProductsResponse]]:
         """Scores given products, one message each as they become known.
 
-        Costs 1 token per product that is not stored.
+        Costs 1 token per product that is not stored. A product that is looked at again with
+        its live offers (`offer_check_count`) comes a second time, which replaces the first.
         """
 
     def DiscoverScoredProducts(
@@ -370,7 +381,10 @@ class DiscoveryServiceServicer:
     ) -> _typing.Union[_discovery_pb2.DiscoverScoredProductsResponse, _abc.Awaitable[_discovery_pb2.DiscoverScoredProductsResponse]]:
         """Finds products and scores them, best first.
 
-        Holds an envelope at budget for the whole search.
+        The order: products to buy at a price that is known, by `composite_score`; then those
+        with a target (`BUY_AT_OR_BELOW`), whose ROI is hypothetical, by the same; then what
+        is to be skipped; last what could not be scored. Ties go by profit, then by ASIN.
+        Holds an envelope at budget for the search, and one for the second pass.
         """
 
     def EstimateDiscovery(
@@ -518,9 +532,10 @@ class DiscoveryServiceServicer:
         request: _discovery_pb2.ExplainScoreRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_discovery_pb2.ExplainScoreResponse, _abc.Awaitable[_discovery_pb2.ExplainScoreResponse]]:
-        """Reads one stored score with everything that is needed to redo it by hand.
+        """Reads one stored score with everything that is needed to redo it by hand, and on
+        request what differs from another score line by line: why it changed.
 
-        Fails with `SCORE_NOT_FOUND`.
+        Fails with `SCORE_NOT_FOUND`. Spends nothing.
         """
 
     def ListScores(
@@ -528,7 +543,7 @@ class DiscoveryServiceServicer:
         request: _discovery_pb2.ListScoresRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_discovery_pb2.ListScoresResponse, _abc.Awaitable[_discovery_pb2.ListScoresResponse]]:
-        """Lists stored scores, best first."""
+        """Lists stored scores, best first: in the order of DiscoverScoredProducts. Spends nothing."""
 
     def GetStrategicView(
         self,
