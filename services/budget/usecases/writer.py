@@ -1,7 +1,6 @@
 """One account's writer: commands that arrive while a batch is stored form the next batch."""
 
 import asyncio
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -212,7 +211,7 @@ class Writer:
         notice(self.account, entries)
         self.state = forget(state)
         self._warm = True
-        self._seen = (turn.now, time.monotonic())
+        self._seen = (turn.now, asyncio.get_running_loop().time())
         self._wake([*turn.tail, *entries])
         await self._publish([*turn.tail, *entries], turn.now)
         return outcomes
@@ -252,7 +251,7 @@ class Writer:
         if self.state.anchor is None or self._seen is None:
             return PULSE_SECONDS
         seen, at = self._seen
-        now = seen + timedelta(seconds=time.monotonic() - at)
+        now = seen + timedelta(seconds=asyncio.get_running_loop().time() - at)
         ticks = self.state.anchor.certain_ticks(now, self._rules)
         tick = self.state.anchor.tick_at(ticks + 1, self._rules) - now
         return min(PULSE_SECONDS, max(0.0, tick.total_seconds()) + PULSE_LATE_SECONDS)
