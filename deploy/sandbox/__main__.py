@@ -4,26 +4,28 @@ import argparse
 import asyncio
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from deploy.sandbox.account import Account, wall_clock
+from deploy.sandbox.account import Account
 from deploy.sandbox.app import build
 from deploy.sandbox.bucket import MINUTES_A_TOKEN_LIVES, Bucket, on_time, sometimes_late
 from deploy.sandbox.catalogue import Catalogue
 from deploy.sandbox.catalogue.generated import GeneratedCatalogue
 from deploy.sandbox.catalogue.recorded import NothingRecorded, load
+from deploy.sandbox.clock import Clock
+from deploy.sandbox.door import listening
 from deploy.sandbox.keepa_time import minute_of
 from deploy.sandbox.options import parser
-from deploy.sandbox.server import listen, serve
+from deploy.sandbox.server import serve
 from deploy.sandbox.truth import TruthLog
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve, or say in one sentence why not; returns the exit code."""
     options = parser().parse_args(arguments)
-    clock = wall_clock()
+    clock = Clock(scale=options.time_scale)
     try:
-        sock = listen(options.port, options.host)
+        sock = listening(options.host, options.port)
     except OSError as error:
         return _give_up(f"Port {options.port} cannot be listened on: {error.strerror}.")
     try:
@@ -39,14 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _catalogue(options: argparse.Namespace, clock: Callable[[], int]) -> Catalogue:
+def _catalogue(options: argparse.Namespace, clock: Clock) -> Catalogue:
     minute = minute_of(clock())
     if options.catalog:
         return load(options.catalog, minute)
     return GeneratedCatalogue(seed=options.seed, size=options.books, minute=minute)
 
 
-def _account(options: argparse.Namespace, clock: Callable[[], int]) -> Account:
+def _account(options: argparse.Namespace, clock: Clock) -> Account:
     tick_ms = round(options.tick_seconds * 1_000)
     full = MINUTES_A_TOKEN_LIVES * options.rate
     bucket = Bucket(

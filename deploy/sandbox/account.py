@@ -1,17 +1,10 @@
 """The one account behind the key: its bucket, its truth log, its lowest balance."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from deploy.sandbox.bucket import Bucket, Refill
+from deploy.sandbox.clock import Clock
 from deploy.sandbox.truth import Change, Line, TruthLog
-
-
-def wall_clock() -> Callable[[], int]:
-    """Return a clock of unix milliseconds that starts at the system's and never goes back."""
-    started_ns, monotonic_ns = time.time_ns(), time.monotonic_ns()
-    return lambda: (started_ns + time.monotonic_ns() - monotonic_ns) // 1_000_000
 
 
 @dataclass(frozen=True)
@@ -27,7 +20,7 @@ class Call:
 class Account:
     """Moves tokens and writes down why; every method looks at the clock once."""
 
-    def __init__(self, bucket: Bucket, truth: TruthLog, clock: Callable[[], int]) -> None:
+    def __init__(self, bucket: Bucket, truth: TruthLog, clock: Clock) -> None:
         self.bucket = bucket
         self.truth = truth
         self.now_ms = clock
@@ -39,6 +32,8 @@ class Account:
         self._overflowed = 0
         self.ticks = 0
         self.overflowed = 0
+        self._plan_reduction = bucket.flow_reduction
+        self._tracking_reduction = 0.0
 
     def left(self) -> int:
         """Return the balance of this instant."""
@@ -66,10 +61,19 @@ class Account:
     def change_plan(self, *, rate: int, flow_reduction: float) -> None:
         """Switch the plan at this instant."""
         now = self._advance()
-        self.bucket.change_plan(rate=rate, flow_reduction=flow_reduction)
+        self._plan_reduction = flow_reduction
+        self.bucket.change_plan(rate=rate, flow_reduction=flow_reduction + self._tracking_reduction)
         self.truth.changed(Change(now, self.bucket.left, "plan"))
         params = {"rate": str(rate), "flowReduction": str(flow_reduction)}
         self._write("plan", Call("(plan)", params, now), now, status=200, tokens=0)
+
+    def track(self, flow_reduction: float) -> None:
+        """Let the active trackings take this much off every tick from now on."""
+        self._advance()
+        self._tracking_reduction = flow_reduction
+        self.bucket.change_plan(
+            rate=self.bucket.rate, flow_reduction=self._plan_reduction + flow_reduction
+        )
 
     def _advance(self) -> int:
         now = self.now_ms()

@@ -11,12 +11,15 @@ from starlette.responses import Response
 from deploy.sandbox import wire
 from deploy.sandbox.account import Account, Call
 from deploy.sandbox.envelope import Body, Refused, empty_envelope, encode, envelope
-from deploy.sandbox.faults import FaultOrder, Faults
+from deploy.sandbox.faults import STATUS, FaultOrder, Faults
 from deploy.sandbox.params import INVALID, Params
+from deploy.sandbox.spoiling import spoiled
 
 AT_WORK = 4
 """How many requests share the processor; the others wait, so that short ones stay short."""
 BODY_PARAMS = "selection"
+UPSET = Refused("Keepa could not do it.", kind="internalError", details=None)
+"""What an ordered `error` says is wrong."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,22 @@ class Answer:
     Attributes:
         takes_ms: How long Keepa was measured to take; slept only in proportion to the
             configured latency.
+        image: A PNG, which is sent alone: without payload, and without token fields.
     """
 
     payload: Body = field(default_factory=dict)
     tokens: int = 0
     takes_ms: int = 0
+    image: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An answer that has been charged and only has to leave."""
+
+    status: int
+    body: bytes
+    media: str = wire.JSON
 
 
 class Endpoint(Protocol):
@@ -65,41 +79,48 @@ class Keepa:
         fault = self._faults.take(path, arrived)
         call = Call(path, values, arrived, fault.fault if fault else None)
         if not key or self._key not in {None, key}:
-            return self._reject_key(request, call)
+            return self._leave(request, self._zeros(call, 400))
+        if fault and fault.fault == "rejected_key":
+            return self._leave(request, self._zeros(call, fault.answers))
         if fault and not fault.pays:
-            return await self._break_unpaid(request, call, fault)
-        status, body = await self._work(endpoint, call, fault)
-        return await self._send(request, status, encode(body), fault)
+            return await self._send(request, self._unworked(call, fault), fault)
+        return await self._send(request, await self._work(endpoint, call, fault), fault)
 
     async def lost(self, request: Request) -> Response:
         """Answer a path that does not exist: 404 and zeros that are not a balance."""
         call = Call(request.url.path, {}, self._account.now_ms())
         self._account.settle(call, tokens=0, status=404)
-        body = encode(empty_envelope(call.arrived_ms))
-        return await self._send(request, 404, body, None)
+        return self._leave(request, Ready(404, encode(empty_envelope(call.arrived_ms))))
 
-    async def _work(
-        self, endpoint: Endpoint, call: Call, fault: FaultOrder | None
-    ) -> tuple[int, Body]:
-        """Pass the gate, do the work, charge it; returns the status and the body."""
+    async def _work(self, endpoint: Endpoint, call: Call, fault: FaultOrder | None) -> Ready:
+        """Pass the gate, do the work, charge it."""
         if endpoint.gated and self._account.left() <= 0:
-            return 429, self._settle(call, fault, tokens=0, status=429)
+            return Ready(429, encode(self._settle(call, fault, tokens=0, status=429)))
         try:
             async with self._at_work:
                 answer = await endpoint.answer(Params(call.params), call.arrived_ms)
         except Refused as refused:
             body = self._settle(call, fault, tokens=0, status=refused.status)
-            return refused.status, {**body, "error": refused.body()}
+            return Ready(refused.status, encode({**body, "error": refused.body()}))
         await self._take_time(answer, fault)
+        if fault and fault.fault == "error":
+            return self._upset(call, fault, answer.tokens)
         body = self._settle(call, fault, tokens=answer.tokens, status=200)
-        return 200, {**answer.payload, **body}
+        if answer.image is not None:
+            return Ready(200, answer.image, "image/png")
+        return Ready(200, encode({**answer.payload, **body}))
+
+    def _upset(self, call: Call, fault: FaultOrder, tokens: int) -> Ready:
+        """Say that Keepa failed, with the true token fields."""
+        body = self._settle(call, fault, tokens=tokens, status=fault.answers)
+        return Ready(fault.answers, encode({**body, "error": UPSET.body()}))
 
     async def _take_time(self, answer: Answer, fault: FaultOrder | None) -> None:
         """Take as long as Keepa would, in proportion, and as long as a fault asks for."""
         extra = fault.milliseconds if fault and fault.fault == "delay" else 0
-        milliseconds = self._latency * answer.takes_ms + extra
-        if milliseconds:
-            await asyncio.sleep(milliseconds / 1_000)
+        seconds = self._account.now_ms.real_seconds(self._latency * answer.takes_ms)
+        if seconds or extra:
+            await asyncio.sleep(seconds + extra / 1_000)
 
     def _settle(self, call: Call, fault: FaultOrder | None, *, tokens: int, status: int) -> Body:
         """Charge the call at this instant and return its envelope, true or not."""
@@ -107,60 +128,45 @@ class Keepa:
         body = envelope(
             self._account.bucket, arrived_ms=call.arrived_ms, made_ms=made, consumed=tokens
         )
-        if fault and fault.fault in {"lying_balance", "rate_limited"}:
-            shown = fault.tokens_left
-            body["tokensLeft"] = body["tokensLeft"] + fault.offset if shown is None else shown
-        return body
+        return fault.lied(body) if fault else body
 
-    def _reject_key(self, request: Request, call: Call) -> Response:
-        self._account.settle(call, tokens=0, status=400)
+    def _zeros(self, call: Call, status: int) -> Ready:
+        """Reject the key, with token fields that say nothing."""
+        self._account.settle(call, tokens=0, status=status)
         body = {**empty_envelope(call.arrived_ms), "error": Refused(INVALID).body()}
-        return wire.respond(encode(body), status=400, accept_encoding=_encodings(request))
+        return Ready(status, encode(body))
 
-    async def _break_unpaid(self, request: Request, call: Call, fault: FaultOrder) -> Response:
-        """Break a request that is never worked, so that nothing is consumed."""
-        status = {"rate_limited": 429, "status": fault.status}.get(fault.fault, 0)
-        body = encode(self._settle(call, fault, tokens=0, status=status))
-        if fault.fault == "rate_limited":
-            return wire.respond(body, status=429, accept_encoding=_encodings(request))
-        return await self._send(request, 200, body, fault)
+    def _unworked(self, call: Call, fault: FaultOrder) -> Ready:
+        """Answer a request that is never worked, so that nothing is consumed."""
+        if fault.fault == "error":
+            return self._upset(call, fault, 0)
+        broken = fault.fault not in STATUS
+        status = 0 if broken else fault.answers
+        body = self._settle(call, fault, tokens=0, status=status)
+        return Ready(200 if broken else status, encode(body))
 
-    async def _send(
-        self, request: Request, status: int, body: bytes, fault: FaultOrder | None
-    ) -> Response:
-        match fault.fault if fault else None:
-            case "status":
-                assert fault
-                return wire.proxy_error(fault.status)
-            case "hang":
-                await self._hang(request)
-                return wire.Severed(body, "before")
-            case "close":
-                assert fault
-                return wire.Severed(body, fault.at)
-            case "truncated_gzip":
-                return wire.truncate_gzip(body)
-            case "garbage":
-                return wire.garbage()
-        return wire.respond(body, status=status, accept_encoding=_encodings(request))
+    async def _send(self, request: Request, ready: Ready, fault: FaultOrder | None) -> Response:
+        if fault and fault.fault == "late":
+            await asyncio.sleep(fault.milliseconds / 1_000)
+        if fault and fault.fault == "hang":
+            await self._hang(request)
+            return wire.Raw()
+        broken = spoiled(fault, ready.body, request) if fault else None
+        return broken or self._leave(request, ready)
+
+    def _leave(self, request: Request, ready: Ready) -> Response:
+        encodings = request.headers.get("accept-encoding", "")
+        return wire.respond(
+            ready.body, status=ready.status, accept_encoding=encodings, media=ready.media
+        )
 
     async def _hang(self, request: Request) -> None:
         """Say nothing until the client goes away or the faults are cleared."""
         cleared = asyncio.create_task(self._faults.cleared.wait())
-        gone = asyncio.create_task(_gone(request))
-        await asyncio.wait({cleared, gone}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (cleared, gone):
+        left = asyncio.create_task(wire.gone(request.receive))
+        await asyncio.wait({cleared, left}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (cleared, left):
             task.cancel()
-
-
-async def _gone(request: Request) -> None:
-    """Return when the client has closed the connection."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _encodings(request: Request) -> str:
-    return request.headers.get("accept-encoding", "")
 
 
 async def _values(request: Request) -> dict[str, str]:

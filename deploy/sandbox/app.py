@@ -8,12 +8,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from deploy.sandbox.account import Account
 from deploy.sandbox.answering import Endpoint, Keepa
 from deploy.sandbox.catalogue import Catalogue
 from deploy.sandbox.control import control_routes
+from deploy.sandbox.door import Door
 from deploy.sandbox.endpoints.bestsellers import BestSellers
 from deploy.sandbox.endpoints.category import CategoryLookup, Shelves
 from deploy.sandbox.endpoints.deal import Deals
@@ -33,7 +33,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Sandbox:
     """A stand-in ready to be served, with what a test may want to look at."""
 
-    app: ASGIApp
+    app: Severable
     account: Account
     faults: Faults
 
@@ -51,13 +51,13 @@ def build(
     ``key`` is the only one that is accepted, or None for any; a ``latency`` of 1.0 answers as
     slowly as Keepa was measured to, 0 at once.
     """
-    faults = Faults()
+    faults, door = Faults(), Door()
     keepa = Keepa(account, faults, key=key, latency=latency)
     endpoints = _endpoints(catalogue, rng)
     routes = [_route(keepa, path, endpoint) for path, endpoint in endpoints.items()]
     lost = Route("/{path:path}", keepa.lost, methods=["GET", "POST"])
-    app = Starlette(routes=[*control_routes(account, faults), *_flat(routes), lost])
-    return Sandbox(Severable(app), account, faults)
+    app = Starlette(routes=[*control_routes(account, faults, door), *_flat(routes), lost])
+    return Sandbox(Severable(app, door), account, faults)
 
 
 def _endpoints(catalogue: Catalogue, rng: random.Random) -> dict[str, Endpoint]:

@@ -1,13 +1,15 @@
-"""The controls under /_sandbox: health, truth, balance, faults."""
+"""The controls under /_sandbox: health, truth, balance, clock, faults."""
 
 from dataclasses import dataclass
 
 import msgspec
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from deploy.sandbox.account import Account
+from deploy.sandbox.door import Door
 from deploy.sandbox.faults import FaultOrder, Faults
 
 
@@ -34,10 +36,31 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=Tr
             raise ValueError("rate must be 1 to 20000, flowReduction 0 or more")
 
 
-def control_routes(account: Account, faults: Faults) -> list[Route]:
+class Unreachable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Nothing listens on the port for so long."""
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        """Refuse what would never be reached again."""
+        if not 0 < self.seconds <= 3_600:
+            raise ValueError("seconds must be above 0 and at most 3600")
+
+
+class ClockOrder(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Where the clock goes, and how fast from there; milliseconds."""
+
+    advance: int = 0
+    now: int | None = None
+    scale: float | None = None
+
+
+def control_routes(account: Account, faults: Faults, door: Door) -> list[Route]:
     """Return the routes of the controls."""
-    control = Control(account, faults)
+    control = Control(account, faults, door)
     return [
+        Route("/_sandbox/clock", control.clock, methods=["GET"]),
+        Route("/_sandbox/clock", control.move_clock, methods=["POST"]),
         Route("/_sandbox/health", control.health, methods=["GET"]),
         Route("/_sandbox/truth", control.truth, methods=["GET"]),
         Route("/_sandbox/balance", control.balance, methods=["GET"]),
@@ -52,6 +75,7 @@ class Control:
 
     account: Account
     faults: Faults
+    door: Door
 
     async def health(self, _: Request) -> Response:
         """Say that requests are answered."""
@@ -69,6 +93,7 @@ class Control:
         """Return the true balance, the lowest ever, and with ``?history=1`` every step."""
         account, bucket = self.account, self.account.bucket
         body: dict[str, object] = {
+            "now": account.now_ms(),
             "tokensLeft": account.left(),
             "minimum": account.minimum,
             "minimumByRequests": account.minimum_by_requests,
@@ -91,16 +116,41 @@ class Control:
         orders = self.faults.armed(self.account.now_ms())
         return Response(msgspec.json.encode(orders), media_type="application/json")
 
+    async def clock(self, _: Request) -> Response:
+        """Return the instant by which tokens refill, and how fast it moves."""
+        now = self.account.now_ms
+        return JSONResponse({"now": now(), "scale": now.scale})
+
+    async def move_clock(self, request: Request) -> Response:
+        """Move the clock forward, or let it run at another speed."""
+        try:
+            self._move(msgspec.json.decode(await request.body(), type=ClockOrder))
+        except (msgspec.MsgspecError, ValueError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return await self.clock(request)
+
+    def _move(self, order: ClockOrder) -> None:
+        clock = self.account.now_ms
+        if order.scale is not None:
+            clock.run(order.scale)
+        if order.now is not None:
+            clock.set(order.now)
+        clock.advance(order.advance)
+        self.account.left()
+
     async def order(self, request: Request) -> Response:
         """Arm a fault, spend somebody else's tokens, change the plan, or clear all faults."""
         body = await request.body()
         try:
-            self._obey(body)
+            afterwards = self._obey(body)
         except msgspec.MsgspecError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
-        return await self.armed(request)
+        answer = await self.armed(request)
+        answer.background = afterwards
+        return answer
 
-    def _obey(self, body: bytes) -> None:
+    def _obey(self, body: bytes) -> BackgroundTask | None:
+        """Do what is ordered; returns what can only be done after the answer has left."""
         order = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         kind = msgspec.json.decode(order.pop("fault", b'""'), type=str)
         rest = msgspec.json.encode(order)
@@ -113,6 +163,10 @@ class Control:
             case "plan":
                 plan = msgspec.json.decode(rest, type=Plan)
                 self.account.change_plan(rate=plan.rate, flow_reduction=plan.flow_reduction)
+            case "unreachable":
+                away = msgspec.json.decode(rest, type=Unreachable)
+                return BackgroundTask(self.door.shut, away.seconds)
             case _:
                 fault = msgspec.json.decode(body, type=FaultOrder)
                 self.faults.arm(fault, self.account.now_ms())
+        return None

@@ -3,22 +3,33 @@
 import asyncio
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
 Kind = Literal[
     "rate_limited",
     "status",
+    "error",
+    "rejected_key",
+    "redirect",
     "delay",
+    "late",
     "hang",
+    "drip",
     "close",
+    "empty",
     "truncated_gzip",
+    "gzip_bomb",
+    "wrong_encoding",
+    "wrong_length",
     "garbage",
     "lying_balance",
 ]
 Moment = Literal["before", "headers", "middle"]
-UNCHARGED = frozenset({"rate_limited", "status"})
+Garbage = Literal["page", "nan", "duplicate_keys", "deep", "charset", "half"]
+UNCHARGED = frozenset({"rate_limited", "status", "error", "rejected_key", "redirect"})
+STATUS = {"status": 503, "error": 200, "rejected_key": 400, "redirect": 302, "rate_limited": 429}
 
 
 class FaultOrder(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True):
@@ -30,6 +41,8 @@ class FaultOrder(msgspec.Struct, forbid_unknown_fields=True, rename="camel", fro
         path: Strike only this endpoint, such as ``/product``.
         skip: Let this many matching requests pass first.
         charged: Whether the struck request is worked and paid for; each kind has a default.
+        fields: Values that the envelope claims instead of its own, of any JSON type.
+        without: Fields that the envelope lacks.
     """
 
     fault: Kind
@@ -38,11 +51,17 @@ class FaultOrder(msgspec.Struct, forbid_unknown_fields=True, rename="camel", fro
     path: str | None = None
     skip: int = 0
     charged: bool | None = None
-    status: int = 503
+    status: int | None = None
     milliseconds: int = 1_000
     at: Moment = "before"
+    form: Garbage = "page"
+    trailer: bool = False
+    megabytes: int = 300
+    location: str = "https://elsewhere.invalid"
     tokens_left: int | None = None
     offset: int = 0
+    fields: dict[str, Any] = {}
+    without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an order that could strike nothing or has no meaning."""
@@ -50,15 +69,33 @@ class FaultOrder(msgspec.Struct, forbid_unknown_fields=True, rename="camel", fro
             raise ValueError("requests must be at least 1")
         if self.seconds is not None and not 0 < self.seconds <= 86_400:
             raise ValueError("seconds must be above 0 and at most 86400")
-        if not 400 <= self.status <= 599:
-            raise ValueError("status must be 400 to 599")
+        least = {"error": 200, "redirect": 301}.get(self.fault, 400)
+        if self.status is not None and not least <= self.status <= 599:
+            raise ValueError(f"status must be {least} to 599")
         if self.skip < 0 or not 0 <= self.milliseconds <= 600_000:
             raise ValueError("skip must be 0 or more, milliseconds 0 to 600000")
+        if not 1 <= self.megabytes <= 1_024:
+            raise ValueError("megabytes must be 1 to 1024")
 
     @property
     def pays(self) -> bool:
         """Whether a struck request is worked and paid for."""
         return self.fault not in UNCHARGED if self.charged is None else self.charged
+
+    @property
+    def answers(self) -> int:
+        """The HTTP status of what is sent."""
+        return self.status or STATUS.get(self.fault, 200)
+
+    def lied(self, envelope: dict[str, Any]) -> dict[str, Any]:
+        """Return the envelope as this fault claims it."""
+        if self.fault in {"lying_balance", "rate_limited"}:
+            shown = self.tokens_left
+            left = envelope["tokensLeft"] + self.offset if shown is None else shown
+            envelope = {**envelope, "tokensLeft": left}
+        return {
+            name: v for name, v in {**envelope, **self.fields}.items() if name not in self.without
+        }
 
 
 KINDS = get_args(Kind)

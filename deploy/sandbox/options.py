@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from deploy.sandbox.bucket import TICK_MS
+from deploy.sandbox.clock import FASTEST
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,6 +18,8 @@ def parser() -> argparse.ArgumentParser:
     add("--port", type=_port, default=8090, help="0 takes any free port")
     add("--rate", type=_rate, default=20, help="tokens per tick: the plan")
     add("--tick-seconds", type=_tick, default=TICK_MS / 1_000, help="length of a tick")
+    add("--time-scale", type=_scale, default=1.0,
+        help="how fast its clock runs; 0 stands still until it is moved")  # fmt: skip
     add("--late-ticks", action=argparse.BooleanOptionalAction, default=True,
         help="let some ticks come a few milliseconds late, as Keepa's do")  # fmt: skip
     add("--balance", type=int, help="tokens at start; a full bucket if not given")
@@ -50,6 +53,10 @@ def _books(text: str) -> int:
 
 def _tick(text: str) -> float:
     return _bounded(text, 0.01, 3_600)
+
+
+def _scale(text: str) -> float:
+    return _bounded(text, 0, FASTEST)
 
 
 def _latency(text: str) -> float:

@@ -1,82 +1,101 @@
-"""How an answer leaves the socket: whole, or broken in the way that was asked for."""
+"""How a whole answer leaves the socket, and the way to reach under HTTP to break one."""
 
 import asyncio
 import gzip
-from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from deploy.sandbox.faults import Moment
+from deploy.sandbox.door import Door
 
-SEVER = "sandbox.sever"
+LINE = "sandbox.line"
 GZIP_FROM_BYTES = 100
+JSON = "application/json;charset=UTF-8"
+
+
+class Line:
+    """The TCP connection of one request, which ASGI has no word for."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        """Send bytes that HTTP knows nothing of."""
+        if self._transport:
+            self._transport.write(data)
+
+    def sever(self) -> None:
+        """Cut the connection at once, whatever was not sent yet."""
+        if self._transport:
+            self._transport.abort()
 
 
 class Severable:
-    """Gives the application a way to cut the connection, which ASGI has no word for."""
+    """Gives the application the connection of each request.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Attributes:
+        door: The port that the connections come in by.
+    """
+
+    def __init__(self, app: ASGIApp, door: Door) -> None:
         self._app = app
+        self.door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its severing function in the scope."""
-        transport = getattr(getattr(send, "__self__", None), "transport", None)
-        scope[SEVER] = transport.abort if transport else _no_connection
+        """Pass the request on with its connection in the scope."""
+        scope[LINE] = Line(getattr(getattr(send, "__self__", None), "transport", None))
         # At the end of the process every request is cancelled after its connection was cut.
         # uvicorn would print each as an error of the application.
         with suppress(asyncio.CancelledError):
             await self._app(scope, receive, send)
 
 
-def _no_connection() -> None:
-    """Do nothing: an in-memory transport has no connection to cut."""
-
-
-def respond(body: bytes, *, status: int, accept_encoding: str) -> Response:
-    """Return the JSON answer, gzipped when the client takes that."""
-    headers = {"content-type": "application/json;charset=UTF-8"}
-    if "gzip" in accept_encoding and len(body) >= GZIP_FROM_BYTES:
+def respond(body: bytes, *, status: int, accept_encoding: str, media: str = JSON) -> Response:
+    """Return the answer, gzipped when it is text and the client takes that."""
+    headers = {"content-type": media}
+    if media == JSON and "gzip" in accept_encoding and len(body) >= GZIP_FROM_BYTES:
         headers["content-encoding"] = "gzip"
         body = gzip.compress(body, compresslevel=1)
     return Response(body, status_code=status, headers=headers)
 
 
-def truncate_gzip(body: bytes) -> Response:
-    """Return an answer that is whole for HTTP but whose gzip stream ends too early."""
-    packed = gzip.compress(body)
-    headers = {"content-type": "application/json", "content-encoding": "gzip"}
-    return Response(packed[: max(12, len(packed) // 2)], headers=headers)
+class Raw(Response):
+    """An answer written past HTTP, piece by piece, after which the connection is cut.
+
+    Args:
+        pieces: What is written; after each there is a pause.
+    """
+
+    def __init__(self, *pieces: bytes, pause_seconds: float = 0.02) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._pause = pause_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
+        """Write, cut, and wait until the server has noticed."""
+        line: Line = scope[LINE]
+        left = asyncio.create_task(gone(receive))
+        try:
+            for piece in self._pieces:
+                if left.done():
+                    break
+                line.write(piece)
+                await asyncio.wait({left}, timeout=self._pause)
+            line.sever()
+            await left
+        finally:
+            left.cancel()
 
 
-def garbage() -> Response:
-    """Return a 200 that says JSON and holds none, as a broken proxy would."""
-    return Response(b"<html>\x00upstream\xff", headers={"content-type": "application/json"})
+async def gone(receive: Receive) -> None:
+    """Return when the connection has ended."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
-def proxy_error(status: int) -> Response:
-    """Return the page of a proxy in front of Keepa: no JSON, so no token fields."""
-    page = f"<html><body><h1>{status}</h1></body></html>"
-    return Response(page, status_code=status, headers={"content-type": "text/html"})
-
-
-class Severed(Response):
-    """An answer whose connection is cut: before its first byte, its body, or in the middle."""
-
-    def __init__(self, body: bytes, at: Moment) -> None:
-        super().__init__(body)
-        self._at = at
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send as much as was asked for and cut the connection."""
-        sever: Callable[[], None] = scope[SEVER]
-        if self._at != "before":
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        if self._at == "middle":
-            half = bytes(self.body[: len(self.body) // 2])
-            await send({"type": "http.response.body", "body": half, "more_body": True})
-            await asyncio.sleep(0.02)
-        sever()
-        while (await receive())["type"] != "http.disconnect":
-            pass
+def head(status: int = 200, **headers: str | int) -> bytes:
+    """Return the head of an answer, with any headers, true or not."""
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([f"HTTP/1.1 {status} Sandbox", *lines, "", ""]).encode()

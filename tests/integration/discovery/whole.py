@@ -23,10 +23,11 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from nats.js import JetStreamContext
 
-from deploy.sandbox.account import Account, wall_clock
+from deploy.sandbox.account import Account
 from deploy.sandbox.app import build as build_sandbox
 from deploy.sandbox.bucket import Bucket
 from deploy.sandbox.catalogue.generated import GeneratedCatalogue
+from deploy.sandbox.clock import Clock
 from deploy.sandbox.keepa_time import minute_of
 from deploy.sandbox.server import serving
 from deploy.sandbox.truth import TruthLog
@@ -167,7 +168,7 @@ async def world(
     role: Callable[[str], str], nats_url: str, *, left: int = 12_000, latency: float = 0.0
 ) -> AsyncIterator[World]:
     """Start everything but discovery."""
-    clock = wall_clock()
+    clock = Clock()
     bucket = Bucket(rate=RATE, left=left, first_tick_ms=clock() + TICK_MS, tick_ms=TICK_MS)
     catalogue = GeneratedCatalogue(seed=7, size=400, minute=minute_of(clock()))
     account = Account(bucket, TruthLog(None), clock)

@@ -12,17 +12,18 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.sandbox.account import Account, wall_clock
+from deploy.sandbox.account import Account
 from deploy.sandbox.app import Sandbox, build
 from deploy.sandbox.bucket import TICK_MS, Bucket
 from deploy.sandbox.catalogue import Catalogue
 from deploy.sandbox.catalogue.generated import GeneratedCatalogue
+from deploy.sandbox.clock import Clock
 from deploy.sandbox.keepa_time import minute_of
 from deploy.sandbox.server import serving
 from deploy.sandbox.truth import TruthLog
 
 KEY = "k" * 64
-BOOKS = GeneratedCatalogue(seed=5, size=300, minute=minute_of(wall_clock()()))
+BOOKS = GeneratedCatalogue(seed=5, size=300, minute=minute_of(Clock()()))
 
 
 @dataclass
@@ -68,7 +69,7 @@ async def running(
     **options: Any,
 ) -> AsyncIterator[Caller]:
     """Serve a stand-in and call it."""
-    clock = wall_clock()
+    clock = Clock()
     bucket = Bucket(rate=rate, left=left, first_tick_ms=clock() + tick_ms, tick_ms=tick_ms)
     account = Account(bucket, TruthLog(truth), clock)
     sandbox = build(account, catalogue, rng=random.Random(11), **options)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from deploy.sandbox.account import wall_clock
 from deploy.sandbox.catalogue.recorded import load
+from deploy.sandbox.clock import Clock
 from deploy.sandbox.keepa_time import minute_of
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ def recorded() -> Any:
     folder = Path(os.environ.get("AV_SHARED", beside)) / "keepa_samples"
     if not folder.is_dir():
         pytest.skip("the optional folder ../shared is absent")
-    return load(folder, minute_of(wall_clock()()))
+    return load(folder, minute_of(Clock()()))
 
 
 async def test_a_hundred_products_without_history_are_quick(caller: Any) -> None:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from deploy.sandbox.faults import KINDS, FaultOrder, Faults
+from deploy.sandbox.faults import KINDS, UNCHARGED, FaultOrder, Faults
 
 NOW = 1_800_000_000_000
 
@@ -56,7 +56,7 @@ async def test_clearing_disarms_all_and_lets_go_of_those_that_hang() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_says_whether_the_struck_call_is_paid_for(kind: str) -> None:
     """A lost answer was paid; a refused one was not; the order may say otherwise."""
-    assert order(fault=kind).pays is (kind not in {"rate_limited", "status"})
+    assert order(fault=kind).pays is (kind not in UNCHARGED)
     assert order(fault=kind, charged=True).pays
     assert not order(fault=kind, charged=False).pays
 
