@@ -22,7 +22,7 @@ from services.discovery.api import read, write
 from services.discovery.api.servicer import DiscoveryServicer
 from services.discovery.clients.budget import GrpcEnvelopes
 from services.discovery.clients.keepa_gateway import GrpcGateway
-from services.discovery.events.announce import Announcer
+from services.discovery.events.announce import Announcer, config_changed
 from services.discovery.events.handlers import JobEvents
 from services.discovery.settings import Settings
 from services.discovery.storage import steps, tables
@@ -30,10 +30,12 @@ from services.discovery.storage.caches import PostgresCaches
 from services.discovery.storage.flights import PostgresFlights
 from services.discovery.storage.lists import PostgresLists
 from services.discovery.storage.requests import PostgresRequests
+from services.discovery.storage.rulebook import PostgresRulebook
 from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.searches import PostgresSearches
 from services.discovery.storage.shelf import PostgresShelf
 from services.discovery.usecases.blocking import Blocker
+from services.discovery.usecases.configuring import Configurator
 from services.discovery.usecases.estimating import Estimator
 from services.discovery.usecases.finding import Finder
 from services.discovery.usecases.keeping import Keeper
@@ -65,8 +67,9 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     gateway, flights = GrpcGateway(gateway_channel, clock), PostgresFlights(engine)
     lists, scores = PostgresLists(engine), PostgresScores(engine)
     searches, caches = PostgresSearches(engine), PostgresCaches(engine)
-    shelf = PostgresShelf(engine)
-    finder, appraiser = Finder(lists, flights, gateway), Appraiser(scores, shelf, flights, gateway)
+    shelf, rulebook = PostgresShelf(engine), PostgresRulebook(engine, config_changed)
+    finder = Finder(lists, flights, gateway)
+    appraiser = Appraiser(scores, shelf, flights, gateway, rulebook=rulebook)
     estimator = Estimator(lists, gateway)
     desk = SearchDesk(
         finder,
@@ -85,7 +88,14 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     keeper, blocker = Keeper(shelf, scores, clock), Blocker(shelf, scores, clock)
     reader, purger = Reader(scores, searches, caches), Purger(caches, shelf)
     servicer = DiscoveryServicer(
-        desk, estimator, reader, keeper=keeper, blocker=blocker, purger=purger, clock=clock
+        desk,
+        estimator,
+        reader,
+        keeper=keeper,
+        blocker=blocker,
+        purger=purger,
+        configurator=Configurator(rulebook, gateway, shelf, clock),
+        clock=clock,
     )
     return Service(
         name=NAME,

@@ -11,7 +11,10 @@ from services.discovery.domain.criteria import Filter
 from services.discovery.domain.errand import Errand
 from services.discovery.domain.health import CacheHealth, Purged
 from services.discovery.domain.kept import BlockedProduct, Favorite, SavedNiche
+from services.discovery.domain.looking import Depth
 from services.discovery.domain.past import Search, SearchKind
+from services.discovery.domain.scoring.config import Config
+from services.discovery.domain.scoring.verdict import Recommendation
 from services.discovery.domain.steps import Step, StepAnswer, Task
 
 T = TypeVar("T")
@@ -46,6 +49,7 @@ class Gateway(Protocol):
         *,
         max_age: timedelta,
         stored_only: bool = False,
+        depth: Depth = Depth.PLAIN,
     ) -> AsyncGenerator[Fetched]:
         """Fetch at most 100 products, each answered once, as they become known.
 
@@ -69,6 +73,22 @@ class Envelopes(Protocol):
 
         Raises:
             Refusal: Budget's; nothing is held then.
+        """
+        ...
+
+    async def extend(self, envelope: str, *, duration: timedelta) -> None:
+        """Hold an envelope for ``duration`` from now; one that has ended stays as it is.
+
+        Raises:
+            Refusal: Budget's.
+        """
+        ...
+
+    async def left(self, envelope: str) -> int:
+        """Read how many tokens may still be drawn from an envelope.
+
+        Raises:
+            Refusal: Budget's.
         """
         ...
 
@@ -100,6 +120,10 @@ class Lists(Protocol):
         """Read a list that has not expired without counting."""
         ...
 
+    async def last(self, key: str) -> Listing | None:
+        """Read a list of any age and count the hit; one that has expired comes back ``stale``."""
+        ...
+
     async def write(self, wanted: Filter, listing: Listing) -> None:
         """Keep a list for 24 h in place of the one before."""
         ...
@@ -122,6 +146,14 @@ class Scores(Protocol):
         Args:
             keys: The key of each ASIN.
         """
+        ...
+
+    async def last(self, keys: Mapping[str, str]) -> dict[str, Appraisal]:
+        """Read scores of any age, by ASIN, and count the hits; expired ones come back STALE."""
+        ...
+
+    async def before(self, score_id: UUID) -> UUID | None:
+        """Name the newest older score of the same product; None without one."""
         ...
 
     async def newest(
@@ -322,4 +354,58 @@ class Blocks(Protocol):
 
     async def reasons(self, domain: int, asins: Collection[str]) -> dict[str, str]:
         """Give the reason of each of these products that is blocked; it may be empty."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision of the configuration, and the one before; None before the first."""
+
+    config: Config
+    before: Config | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the stored scores stand under the configuration that holds.
+
+    Attributes:
+        scores: Of the revision that holds; ``stale`` are of older ones.
+        mean_roi: In per cent, of those with a known buying price; None without any.
+    """
+
+    scores: int
+    stale: int
+    recommendations: Mapping[Recommendation, int]
+    mean_roi: float | None
+    mean_velocity: float | None
+    mean_confidence: float | None
+
+
+class Rulebook(Protocol):
+    """The configuration that scores follow, and how it came to be."""
+
+    async def current(self) -> Config:
+        """Read the revision that holds."""
+        ...
+
+    async def revise(
+        self, request_id: UUID, fingerprint: str, act: Callable[[Config], Config]
+    ) -> Config:
+        """Make a revision of the one that holds, tell of it and remember it, in one transaction.
+
+        ``act`` gives the same revision when nothing changes: then nothing is told. The same
+        request again is answered as it was the first time.
+
+        Raises:
+            Refusal: REQUEST_ID_REUSED, or what ``act`` raises: nothing is stored then.
+        """
+        ...
+
+    async def page(self, *, size: int, after: tuple[str, str] | None) -> Page[Revision]:
+        """List the revisions, newest first, the built-in one last."""
+        ...
+
+    async def standing(self) -> Standing:
+        """Say how the stored scores stand."""
         ...

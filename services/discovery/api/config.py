@@ -1,57 +1,247 @@
-"""The scoring configuration as a message."""
+"""The scoring configuration over gRPC."""
 
+from datetime import date
 from decimal import Decimal
 
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
 
-from services.discovery.api import write
-from services.discovery.domain.criteria import CONFIG_REVISION
-from services.discovery.domain.scoring.config import VIEW_ROI_PERCENT, Config, Limits
+from services.chassis.clock import Clock
+from services.chassis.errors import invalid_field
+from services.chassis.rpc.call import Context
+from services.discovery.api import read, write
+from services.discovery.api.keeping import ask
+from services.discovery.domain.scoring.card import card_for
+from services.discovery.domain.scoring.config import BUILT_IN, Config, Fees, Proposal
+from services.discovery.domain.scoring.rules import Limits
 from services.discovery.domain.scoring.score import SCORE_VERSION
-from services.discovery.domain.scoring.terms import Strategy
+from services.discovery.domain.scoring.terms import STRATEGIES, Strategy
+from services.discovery.ports import Revision
+from services.discovery.usecases.configuring import Configurator, Trial
+
+PARTS = ("fees", "recommendations", "strategies", "views", "gates")
 
 
-def scoring_config(config: Config) -> pb.ScoringConfig:
-    """Write the configuration; the built-in one was made by nobody at no time."""
+class ConfigMethods:
+    """The part of the servicer that answers about the configuration."""
+
+    _configurator: Configurator
+    _clock: Clock
+
+    async def GetScoringConfig(
+        self, _request: pb.GetScoringConfigRequest, _: Context
+    ) -> pb.GetScoringConfigResponse:
+        """Read the scoring configuration that holds now."""
+        config = await self._configurator.current()
+        return pb.GetScoringConfigResponse(config=scoring_config(config, self._today()))
+
+    async def UpdateScoringConfig(
+        self, request: pb.UpdateScoringConfigRequest, _: Context
+    ) -> pb.UpdateScoringConfigResponse:
+        """Change the scoring configuration, as a new revision."""
+        made = await self._configurator.revise(
+            ask(request.request_id),
+            proposal(request.config, set(request.update_mask.paths)),
+            request.config.etag,
+            request.note,
+        )
+        return pb.UpdateScoringConfigResponse(config=scoring_config(made, self._today()))
+
+    async def PreviewScoringConfig(
+        self, request: pb.PreviewScoringConfigRequest, _: Context
+    ) -> pb.PreviewScoringConfigResponse:
+        """Score stored products by a changed configuration beside the one that holds."""
+        trials = await self._configurator.preview(
+            proposal(request.config, set()),
+            read.domain(request.domain),
+            tuple(request.asins),
+            read.options(request.options),
+        )
+        known = {trial.before.asin for trial in trials}
+        return pb.PreviewScoringConfigResponse(
+            previews=map(_preview, trials),
+            changed_count=sum(trial.changed for trial in trials),
+            missing_asins=[asin for asin in request.asins if asin not in known],
+        )
+
+    async def ListScoringConfigRevisions(
+        self, request: pb.ListScoringConfigRevisionsRequest, _: Context
+    ) -> pb.ListScoringConfigRevisionsResponse:
+        """List the revisions, newest first."""
+        page = await self._configurator.revisions(
+            size=read.page_size(request.page_size),
+            after=read.page_place(request, request.page_token),
+        )
+        return pb.ListScoringConfigRevisionsResponse(
+            revisions=[_revision(one, self._today()) for one in page.items],
+            next_page_token=read.page_token(request, page.next_place),
+        )
+
+    async def GetScoringConfigStats(
+        self, _request: pb.GetScoringConfigStatsRequest, _: Context
+    ) -> pb.GetScoringConfigStatsResponse:
+        """Say what the stored scores look like under the configuration that holds."""
+        config, standing = await self._configurator.standing()
+        counts = standing.recommendations.items()
+        return pb.GetScoringConfigStatsResponse(
+            revision=config.revision,
+            revision_count=config.revision,
+            update_time=write.timestamp(config.made_at),
+            score_count=standing.scores,
+            stale_score_count=standing.stale,
+            recommendations=[
+                pb.RecommendationCount(
+                    recommendation=pb.Recommendation.Value(f"RECOMMENDATION_{name}"),
+                    score_count=count,
+                )
+                for name, count in sorted(counts)
+            ],
+            mean_roi_percent=standing.mean_roi,
+            mean_velocity_score=standing.mean_velocity,
+            mean_confidence_score=standing.mean_confidence,
+        )
+
+    def _today(self) -> date:
+        return self._clock.now().date()
+
+
+def scoring_config(config: Config, day: date) -> pb.ScoringConfig:
+    """Write the configuration with its fees as they are charged on a day."""
     return pb.ScoringConfig(
-        revision=CONFIG_REVISION,
-        etag=str(CONFIG_REVISION),
-        fees=_fees(config),
+        revision=config.revision,
+        etag=config.etag,
+        fees=_fees(config.fees_on(day)),
         recommendations=_recommendations(config),
-        strategies=[_strategy(one) for one in config.strategies],
+        strategies=[_strategy(one) for one in config.strategies.values()],
         views=[
-            pb.ViewConfig(name=f"views/{view}", target_roi_percent=roi)
-            for view, roi in VIEW_ROI_PERCENT.items()
+            pb.ViewConfig(name=f"views/{view}", target_roi_percent=float(roi))
+            for view, roi in config.view_rois.items()
         ],
-        gates=_gates(config.limits),
+        gates=_gates(config.rules.limits),
         score_version=SCORE_VERSION,
-        fee_card=config.card.id,
+        fee_card=card_for(day)[0].id,
+        caller=config.caller,
+        update_time=write.timestamp(config.made_at),
     )
 
 
-def _fees(config: Config) -> pb.FeeConfig:
-    card, terms = config.card, config.terms
+def proposal(message: pb.ScoringConfig, mask: set[str]) -> Proposal:
+    """Read which parts change to what; without a mask, those that are given."""
+    given = {field.name for field, _ in message.ListFields()} & set(PARTS)
+    if not mask <= given:
+        missing = ", ".join(sorted(mask - given))
+        raise invalid_field("config", f"must hold every part of update_mask: {missing}")
+    wanted = mask or given
+    if not wanted:
+        raise invalid_field("config", f"must hold a part to change: {', '.join(PARTS)}")
+    return Proposal(
+        fees=_read_fees(message.fees) if "fees" in wanted else None,
+        thresholds=_thresholds(message.recommendations) if "recommendations" in wanted else None,
+        strategies=_read_strategies(message) if "strategies" in wanted else {},
+        view_rois=_read_views(message) if "views" in wanted else {},
+        limits=_limits(message.gates) if "gates" in wanted else None,
+    )
+
+
+def changes(before: pb.ScoringConfig, after: pb.ScoringConfig) -> list[pb.ScoringConfigChange]:
+    """Name every value that differs, by its path."""
+    old, new = _flat(before), _flat(after)
+    return [
+        pb.ScoringConfigChange(path=path, before=old.get(path, ""), after=value)
+        for path, value in new.items()
+        if old.get(path) != value
+    ]
+
+
+def _preview(trial: Trial) -> pb.ScoringPreview:
+    return pb.ScoringPreview(
+        asin=trial.before.asin,
+        before=_unnamed(write.appraisal(trial.before)),
+        after=_unnamed(write.appraisal(trial.after)),
+        changed=trial.changed,
+    )
+
+
+def _unnamed(score: pb.ProductScore) -> pb.ProductScore:
+    """Take the name off a score that is not kept, so that nobody asks for it."""
+    score.name = ""
+    return score
+
+
+def _revision(one: Revision, today: date) -> pb.ScoringConfigRevision:
+    """Write a revision with what it changed, both at the fees of the day it was made."""
+    day = today if one.config.made_at is None else one.config.made_at.date()
+    told = scoring_config(one.config, day)
+    before = None if one.before is None else scoring_config(one.before, day)
+    return pb.ScoringConfigRevision(
+        config=told,
+        changes=changes(pb.ScoringConfig() if before is None else before, told),
+        note=one.config.note,
+    )
+
+
+def _flat(config: pb.ScoringConfig) -> dict[str, str]:
+    """Write every value that can be set as text, by its path."""
+    flat: dict[str, str] = {}
+    named = [(part, getattr(config, part)) for part in ("fees", "recommendations", "gates")]
+    named += [(f"strategies.{write.strategy_name(one.strategy)}", one) for one in config.strategies]
+    named += [(f"views.{one.name.removeprefix('views/')}", one) for one in config.views]
+    for path, message in named:
+        for field in message.DESCRIPTOR.fields:
+            if field.name not in {"strategy", "name"} and config.revision:
+                flat[f"{path}.{field.name}"] = _text(getattr(message, field.name))
+    return flat
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value) if isinstance(value, int) else ", ".join(map(str, value))  # type: ignore[call-overload]
+
+
+def _fees(fees: Fees) -> pb.FeeConfig:
     return pb.FeeConfig(
-        prep_cents=terms.prep_cents,
-        inbound_cents_per_pound=terms.inbound_cents_per_pound,
-        placement_cents=terms.placement_cents,
-        returns_basis_points=_basis_points(card.returns_percent),
-        referral_basis_points=_basis_points(card.referral_percent),
-        closing_cents=card.media_closing_cents,
-        surcharge_basis_points=_basis_points(config.surcharge_percent),
-        assumed_buy_basis_points=_basis_points(config.assumed_percent),
+        prep_cents=fees.prep_cents,
+        inbound_cents_per_pound=fees.inbound_cents_per_pound,
+        placement_cents=fees.placement_cents,
+        returns_basis_points=_basis_points(fees.returns_percent),
+        referral_basis_points=_basis_points(fees.referral_percent),
+        closing_cents=fees.closing_cents,
+        surcharge_basis_points=_basis_points(fees.surcharge_percent),
+        assumed_buy_basis_points=_basis_points(fees.assumed_percent),
+    )
+
+
+def _read_fees(message: pb.FeeConfig) -> Fees:
+    return Fees(
+        prep_cents=message.prep_cents,
+        inbound_cents_per_pound=message.inbound_cents_per_pound,
+        placement_cents=message.placement_cents,
+        returns_percent=_percent(message.returns_basis_points),
+        referral_percent=_percent(message.referral_basis_points),
+        closing_cents=message.closing_cents,
+        surcharge_percent=_percent(message.surcharge_basis_points),
+        assumed_percent=_percent(message.assumed_buy_basis_points),
     )
 
 
 def _recommendations(config: Config) -> pb.RecommendationConfig:
-    strong, buy, consider = map(float, config.rois)
+    strong, buy, consider = map(float, config.rules.rois)
     return pb.RecommendationConfig(
         strong_buy_roi_percent=strong,
         buy_roi_percent=buy,
         consider_roi_percent=consider,
-        strong_buy_confidence_score=config.confidences[0],
-        buy_confidence_score=config.confidences[1],
+        strong_buy_confidence_score=config.rules.confidences[0],
+        buy_confidence_score=config.rules.confidences[1],
     )
+
+
+def _thresholds(
+    message: pb.RecommendationConfig,
+) -> tuple[tuple[Decimal, Decimal, Decimal], tuple[float, float, float]]:
+    rois = (message.strong_buy_roi_percent, message.buy_roi_percent, message.consider_roi_percent)
+    strong, buy, consider = map(_exact, rois)
+    sure = (message.strong_buy_confidence_score, message.buy_confidence_score, 0.0)
+    return (strong, buy, consider), sure
 
 
 def _strategy(one: Strategy) -> pb.StrategyConfig:
@@ -66,6 +256,37 @@ def _strategy(one: Strategy) -> pb.StrategyConfig:
     )
 
 
+def _read_strategies(message: pb.ScoringConfig) -> dict[str, Strategy]:
+    found: dict[str, Strategy] = {}
+    for one in message.strategies:
+        name = read.strategy(one.strategy)
+        if name in found:
+            raise invalid_field("config.strategies", f"must name {name} once")
+        high, middle, low = one.velocity_scores
+        most, some, least = one.profit_cents
+        found[name] = Strategy(
+            name=name,
+            velocities=(high, middle, low),
+            profits_cents=(most, some, least),
+            days=one.days_to_sell,
+            window_days=one.window_days,
+            buffer_percent=_percent(one.buffer_basis_points),
+            fba_offers=one.fba_offer_count,
+            textbook=STRATEGIES[name].textbook,
+        )
+    return found
+
+
+def _read_views(message: pb.ScoringConfig) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for one in message.views:
+        view = one.name.removeprefix("views/")
+        if view not in BUILT_IN.view_rois or view in found:
+            raise invalid_field("config.views", f"must name existing views once, not {one.name}")
+        found[view] = _exact(one.target_roi_percent)
+    return found
+
+
 def _gates(limits: Limits) -> pb.GateConfig:
     return pb.GateConfig(
         worst_sales_rank=limits.worst_rank,
@@ -76,5 +297,24 @@ def _gates(limits: Limits) -> pb.GateConfig:
     )
 
 
+def _limits(message: pb.GateConfig) -> Limits:
+    return Limits(
+        worst_rank=message.worst_sales_rank,
+        data_days=message.data_days,
+        amazon_absent_percent=message.amazon_out_of_stock_percent,
+        dearest_cents=message.highest_sell_cents,
+        volatile_percent=message.volatility_percent,
+    )
+
+
 def _basis_points(percent: Decimal) -> int:
     return int(100 * percent)
+
+
+def _percent(basis_points: int) -> Decimal:
+    return _exact(basis_points / 100)
+
+
+def _exact(number: float) -> Decimal:
+    """Read a number as it was written, so that 30.0 reads 30 in every sentence."""
+    return Decimal(f"{number:.6f}").normalize() + 0  # The sum undoes 3E+1.

@@ -11,11 +11,11 @@ from services.chassis.clock import Clock
 from services.chassis.rpc.call import Context, current_call
 from services.discovery.api import read, write
 from services.discovery.api.blocking import BlockingMethods
-from services.discovery.api.config import scoring_config
+from services.discovery.api.config import ConfigMethods
 from services.discovery.api.keeping import KeepingMethods, ask
 from services.discovery.api.niches import NicheMethods
-from services.discovery.domain.scoring.config import config_on
 from services.discovery.usecases.blocking import Blocker
+from services.discovery.usecases.configuring import Configurator
 from services.discovery.usecases.estimating import Estimate, Estimator
 from services.discovery.usecases.keeping import Keeper
 from services.discovery.usecases.purging import Purger
@@ -24,7 +24,11 @@ from services.discovery.usecases.searching import Ended, Request, SearchDesk
 
 
 class DiscoveryServicer(
-    BlockingMethods, KeepingMethods, NicheMethods, discovery_pb2_grpc.DiscoveryServiceServicer
+    BlockingMethods,
+    ConfigMethods,
+    KeepingMethods,
+    NicheMethods,
+    discovery_pb2_grpc.DiscoveryServiceServicer,
 ):
     """Translates between the contract and the use cases; decides nothing itself."""
 
@@ -37,6 +41,7 @@ class DiscoveryServicer(
         keeper: Keeper,
         blocker: Blocker,
         purger: Purger,
+        configurator: Configurator,
         clock: Clock,
     ) -> None:
         self._desk = desk
@@ -45,6 +50,7 @@ class DiscoveryServicer(
         self._keeper = keeper
         self._blocker = blocker
         self._purger = purger
+        self._configurator = configurator
         self._clock = clock
 
     async def DiscoverProducts(
@@ -161,13 +167,6 @@ class DiscoveryServicer(
             ask(request.request_id), request.cache, include_fresh=request.include_fresh
         )
         return pb.PurgeCacheResponse(purged_count=gone.entries, purged_bytes=gone.size_bytes)
-
-    async def GetScoringConfig(
-        self, _request: pb.GetScoringConfigRequest, _: Context
-    ) -> pb.GetScoringConfigResponse:
-        """Read the scoring configuration that holds now."""
-        config = config_on(self._clock.now().date())
-        return pb.GetScoringConfigResponse(config=scoring_config(config))
 
     async def _estimate(self, request: pb.EstimateDiscoveryRequest) -> Estimate:
         force = request.force_refresh

@@ -77,6 +77,11 @@ def strategy(name: str) -> pb.Strategy.ValueType:
     return pb.Strategy.Value(f"STRATEGY_{name.upper()}")
 
 
+def strategy_name(value: pb.Strategy.ValueType) -> str:
+    """Write a strategy as people know it."""
+    return pb.Strategy.Name(value).removeprefix("STRATEGY_").lower()
+
+
 def search(one: Search) -> pb.Search:
     """Write a former search."""
     return pb.Search(

@@ -101,7 +101,7 @@ def _series(series: Iterable[pb.Series]) -> dict[int, Series]:
 
 def _statistics(statistics: pb.Statistics) -> Statistics:
     current: dict[int, int] = {}
-    averages: dict[str, dict[int, int]] = {"90": {}, "180": {}, "365": {}}
+    averages: dict[str, dict[int, int]] = {"30": {}, "90": {}, "180": {}, "365": {}}
     absent: dict[int, int] = {}
     for one in statistics.series:
         kind = KINDS.get(one.name)
@@ -117,6 +117,7 @@ def _statistics(statistics: pb.Statistics) -> Statistics:
             absent[kind] = one.out_of_stock_percent_90d
     return Statistics(
         current=current,
+        avg30=averages["30"],
         avg90=averages["90"],
         avg180=averages["180"],
         avg365=averages["365"],
@@ -143,6 +144,8 @@ def _offers(product: pb.Product) -> tuple[Offer, ...] | None:
             amazon=offer.sold_by_amazon,
             warehouse_deal=offer.warehouse_deal,
             scam=offer.scam,
+            id=offer.id,
+            stock=offer.stock_count if offer.HasField("stock_count") else None,
         )
         for offer in product.offers
         if offer.live and offer.HasField("price_cents")

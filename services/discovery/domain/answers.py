@@ -54,6 +54,7 @@ class Appraisal:
     Attributes:
         score: None unless the product is known.
         sales_rank: Now; None when there is none.
+        offers: Whether its live offers were read.
     """
 
     asin: str
@@ -66,6 +67,7 @@ class Appraisal:
     tokens: int = 0
     unsettled: int = 0
     fetched_at: datetime | None = None
+    offers: bool = False
 
     @property
     def id(self) -> UUID | None:
@@ -89,6 +91,7 @@ def appraisal(fetched: Fetched, score: Score | None) -> Appraisal:
         tokens=fetched.tokens,
         unsettled=fetched.unsettled,
         fetched_at=fetched.fetched_at,
+        offers=facts is not None and facts.offers is not None,
     )
 
 
@@ -98,7 +101,7 @@ class Listing:
 
     Attributes:
         total: How many match in all at Keepa.
-        cached: It was stored here, so nobody was asked.
+        cached: It was stored here, so nobody was asked; ``stale``: and has expired.
     """
 
     asins: tuple[str, ...] = ()
@@ -106,6 +109,7 @@ class Listing:
     found_at: datetime | None = None
     tokens: int = 0
     cached: bool = False
+    stale: bool = False
 
 
 @dataclass(kw_only=True)
@@ -115,6 +119,7 @@ class Tally:
     Attributes:
         stored: Answers given from a cache here.
         asked: Answers in all.
+        stale: Some had expired; ``refreshing``: they are being fetched anew.
     """
 
     tokens: int = 0
@@ -124,17 +129,20 @@ class Tally:
     oldest: datetime | None = None
     stop: Stop | None = None
     rois: list[float] = field(default_factory=list)
+    stale: bool = False
+    refreshing: bool = False
 
     @property
     def cache_hit(self) -> bool:
         """Whether nothing but stored answers was needed."""
-        return self.asked > 0 and self.stored == self.asked
+        return self.asked > 0 and self.stored == self.asked and not self.tokens
 
     def add_listing(self, listing: Listing) -> None:
         """Count a list as one answer."""
         self.tokens += listing.tokens
         self.asked += 1
         self.stored += listing.cached
+        self.stale = self.stale or listing.stale
         self._date(listing.found_at)
 
     def add(self, appraisals: Iterable[Appraisal], *, stored: bool) -> None:
@@ -144,10 +152,16 @@ class Tally:
             self.unsettled += one.unsettled
             self.asked += 1
             self.stored += stored
+            self.stale = self.stale or one.status is Status.STALE
             self._date(one.fetched_at)
-            sums = None if one.score is None or one.score.assumed else one.score.calculation
-            if sums is not None and sums.outcome.roi_percent is not None:
-                self.rois.append(float(sums.outcome.roi_percent))
+            if one.score is not None and one.score.known_roi is not None:
+                self.rois.append(one.score.known_roi)
+
+    def add_again(self, appraisals: Iterable[Appraisal]) -> None:
+        """Count what products cost that were answered before and are looked at again."""
+        for one in appraisals:
+            self.tokens += one.tokens
+            self.unsettled += one.unsettled
 
     @property
     def mean_roi(self) -> float | None:
@@ -170,6 +184,11 @@ _LADDER = (
 def rung(recommendation: Recommendation) -> int:
     """Number the recommendations, the better the higher, from 1."""
     return _LADDER.index(recommendation) + 1
+
+
+def recommendation_on(number: int) -> Recommendation:
+    """Name the recommendation of a rung."""
+    return _LADDER[number - 1]
 
 
 def best_first(appraisals: Iterable[Appraisal]) -> list[Appraisal]:

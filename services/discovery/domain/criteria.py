@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
+from services.discovery.domain.scoring.config import BUILT_IN, Config
 from services.discovery.domain.scoring.score import SCORE_VERSION
-from services.discovery.domain.scoring.terms import STRATEGIES, Condition, Terms
+from services.discovery.domain.scoring.terms import Condition, Terms
 
-CONFIG_REVISION = 1
-"""The revision of the business configuration; the built-in one is the first."""
+DIGEST_FORM = 1
+"""Changes when questions are to be named anew, so that nothing stored answers them."""
 
 PAGE_LEAST = 50
 PAGE_MOST = 10_000
@@ -80,23 +81,32 @@ class Options:
     sales_tax_basis_points: int = 0
     source_shipping_cents: int = 0
 
-    def terms(self, asin: str, blocked: str | None = None) -> Terms:
+    def terms(self, asin: str, blocked: str | None = None, config: Config = BUILT_IN) -> Terms:
         """Give the terms of one product, and why it is blocked if it is."""
         return Terms(
-            strategy=STRATEGIES[self.strategy],
+            strategy=config.strategies[self.strategy],
             condition=self.condition,
             cost_cents=self.costs_cents.get(asin),
             source_shipping_cents=self.source_shipping_cents,
             sales_tax_percent=Decimal(self.sales_tax_basis_points) / 100,
+            prep_cents=config.prep_cents,
+            inbound_cents_per_pound=config.inbound_cents_per_pound,
+            placement_cents=config.placement_cents,
+            target_percent=config.rules.rois[1],
             blocked=blocked,
+            rules=config.rules,
         )
 
     def key(self, domain: int, asin: str, blocked: str | None = None) -> str:
-        """The name under which a product's score is kept; a block is part of it."""
+        """The name under which a product's score is kept; a block is part of it.
+
+        The configuration is none: its revision stands beside the score, so that a score of an
+        older one is replaced and not kept beside the new one.
+        """
         return digest("score", (domain, asin, SCORE_VERSION, self.terms(asin, blocked)))
 
 
 def digest(kind: str, content: Any) -> str:
-    """Name a question: its kind and configuration in clear, its content hashed."""
-    packed = msgspec.json.encode((CONFIG_REVISION, content), order="deterministic")
+    """Name a question: its kind in clear, its content hashed."""
+    packed = msgspec.json.encode((DIGEST_FORM, content), order="deterministic")
     return f"{kind}:{sha256(packed).hexdigest()}"

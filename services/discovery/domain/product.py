@@ -49,6 +49,7 @@ class Offer:
         condition: Keepa's code: 1 new, 2 like new, 3 very good, 4 good, 5 acceptable.
         price_cents: Without shipping.
         shipping_cents: None when it is not known; such an offer is never bought.
+        stock: Units on sale; None when that is not known.
     """
 
     seller_id: str
@@ -60,6 +61,8 @@ class Offer:
     amazon: bool = False
     warehouse_deal: bool = False
     scam: bool = False
+    id: int = 0
+    stock: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Statistics:
     """
 
     current: Mapping[int, int] = field(default_factory=dict)
+    avg30: Mapping[int, int] = field(default_factory=dict)
     avg90: Mapping[int, int] = field(default_factory=dict)
     avg180: Mapping[int, int] = field(default_factory=dict)
     avg365: Mapping[int, int] = field(default_factory=dict)

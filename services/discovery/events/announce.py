@@ -9,9 +9,15 @@ from google.protobuf.message import Message
 
 from services.chassis.clock import Clock
 from services.discovery.domain.answers import Appraisal, Status, Tally
+from services.discovery.domain.scoring.config import Config
 from services.discovery.domain.steps import Step, StepAnswer, StepKind
 
 SCORED = frozenset({Status.FOUND, Status.CACHED, Status.STALE})
+
+
+def config_changed(config: Config) -> Message:
+    """Write the event that tells a new revision of the configuration."""
+    return events.ScoringConfigChanged(revision=config.revision, caller=config.caller)
 
 
 class Announcer:

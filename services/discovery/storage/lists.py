@@ -34,6 +34,13 @@ class PostgresLists:
             select(lists.c.asins, lists.c.total, lists.c.found_at).where(*_fresh(key))
         )
 
+    async def last(self, key: str) -> Listing | None:
+        """Read what has not been purged yet, and count in one statement."""
+        fresh = (lists.c.expires_at > func.clock_timestamp()).label("fresh")
+        query = update(lists).where(lists.c.key == key).values(hits=lists.c.hits + 1)
+        columns = lists.c.asins, lists.c.total, lists.c.found_at, fresh
+        return await self._one(query.returning(*columns))
+
     async def write(self, wanted: Filter, listing: Listing) -> None:
         """Put a list in place of the one before, unless that is newer; the hits stay."""
         row = {
@@ -60,7 +67,13 @@ class PostgresLists:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             return None
-        return Listing(asins=tuple(row.asins), total=row.total, found_at=row.found_at, cached=True)
+        return Listing(
+            asins=tuple(row.asins),
+            total=row.total,
+            found_at=row.found_at,
+            cached=True,
+            stale=not getattr(row, "fresh", True),
+        )
 
 
 def _fresh(key: str) -> tuple[ColumnElement[bool], ...]:

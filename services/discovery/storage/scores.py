@@ -15,6 +15,7 @@ from services.chassis import sql
 from services.discovery.domain.answers import Appraisal, Status, place, rung
 from services.discovery.ports import ScorePage
 from services.discovery.storage.packing import now_and
+from services.discovery.storage.rulebook import REVISION_NOW
 from services.discovery.storage.single import statement
 from services.discovery.storage.tables import score_cache, scores
 
@@ -34,6 +35,7 @@ class PostgresScores:
             .where(
                 score_cache.c.key.in_(list(keys.values())),
                 score_cache.c.expires_at > func.clock_timestamp(),
+                score_cache.c.revision == REVISION_NOW,
                 scores.c.id == score_cache.c.score_id,
             )
             .values(hits=score_cache.c.hits + 1)
@@ -43,6 +45,39 @@ class PostgresScores:
             rows = (await connection.execute(query)).scalars().all()
         found = {one.asin: one for one in map(_stored, rows)}
         return {asin: found[asin] for asin in keys if asin in found}
+
+    async def last(self, keys: Mapping[str, str]) -> dict[str, Appraisal]:
+        """Read and count in one statement, whatever has expired or was scored by older rules."""
+        cache = score_cache.c
+        valid = (cache.expires_at > func.clock_timestamp()) & (cache.revision == REVISION_NOW)
+        query = (
+            update(score_cache)
+            .where(cache.key.in_(list(keys.values())), scores.c.id == cache.score_id)
+            .values(hits=cache.hits + 1)
+            .returning(scores.c.content, valid.label("valid"))
+        )
+        async with statement(self._engine) as connection:
+            rows = (await connection.execute(query)).all()
+        found = [(_stored(row.content), row.valid) for row in rows]
+        return {
+            one.asin: one if valid else replace(one, status=Status.STALE) for one, valid in found
+        }
+
+    async def before(self, score_id: UUID) -> UUID | None:
+        """Compare by the time of storing; ids tell scores of one instant apart."""
+        this, older = scores.alias("this"), scores.c
+        query = (
+            select(older.id)
+            .join(this, (older.asin == this.c.asin) & (older.domain == this.c.domain))
+            .where(
+                this.c.id == score_id,
+                tuple_(older.created_at, older.id) < tuple_(this.c.created_at, this.c.id),
+            )
+            .order_by(older.created_at.desc(), older.id.desc())
+            .limit(1)
+        )
+        async with statement(self._engine) as connection:
+            return await connection.scalar(query)
 
     async def newest(
         self, products: Collection[tuple[int, str]]
@@ -67,10 +102,11 @@ class PostgresScores:
             return
         ordered = sorted(appraisals, key=lambda one: keys[one.asin])
         put = insert(score_cache).values([_cached(keys[one.asin], one) for one in ordered])
-        kept = ("score_id", "rung", "place", "created_at", "expires_at")
+        kept = set(score_cache.c.keys()) - {"key", "asin", "hits"}
         put = put.on_conflict_do_update(
             index_elements=[score_cache.c.key],
             set_={name: put.excluded[name] for name in kept},
+            where=score_cache.c.revision <= put.excluded.revision,
         )
         async with sql.transaction(self._engine) as connection:
             rows = [_row(domain, one) for one in ordered]
@@ -139,4 +175,8 @@ def _cached(key: str, one: Appraisal) -> dict[str, Any]:
         "hits": 0,
         "created_at": func.clock_timestamp(),
         "expires_at": now_and(life.total_seconds()),
+        "revision": one.score.inputs.terms.rules.revision,
+        "roi": one.score.known_roi,
+        "velocity": None if one.score.demand is None else one.score.demand.velocity,
+        "confidence": one.score.confidence,
     }

@@ -65,6 +65,18 @@ score_cache = Table(
     Column("hits", BigInteger, nullable=False),
     Column("created_at", _instant, nullable=False),
     Column("expires_at", _instant, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("roi", Double),
+    Column("velocity", Double),
+    Column("confidence", Double),
+)
+
+config_revisions = Table(
+    "config_revisions",
+    metadata,
+    Column("revision", BigInteger, primary_key=True),
+    Column("config", JSONB, nullable=False),
+    Column("created_at", _instant, nullable=False),
 )
 
 searches = Table(
@@ -84,6 +96,14 @@ searches = Table(
     Column("job", Text, nullable=False),
     Column("stop", Text),
     Column("created_at", _instant, nullable=False),
+)
+
+search_results = Table(
+    "search_results",
+    metadata,
+    Column("search_id", Uuid, primary_key=True),
+    Column("asins", ARRAY(Text), nullable=False),
+    Column("score_ids", ARRAY(Uuid), nullable=False),
 )
 
 steps = Table(

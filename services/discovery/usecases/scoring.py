@@ -9,8 +9,10 @@ from uuid import UUID
 from services.discovery.domain.answers import Appraisal, Fetched, Status, appraisal
 from services.discovery.domain.criteria import Options, digest
 from services.discovery.domain.errand import Errand
+from services.discovery.domain.scoring.config import Config
+from services.discovery.domain.looking import CLOSE_BATCH, CLOSE_TOKENS, Depth
 from services.discovery.domain.scoring.score import Score, score
-from services.discovery.ports import Blocks, Flights, Gateway, Scores
+from services.discovery.ports import Blocks, Flights, Gateway, Rulebook, Scores
 from services.discovery.usecases.finding import NOTHING_STORED, STORED
 from services.discovery.usecases.flight import turn
 
@@ -38,6 +40,7 @@ class Appeal:
     call_id: Callable[[object], UUID]
     force_refresh: bool = False
     cache_only: bool = False
+    depth: Depth = Depth.PLAIN
 
     def keys(self, asins: Iterable[str], blocked: Mapping[str, str]) -> dict[str, str]:
         """Give the key under which each product's score is kept."""
@@ -62,7 +65,16 @@ class Chunk:
 class Appraiser:
     """Answers ASINs with scores."""
 
-    def __init__(self, scores: Scores, blocks: Blocks, flights: Flights, gateway: Gateway) -> None:
+    def __init__(
+        self,
+        scores: Scores,
+        blocks: Blocks,
+        flights: Flights,
+        gateway: Gateway,
+        *,
+        rulebook: Rulebook,
+    ) -> None:
+        self._rulebook = rulebook
         self._scores = scores
         self._blocks = blocks
         self._flights = flights
@@ -90,6 +102,26 @@ class Appraiser:
             if refused:
                 return
 
+    async def again(self, appeal: Appeal, *, left: int) -> AsyncGenerator[Chunk]:
+        """Score products again with their live offers, for ``left`` tokens at the most.
+
+        The first ones first, a few in each call, so that what was held too much for one call
+        serves the next. Ends where the tokens end.
+
+        Raises:
+            Refusal: The way to the products is closed; what came before stands.
+        """
+        queue = tuple(appeal.asins)
+        while queue and left >= CLOSE_TOKENS:
+            size = min(CLOSE_BATCH, left // CLOSE_TOKENS)
+            batch, queue = queue[:size], queue[size:]
+            async with aclosing(self._batch(appeal, batch)) as chunks:
+                async for chunk in chunks:
+                    left -= sum(one.tokens + one.unsettled for one in chunk.appraisals)
+                    yield chunk
+                    if chunk.reason:
+                        return
+
     async def _batch(self, appeal: Appeal, batch: tuple[str, ...]) -> AsyncGenerator[Chunk]:
         """Fetch and score one batch; who waited for another's takes what that one stored."""
 
@@ -97,7 +129,8 @@ class Appraiser:
             known = {} if appeal.force_refresh else await self._fresh(appeal, batch)
             return known if len(known) == len(batch) else None
 
-        key = digest("fetch", (appeal.domain, sorted(batch)))
+        plain = appeal.depth is Depth.PLAIN
+        key = digest("fetch" if plain else "look closely", (appeal.domain, sorted(batch)))
         async with turn(self._flights, key, look) as known:
             if known is not None:
                 yield Chunk(tuple(known.values()), stored=True)
@@ -107,7 +140,8 @@ class Appraiser:
                     yield chunk
 
     async def _fetch(self, appeal: Appeal, asins: tuple[str, ...]) -> AsyncGenerator[Chunk]:
-        call_id = appeal.call_id(("products", appeal.domain, asins))
+        what = "products" if appeal.depth is Depth.PLAIN else appeal.depth
+        call_id = appeal.call_id((what, appeal.domain, asins))
         answers = self._gateway.products(
             call_id,
             appeal.domain,
@@ -115,6 +149,7 @@ class Appraiser:
             appeal.errand,
             max_age=appeal.max_age,
             stored_only=appeal.cache_only,
+            depth=appeal.depth,
         )
         gathered: list[Fetched] = []
         async with aclosing(answers):
@@ -127,10 +162,13 @@ class Appraiser:
             yield await self._keep(appeal, gathered)
 
     async def _keep(self, appeal: Appeal, gathered: list[Fetched]) -> Chunk:
-        """Score what was fetched, by the blocks that hold now, and keep it before it is told."""
+        """Score by the configuration and the blocks that hold now, and keep it, then tell it."""
+        config = await self._rulebook.current()
         known = [one.asin for one in gathered if one.facts is not None]
         blocked = await self._blocks.reasons(appeal.domain, known)
-        done = [appraisal(one, _score(appeal, one, blocked.get(one.asin))) for one in gathered]
+        done = [
+            appraisal(one, _score(appeal, one, blocked.get(one.asin), config)) for one in gathered
+        ]
         scored = [one for one in done if one.score is not None]
         await self._scores.write(appeal.domain, appeal.keys(known, blocked), scored)
         refused = next((one for one in gathered if one.status in _REFUSED and one.reason), None)
@@ -145,10 +183,10 @@ class Appraiser:
         return await self._scores.fresh(appeal.keys(asins, blocked))
 
 
-def _score(appeal: Appeal, fetched: Fetched, blocked: str | None) -> Score | None:
+def _score(appeal: Appeal, fetched: Fetched, blocked: str | None, config: Config) -> Score | None:
     if fetched.facts is None:
         return None
-    return score(fetched.facts, appeal.options.terms(fetched.asin, blocked), appeal.as_of)
+    return score(fetched.facts, appeal.options.terms(fetched.asin, blocked, config), appeal.as_of)
 
 
 def _batches(asins: Sequence[str]) -> list[tuple[str, ...]]:

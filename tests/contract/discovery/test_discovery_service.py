@@ -222,13 +222,6 @@ async def test_a_peer_s_refusal_passes_through_with_its_wait(discovery: Any, one
     assert found.retry_after.total_seconds() == 61
 
 
-async def test_a_method_without_logic_says_that_it_is_not_there_yet(discovery: Any) -> None:
-    """Better than an answer that is not true."""
-    found = await refused(discovery.GetScoringConfigStats(pb.GetScoringConfigStatsRequest()))
-
-    assert found.kind.name == "UNIMPLEMENTED"
-
-
 async def test_templates_page_by_name_and_keep_to_their_family(discovery: Any) -> None:
     """D6: a page is never cut short, and a token belongs to its question."""
     whole = await discovery.ListNicheTemplates(pb.ListNicheTemplatesRequest())

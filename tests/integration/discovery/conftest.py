@@ -9,7 +9,7 @@ from services.chassis import sql
 from tests.integration.discovery.stage import Purse, Replica, Till, replica
 
 TABLES = "requests, lists, scores, score_cache, searches, steps, flights, outbox, inbox"
-TABLES += ", saved_niches, favorites, blocked_products"
+TABLES += ", saved_niches, favorites, blocked_products, config_revisions, search_results"
 
 
 @pytest.fixture

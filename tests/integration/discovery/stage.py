@@ -25,17 +25,19 @@ from services.discovery.domain.errand import Errand
 from services.discovery.domain.product import Kind as Series
 from services.discovery.domain.product import ProductFacts, Statistics
 from services.discovery.domain.steps import StepKind, Task
-from services.discovery.events.announce import Announcer
+from services.discovery.events.announce import Announcer, config_changed
 from services.discovery.ports import Cost
 from services.discovery.storage import steps as step_storage
 from services.discovery.storage.caches import PostgresCaches
 from services.discovery.storage.flights import PostgresFlights
 from services.discovery.storage.lists import PostgresLists
 from services.discovery.storage.requests import PostgresRequests
+from services.discovery.storage.rulebook import PostgresRulebook
 from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.searches import PostgresSearches
 from services.discovery.storage.shelf import PostgresShelf
 from services.discovery.usecases.blocking import Blocker
+from services.discovery.usecases.configuring import Configurator
 from services.discovery.usecases.estimating import Estimator
 from services.discovery.usecases.finding import Finder
 from services.discovery.usecases.keeping import Keeper
@@ -194,6 +196,7 @@ class Replica:
     keeper: Keeper
     blocker: Blocker
     purger: Purger
+    configurator: Configurator
     worker: Worker
     steps: step_storage.PostgresSteps
     searches: PostgresSearches
@@ -227,8 +230,9 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
     clock = SystemClock()
     flights, lists, scores = PostgresFlights(engine), PostgresLists(engine), PostgresScores(engine)
     searches, caches = PostgresSearches(engine), PostgresCaches(engine)
-    shelf = PostgresShelf(engine)
-    finder, appraiser = Finder(lists, flights, till), Appraiser(scores, shelf, flights, till)
+    shelf, rulebook = PostgresShelf(engine), PostgresRulebook(engine, config_changed)
+    finder = Finder(lists, flights, till)
+    appraiser = Appraiser(scores, shelf, flights, till, rulebook=rulebook)
     estimator = Estimator(lists, till)
     desk = SearchDesk(
         finder,
@@ -250,6 +254,7 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
             keeper=Keeper(shelf, scores, clock),
             blocker=Blocker(shelf, scores, clock),
             purger=Purger(caches, shelf),
+            configurator=Configurator(rulebook, till, shelf, clock),
             worker=Worker(
                 steps,
                 finder,
@@ -278,6 +283,7 @@ def servicer_of(one: Replica) -> DiscoveryServicer:
         keeper=one.keeper,
         blocker=one.blocker,
         purger=one.purger,
+        configurator=one.configurator,
         clock=SystemClock(),
     )
 

@@ -6,12 +6,12 @@ import protovalidate
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
 
 from services.discovery.api.config import scoring_config
-from services.discovery.domain.scoring.config import config_on
+from services.discovery.domain.scoring.config import BUILT_IN
 
 
 def test_the_built_in_configuration_keeps_the_contract_s_own_rules() -> None:
     """D11: what is read can be given back to an update as it is."""
-    told = scoring_config(config_on(date(2026, 5, 1)))
+    told = scoring_config(BUILT_IN, date(2026, 5, 1))
 
     protovalidate.validate(told)
     assert (told.revision, told.etag, told.score_version) == (1, "1", "2026.1")
@@ -20,7 +20,7 @@ def test_the_built_in_configuration_keeps_the_contract_s_own_rules() -> None:
 
 def test_the_numbers_are_those_of_the_tables() -> None:
     """D11: fees, thresholds, strategies, views and gates, each in its unit."""
-    told = scoring_config(config_on(date(2026, 5, 1)))
+    told = scoring_config(BUILT_IN, date(2026, 5, 1))
     fees, wanted, limits = told.fees, told.recommendations, told.gates
 
     assert (fees.prep_cents, fees.inbound_cents_per_pound, fees.placement_cents) == (20, 40, 30)
@@ -41,7 +41,7 @@ def test_the_numbers_are_those_of_the_tables() -> None:
 
 def test_each_strategy_tells_its_own_thresholds() -> None:
     """The contract's comment on each strategy names the same numbers."""
-    told = {one.strategy: one for one in scoring_config(config_on(date(2026, 5, 1))).strategies}
+    told = {one.strategy: one for one in scoring_config(BUILT_IN, date(2026, 5, 1)).strategies}
     patient = told[pb.STRATEGY_TEXTBOOKS_PATIENCE]
 
     assert len(told) == 4
@@ -56,7 +56,7 @@ def test_each_strategy_tells_its_own_thresholds() -> None:
 
 def test_a_surcharge_is_told_from_the_day_it_is_charged() -> None:
     """Before and from 17 April 2026."""
-    before = scoring_config(config_on(date(2026, 4, 16))).fees.surcharge_basis_points
-    since = scoring_config(config_on(date(2026, 4, 17))).fees.surcharge_basis_points
+    before = scoring_config(BUILT_IN, date(2026, 4, 16)).fees.surcharge_basis_points
+    since = scoring_config(BUILT_IN, date(2026, 4, 17)).fees.surcharge_basis_points
 
     assert (before, since) == (0, 350)

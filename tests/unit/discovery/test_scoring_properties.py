@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from services.discovery.domain.scoring.card import card_for
 from services.discovery.domain.scoring.demand import Signals, demand
-from services.discovery.domain.scoring.profit import DEAREST_CENTS, Trade, trade
+from services.discovery.domain.scoring.profit import Trade, trade
+from services.discovery.domain.scoring.rules import DEAREST_CENTS
 from services.discovery.domain.scoring.score import Calculation, Inputs, Score, evaluate, replay
 from services.discovery.domain.scoring.terms import STRATEGIES, Channel
 from tests.unit.discovery.builders import AS_OF, figures, terms

@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
 
 from services.discovery.domain.product import Kind, Offer, ProductFacts
 from services.discovery.domain.scoring import history
-from services.discovery.domain.scoring.money import cents
+from services.discovery.domain.scoring.money import share
 from services.discovery.domain.scoring.selling import SellPrice
 from services.discovery.domain.scoring.terms import ACCEPTED_GRADES, Channel, Terms
 
 FRESH = timedelta(days=7)
-ASSUMED_FACTOR = Decimal("0.40")
 LANDED_PRICES_SINCE = datetime(2026, 2, 23, tzinfo=UTC)
 """From this day Keepa's USED price includes shipping; before, the full cost is not known."""
 
@@ -49,7 +47,7 @@ def buy_price(product: ProductFacts, terms: Terms, sell: SellPrice, as_of: datet
         _offer(product, terms, as_of)
         or _ebay(product, terms, as_of)
         or _flip(product, terms, sell)
-        or BuyPrice(cents(ASSUMED_FACTOR * sell.cents), BuyBasis.ASSUMED)
+        or BuyPrice(share(sell.cents, terms.rules.assumed_percent), BuyBasis.ASSUMED)
     )
 
 

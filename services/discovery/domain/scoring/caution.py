@@ -8,7 +8,6 @@ from enum import StrEnum
 from services.discovery.domain.scoring.buying import BuyBasis
 from services.discovery.domain.scoring.demand import Demand
 from services.discovery.domain.scoring.figures import Figures
-from services.discovery.domain.scoring.gates import VOLATILE
 from services.discovery.domain.scoring.terms import Terms
 
 ASSUMED_CONFIDENCE = 54.0
@@ -34,7 +33,7 @@ class Flag(StrEnum):
 
 PENALTIES = {Flag.PRICE_SPIKE: 15.0, Flag.PEAK_UNKNOWN: 10.0, Flag.RANK_ONLY: 10.0}
 CAPS = {
-    Flag.PRICE_VOLATILE: "The price moved by more than 30 % within 30 days.",
+    Flag.PRICE_VOLATILE: "The price moved by more than {moved} % within 30 days.",
     Flag.MANY_FBA_OFFERS: "More FBA offers than this strategy accepts.",
     Flag.COUNTERFEIT_RISK: "Too cheap for a new textbook from an unknown seller.",
 }
@@ -84,9 +83,10 @@ def _data_flags(
 def _market_flags(figures: Figures, terms: Terms) -> Iterator[Flag]:
     """Raise the flags of a market that may not stay as it is."""
     sell, standing = figures.sell, figures.standing
+    volatile = terms.rules.limits.volatile_percent / 100
     if sell is not None and sell.spike:
         yield Flag.PRICE_SPIKE
-    if sell is not None and sell.volatility is not None and sell.volatility > VOLATILE:
+    if sell is not None and sell.volatility is not None and sell.volatility > volatile:
         yield Flag.PRICE_VOLATILE
     if standing.amazon_selling:
         yield Flag.AMAZON_PRESENT

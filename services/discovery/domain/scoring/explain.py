@@ -59,7 +59,7 @@ def _fees(score: Score, sums: Calculation) -> Iterator[str]:
     """Write each line of the sale with the numbers that it is made of."""
     inputs, sale = score.inputs, sums.sale
     day, terms, parcel = inputs.as_of.date(), inputs.terms, inputs.figures.parcel
-    card, _ = card_for(day)
+    card = terms.rules.amend(card_for(day)[0])
     own = inputs.figures.referral_percent
     yield f"Referral {dollars(sale.referral)} = {own or card.referral_percent} % of the price."
     yield f"Closing {dollars(sale.closing)}."

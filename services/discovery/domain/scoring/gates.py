@@ -7,13 +7,8 @@ from enum import StrEnum
 from services.discovery.domain.scoring.demand import Demand
 from services.discovery.domain.scoring.figures import Figures
 from services.discovery.domain.scoring.money import dollars
-from services.discovery.domain.scoring.profit import DEAREST_CENTS
 from services.discovery.domain.scoring.terms import Channel, Terms
 
-STALE_HOURS = 7 * 24
-WORST_RANK = 2_000_000
-AMAZON_ABSENT_PERCENT = 50
-VOLATILE = 0.30
 STORED_DAYS = 180
 
 
@@ -51,7 +46,7 @@ def failed_gates(
     """List every gate that a product fails, in the order a person would check them."""
     return (
         *_own_gates(terms),
-        *_product_gates(figures),
+        *_product_gates(figures, terms),
         *_market_gates(figures, terms),
         *_sales_gates(figures, terms, demand, fee_known=fee_known),
     )
@@ -63,8 +58,8 @@ def _own_gates(terms: Terms) -> Iterator[Failed]:
         yield Failed(Gate.BLOCKED, f"On your do-not-buy list{why}")
 
 
-def _product_gates(figures: Figures) -> Iterator[Failed]:
-    standing = figures.standing
+def _product_gates(figures: Figures, terms: Terms) -> Iterator[Failed]:
+    standing, days = figures.standing, terms.rules.limits.data_days
     if standing.product_type != 0:
         yield Failed(
             Gate.NOT_STANDARD,
@@ -78,27 +73,28 @@ def _product_gates(figures: Figures) -> Iterator[Failed]:
         yield Failed(Gate.REDIRECT, "The ASIN only redirects to another one.")
     if standing.gated:
         yield Failed(Gate.GATED, "On your list of products you may not sell.")
-    if standing.age_hours is None or standing.age_hours > STALE_HOURS:
-        yield Failed(Gate.STALE, _age(standing.age_hours))
+    if standing.age_hours is None or standing.age_hours > 24 * days:
+        yield Failed(Gate.STALE, _age(standing.age_hours, days))
 
 
-def _age(hours: float | None) -> str:
+def _age(hours: float | None, days: int) -> str:
     if hours is None:
         return "Keepa does not say when it last updated this product."
-    return f"Keepa's data is {hours / 24:.1f} days old; at most 7 are accepted."
+    return f"Keepa's data is {hours / 24:.1f} days old; at most {days} are accepted."
 
 
 def _market_gates(figures: Figures, terms: Terms) -> Iterator[Failed]:
-    sell, standing = figures.sell, figures.standing
+    sell, standing, limits = figures.sell, figures.standing, terms.rules.limits
     if sell is None:
         yield Failed(Gate.INSUFFICIENT_DATA, "No price history from which to expect a sell price.")
-    elif sell.cents > DEAREST_CENTS:
+    elif sell.cents > limits.dearest_cents:
         yield Failed(
             Gate.PRICE_OUTLIER,
-            f"A sell price of {dollars(sell.cents)} is above {dollars(DEAREST_CENTS)}.",
+            f"A sell price of {dollars(sell.cents)} is above {dollars(limits.dearest_cents)}.",
         )
     absent = standing.amazon_absent_90
-    if standing.amazon_selling and not terms.condition.used and absent < AMAZON_ABSENT_PERCENT:
+    enough = absent >= limits.amazon_absent_percent
+    if standing.amazon_selling and not terms.condition.used and not enough:
         yield Failed(
             Gate.AMAZON_SELLING,
             f"Amazon sells it itself and was out of stock only {absent} % of 90 days.",
@@ -108,15 +104,15 @@ def _market_gates(figures: Figures, terms: Terms) -> Iterator[Failed]:
 def _sales_gates(
     figures: Figures, terms: Terms, demand: Demand | None, *, fee_known: bool
 ) -> Iterator[Failed]:
-    signals = figures.signals
+    signals, worst = figures.signals, terms.rules.limits.worst_rank
     if signals.drops_90 == 0:
         yield Failed(Gate.NO_SALES, "The sales rank never improved in 90 days: no sale was seen.")
     if signals.rank is None:
         yield Failed(Gate.NO_RANK, "No sales rank in the last 90 days.")
-    elif signals.rank > WORST_RANK:
+    elif signals.rank > worst:
         yield Failed(
             Gate.RANK_TOO_LOW,
-            f"An average rank of {signals.rank:,} is beyond {WORST_RANK:,}.",
+            f"An average rank of {signals.rank:,} is beyond {worst:,}.",
         )
     if not fee_known:
         yield Failed(Gate.FEE_UNKNOWN, "Larger than the size tiers whose fees are known.")

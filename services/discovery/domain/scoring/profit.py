@@ -11,9 +11,6 @@ from services.discovery.domain.scoring.money import cents, percentage, share
 from services.discovery.domain.scoring.terms import Channel, Terms
 
 MISMATCH_CENTS = 50
-DEAREST_CENTS = 150_000
-"""Nothing above $1,500 is scored, so no break-even is looked for there."""
-
 ROUNDED_LINES = 4
 """Lines of the sale that grow with its price and are each rounded: at most half a cent each."""
 
@@ -159,10 +156,10 @@ class Trade:
         """Find the lowest sell price that pays for the copy.
 
         Profit may fall where a price enters the next band of the card, so each band is searched
-        on its own, from the cheapest; None when no price up to $1,500 is enough.
+        on its own, from the cheapest; None when no price that would be scored is enough.
         """
-        lower, upper = self.card.band_cents
-        for first, last in ((1, lower - 1), (lower, upper), (upper + 1, DEAREST_CENTS)):
+        (lower, upper), dearest = self.card.band_cents, self.terms.rules.limits.dearest_cents
+        for first, last in ((1, lower - 1), (lower, upper), (upper + 1, dearest)):
             for price in self._near_break_even(first, last, cash_cents):
                 if self.sale(price).net >= cash_cents:
                     return price

@@ -47,7 +47,7 @@ class Calculation:
     """The money of one score: the sale, the cost, and what follows from both.
 
     Attributes:
-        break_even_cents: The lowest sell price that pays for the copy; None above $1,500.
+        break_even_cents: The lowest sell price that pays for the copy; None above what is scored.
         low: Outcome at the 25th percentile of the sell price; None without a history.
         high: Outcome at the 75th percentile.
     """
@@ -107,6 +107,12 @@ class Score:
         return buy is None or buy.basis is BuyBasis.ASSUMED
 
     @property
+    def known_roi(self) -> float | None:
+        """The ROI in per cent where the buying price is known."""
+        roi = None if self.calculation is None else self.calculation.outcome.roi_percent
+        return None if roi is None or self.assumed else float(roi)
+
+    @property
     def order(self) -> tuple[bool, bool, float, int, str]:
         """The key that sorts scores best first.
 
@@ -137,6 +143,7 @@ def replay(inputs: Inputs) -> Score:
 def evaluate(figures: Figures, terms: Terms, as_of: datetime) -> Score:
     """Judge resolved figures; pure, so that the same inputs give the same score for ever."""
     card, in_force = card_for(as_of.date())
+    card = terms.rules.amend(card)
     inputs = Inputs(SCORE_VERSION, card.id, as_of, terms, figures)
     sales = demand.demand(figures.signals, figures.competitors)
     fba = terms.channel is Channel.FBA
@@ -192,7 +199,7 @@ def _conclude(
     figures, strategy = inputs.figures, inputs.terms.strategy
     confidence = caution.confidence(figures, raised)
     results = _results(figures, sums, sales, confidence)
-    judged = verdict.judge(strategy, results, failed, raised)
+    judged = verdict.judge(strategy, results, failed, raised, inputs.terms.rules)
     if judged.reasons[0].code == Flag.BUY_AT_OR_BELOW:
         raised = (Flag.BUY_AT_OR_BELOW, *raised)
     stability = None

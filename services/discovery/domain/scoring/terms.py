@@ -5,6 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from services.discovery.domain.product import Kind
+from services.discovery.domain.scoring.rules import BUILT_IN, Rules
 
 
 class Condition(StrEnum):
@@ -125,6 +126,7 @@ class Terms:
         own_sellers: Seller ids whose offers are not competition and never bought.
         gated: ASINs the reseller may not sell.
         blocked: Why the product is on the do-not-buy list, maybe in no words; None when it is not.
+        rules: What the business has set, of one revision.
     """
 
     strategy: Strategy = STRATEGIES["balanced"]
@@ -141,3 +143,4 @@ class Terms:
     own_sellers: frozenset[str] = frozenset()
     gated: frozenset[str] = frozenset()
     blocked: str | None = None
+    rules: Rules = BUILT_IN

@@ -8,6 +8,7 @@ from enum import StrEnum
 from services.discovery.domain.scoring.caution import CAPS, Flag
 from services.discovery.domain.scoring.gates import Failed
 from services.discovery.domain.scoring.money import dollars, hundredths
+from services.discovery.domain.scoring.rules import BUILT_IN, Rules
 from services.discovery.domain.scoring.terms import Strategy
 
 
@@ -21,8 +22,6 @@ class Recommendation(StrEnum):
 
 
 LADDER = (Recommendation.STRONG_BUY, Recommendation.BUY, Recommendation.CONSIDER)
-ROIS = (Decimal(50), Decimal(30), Decimal(15))
-CONFIDENCES = (70.0, 55.0, 0.0)
 
 
 class Tier(StrEnum):
@@ -94,6 +93,7 @@ def judge(
     results: Results | None,
     failed: tuple[Failed, ...],
     raised: tuple[Flag, ...],
+    rules: Rules = BUILT_IN,
 ) -> Verdict:
     """Let the gates speak first, then an unknown price, then the thresholds and the caps."""
     if failed or results is None:
@@ -101,7 +101,7 @@ def judge(
         return Verdict(Recommendation.SKIP, reasons or (_MISSING,))
     if results.assumed:
         return _judge_unpriced(strategy, results)
-    return _judge_priced(strategy, results, raised)
+    return _judge_priced(strategy, results, raised, rules)
 
 
 def tier(results: Results) -> Tier:
@@ -148,13 +148,18 @@ def _judge_unpriced(strategy: Strategy, results: Results) -> Verdict:
     return Verdict(Recommendation.CONSIDER, (Reason(Flag.BUY_AT_OR_BELOW.value, target),))
 
 
-def _judge_priced(strategy: Strategy, results: Results, raised: tuple[Flag, ...]) -> Verdict:
-    caps = tuple(Reason(flag.value, CAPS[flag]) for flag in raised if flag in CAPS)
+def _judge_priced(
+    strategy: Strategy, results: Results, raised: tuple[Flag, ...], rules: Rules
+) -> Verdict:
+    moved = rules.limits.volatile_percent
+    caps = tuple(
+        Reason(flag.value, CAPS[flag].format(moved=moved)) for flag in raised if flag in CAPS
+    )
     above: tuple[Reason, ...] = ()
     for level, recommendation in enumerate(LADDER):
         if caps and recommendation is not Recommendation.CONSIDER:
             continue
-        missing = tuple(_shortfalls(strategy, results, level))
+        missing = tuple(_shortfalls(strategy, results, level, rules))
         if not missing:
             return Verdict(recommendation, (_earns(recommendation, results), *caps, *above))
         above = missing
@@ -169,11 +174,12 @@ def _earns(recommendation: Recommendation, results: Results) -> Reason:
     return Reason(f"THRESHOLDS_OF_{recommendation.value}", message)
 
 
-def _shortfalls(strategy: Strategy, results: Results, level: int) -> Iterator[Reason]:
+def _shortfalls(strategy: Strategy, results: Results, level: int, rules: Rules) -> Iterator[Reason]:
     """Name every threshold of one rung that is not met."""
     rung = f"for {LADDER[level].value}"
-    if results.roi_percent < ROIS[level]:
-        message = f"ROI {hundredths(results.roi_percent)} % is below {ROIS[level]} % {rung}."
+    roi, confidence = rules.rois[level], rules.confidences[level]
+    if results.roi_percent < roi:
+        message = f"ROI {hundredths(results.roi_percent)} % is below {roi} % {rung}."
         yield Reason("ROI_BELOW_TARGET", message)
     if results.profit_cents < strategy.profits_cents[level]:
         least = dollars(strategy.profits_cents[level])
@@ -182,8 +188,8 @@ def _shortfalls(strategy: Strategy, results: Results, level: int) -> Iterator[Re
     if results.velocity < strategy.velocities[level]:
         message = _below("Velocity", results.velocity, strategy.velocities[level], rung)
         yield Reason("VELOCITY_BELOW_TARGET", message)
-    if results.confidence < CONFIDENCES[level]:
-        message = _below("Confidence", results.confidence, CONFIDENCES[level], rung)
+    if results.confidence < confidence:
+        message = _below("Confidence", results.confidence, confidence, rung)
         yield Reason("CONFIDENCE_BELOW_TARGET", message)
     if level < 2 and results.days_to_sell > strategy.days:
         message = (
