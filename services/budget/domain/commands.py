@@ -1,6 +1,5 @@
 """What the ledger can be asked to do."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import blake2b
 from uuid import UUID
@@ -8,6 +7,7 @@ from uuid import UUID
 from services.budget.domain.balance import Observation
 from services.budget.domain.reservation import Terms
 from services.budget.domain.rules import Reason
+from services.budget.domain.values import Value
 
 NO_WAIT = timedelta(0)
 
@@ -17,8 +17,7 @@ def fingerprint(*content: str | float) -> str:
     return blake2b(repr(content).encode(), digest_size=12).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reserve:
+class Reserve(Value, frozen=True, kw_only=True):
     """Set tokens aside; ``max_wait`` above zero queues the request when they are short."""
 
     terms: Terms
@@ -52,8 +51,7 @@ class Reserve:
         return () if self.terms.parent is None else (self.terms.parent,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(Value, frozen=True, kw_only=True):
     """Book what Keepa says a call consumed."""
 
     request_id: UUID
@@ -78,8 +76,7 @@ class Commit:
         return (self.reservation,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Value, frozen=True, kw_only=True):
     """Give back tokens that were certainly not spent, or end an envelope."""
 
     request_id: UUID
@@ -102,8 +99,7 @@ class Release:
         return (self.reservation,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extend:
+class Extend(Value, frozen=True, kw_only=True):
     """Move the expiry of a hold to ``hold`` from now."""
 
     request_id: UUID
@@ -126,8 +122,7 @@ class Extend:
         return (self.reservation,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Value, frozen=True, kw_only=True):
     """Record a balance that Keepa stated outside of a reserved call."""
 
     request_id: UUID
@@ -137,32 +132,28 @@ class Report:
     named: tuple[UUID, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(Value, frozen=True):
     """End every hold and every wait whose time has passed."""
 
     binds: tuple[UUID, ...] = ()
     named: tuple[UUID, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Admit:
+class Admit(Value, frozen=True):
     """Grant whatever waits and can be granted now."""
 
     binds: tuple[UUID, ...] = ()
     named: tuple[UUID, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Value, frozen=True):
     """Change nothing; answered with the state as it is."""
 
     binds: tuple[UUID, ...] = ()
     named: tuple[UUID, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leave:
+class Leave(Value, frozen=True, kw_only=True):
     """End one wait, because its time or its caller is gone."""
 
     reservation: UUID

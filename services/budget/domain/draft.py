@@ -1,6 +1,5 @@
 """A decision in the making: facts are added one by one, each on the state left by the last."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -8,13 +7,13 @@ from services.budget.domain.entries import NOTHING, About, Entry, Fact
 from services.budget.domain.evolve import evolve
 from services.budget.domain.reservation import Reservation, Terms
 from services.budget.domain.state import State
+from services.budget.domain.values import Value, replace
 from services.chassis.errors import Refusal
 
 Answer = Reservation | bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Value, frozen=True, kw_only=True):
     """What is appended, the state after it, and what the caller is told.
 
     Attributes:

@@ -1,16 +1,15 @@
 """The facts of the ledger, each a frozen value; an entry places one of them in the sequence."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from services.budget.domain.balance import Observation
 from services.budget.domain.reservation import NO_TAGS, Reservation, Tags, Terms
 from services.budget.domain.rules import Reason
+from services.budget.domain.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Value, frozen=True, kw_only=True):
     """Keepa stated a balance.
 
     Attributes:
@@ -33,8 +32,7 @@ class Observed:
         return self.observation.tokens
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(Value, frozen=True, kw_only=True):
     """A request was queued."""
 
     terms: Terms
@@ -47,8 +45,7 @@ class Waiting:
         return self.terms.tokens
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Value, frozen=True, kw_only=True):
     """Tokens were set aside."""
 
     terms: Terms
@@ -60,8 +57,7 @@ class Held:
         return self.terms.tokens
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Committed:
+class Committed(Value, frozen=True, kw_only=True):
     """A call's cost was booked.
 
     Attributes:
@@ -83,66 +79,57 @@ class Committed:
     made_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overrun:
+class Overrun(Value, frozen=True, kw_only=True):
     """A call cost more than was held; the excess."""
 
     tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Released:
+class Released(Value, frozen=True, kw_only=True):
     """Tokens went back, or a wait ended."""
 
     tokens: int
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
+class Unknown(Value, frozen=True, kw_only=True):
     """A hold expired without an outcome: the call may have been charged, at most this."""
 
     tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Value, frozen=True, kw_only=True):
     """An unknown cost was settled from a later balance."""
 
     tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Foreign:
+class Foreign(Value, frozen=True, kw_only=True):
     """Somebody else spent tokens with the same key."""
 
     tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credit:
+class Credit(Value, frozen=True, kw_only=True):
     """Keepa added tokens beyond the expected refills."""
 
     tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overflow:
+class Overflow(Value, frozen=True, kw_only=True):
     """Refill was lost because the bucket was full."""
 
     tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceLow:
+class BalanceLow(Value, frozen=True, kw_only=True):
     """The balance fell to ``tokens``, below ``threshold``."""
 
     tokens: int
     threshold: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extended:
+class Extended(Value, frozen=True, kw_only=True):
     """The expiry of a hold was moved."""
 
     tokens: int
@@ -166,8 +153,7 @@ Fact = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class About(Value, frozen=True, kw_only=True):
     """The reservation an entry concerns, with its parent and tags for reading and summing."""
 
     reservation: UUID | None = None
@@ -178,8 +164,7 @@ class About:
 NOTHING = About()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Value, frozen=True, kw_only=True):
     """One line of the ledger; never changed, never deleted.
 
     Attributes:

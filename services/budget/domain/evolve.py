@@ -1,7 +1,6 @@
 """How each fact changes the state: ``evolve(state, entry) -> state``, and nothing else does."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from services.budget.domain.mapping import Map, empty
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import ALERT_BALANCE, SAFETY_BUFFER, Kind, Stage
 from services.budget.domain.state import Answered, Bound, State, Uncovered
+from services.budget.domain.values import replace
 
 
 def evolve(state: State, entry: Entry) -> State:

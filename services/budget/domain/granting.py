@@ -1,7 +1,7 @@
 """Who gets tokens, and when: floors, gates, envelopes, and the queue."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from services.budget.domain.entries import Held, Released, Waiting
 from services.budget.domain.reservation import Reservation, Tags, Terms
 from services.budget.domain.rules import MINIMUM_BALANCE, Kind, Priority, Reason, Stage
 from services.budget.domain.state import State
+from services.budget.domain.values import replace
 from services.chassis.errors import Refusal, invalid_field
 
 

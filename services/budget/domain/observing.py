@@ -1,6 +1,5 @@
 """What a stated balance changes: the anchor, what it covers, and what it does not explain."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.budget.domain.balance import Anchor, Observation
@@ -24,6 +23,7 @@ from services.budget.domain.rules import (
     Stage,
 )
 from services.budget.domain.state import State
+from services.budget.domain.values import Value, replace
 
 
 def report(state: State, command: Report, now: datetime) -> Decision:
@@ -64,14 +64,18 @@ def observe(draft: Draft, seen: Observation, after_sequence: int) -> bool:
     return True
 
 
-def look_again(draft: Draft) -> None:
+def look_again(draft: Draft, told: Observation | None = None) -> None:
     """Settle by the anchor what could not be settled while a call that it overlaps was out.
 
     The end of the last such call closes the stretch as well as a new balance would. A surplus
-    still waits for one: the same observation is no second one.
+    still waits for one: the same observation is no second one. Where several payers share one
+    call, each commits with the one balance that was ``told``: the first could not close the
+    stretch because the others were held, and the last one does.
     """
     state = draft.state
-    if not state.unsettled or state.anchor is None or state.anchor == state.baseline:
+    if state.anchor is None or state.anchor == state.baseline:
+        return
+    if not state.unsettled and told != state.anchor.observation:
         return
     seen, after_sequence = state.anchor.observation, state.anchor.after_sequence
     if _open(state, after_sequence):
@@ -83,8 +87,7 @@ def look_again(draft: Draft) -> None:
         _settle(draft, verdict, unknown, since=state.baseline)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Verdict:
+class _Verdict(Value, frozen=True, kw_only=True):
     """What an observation shows against the calls that we know of.
 
     Attributes:

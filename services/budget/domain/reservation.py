@@ -1,17 +1,16 @@
 """One reservation: what was asked for, and what has become of it."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.budget.domain.rules import Kind, Priority, Stage
+from services.budget.domain.values import Value, replace
 
 DEFAULT_ACCOUNT = "default"
 HOLD = timedelta(seconds=180)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tags:
+class Tags(Value, frozen=True, kw_only=True):
     """Who spends and what for; usage is summed by these."""
 
     caller: str = ""
@@ -23,8 +22,7 @@ class Tags:
 NO_TAGS = Tags()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(Value, frozen=True, kw_only=True):
     """What was asked for; it never changes.
 
     Attributes:
@@ -50,8 +48,7 @@ class Terms:
         return max(self.tokens + self.priority.floor, self.gate)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
+class Reservation(Value, frozen=True, kw_only=True):
     """A reservation as the ledger tells it.
 
     Attributes:

@@ -29,7 +29,7 @@ def commit(state: State, command: Commit, now: datetime) -> Decision | Refusal:
         _book(draft, found, command)
     if command.observation is not None:
         observing.observe(draft, command.observation, command.after_sequence)
-    observing.look_again(draft)
+    observing.look_again(draft, command.observation)
     return draft.decision(_answer(state, draft, command))
 
 

@@ -1,17 +1,18 @@
 """The state of one account: small, frozen, and made by the ledger alone."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from services.budget.domain.balance import Anchor
 from services.budget.domain.mapping import Map, empty
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import CLOCK_STEP, STALE_AFTER, STANDARD, Rules
+from services.budget.domain.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uncovered:
+class Uncovered(Value, frozen=True, kw_only=True):
     """A committed cost that no observation reflects yet.
 
     Attributes:
@@ -24,8 +25,7 @@ class Uncovered:
     parent: UUID | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(Value, frozen=True, kw_only=True):
     """A call since the baseline whose cost is known.
 
     Attributes:
@@ -37,16 +37,14 @@ class Answered:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
+class Bound(Value, frozen=True, kw_only=True):
     """What a request id stands for: its content, and the answer it got."""
 
     content: str
     answer: Reservation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Value, frozen=True, kw_only=True):
     """Everything that a decision about one account needs.
 
     ``past`` and ``bound`` hold what was recalled from the ledger for the commands at hand;
@@ -77,11 +75,11 @@ class State:
     answered: tuple[Answered, ...] = ()
     doubt: int = 0
     announced: int = 0
-    live: Map[UUID, Reservation] = field(default_factory=empty)
-    waiting: Map[UUID, Reservation] = field(default_factory=empty)
-    uncovered: Map[UUID, Uncovered] = field(default_factory=empty)
-    past: Map[UUID, Reservation] = field(default_factory=empty)
-    bound: Map[UUID, Bound] = field(default_factory=empty)
+    live: Map[UUID, Reservation] = msgspec.field(default_factory=empty)
+    waiting: Map[UUID, Reservation] = msgspec.field(default_factory=empty)
+    uncovered: Map[UUID, Uncovered] = msgspec.field(default_factory=empty)
+    past: Map[UUID, Reservation] = msgspec.field(default_factory=empty)
+    bound: Map[UUID, Bound] = msgspec.field(default_factory=empty)
     charged: int = 0
     calls: int = 0
     held_calls: int = 0

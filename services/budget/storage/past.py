@@ -1,13 +1,13 @@
 """The past of single reservations, told from their own entries and nothing else."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from uuid import UUID
 
 from services.budget.domain.entries import Entry
 from services.budget.domain.evolve import evolve
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.state import Bound, State
+from services.budget.domain.values import replace
 
 # As arrays, not as joins: the planner then reads the indexes whatever it believes of sizes.
 TOUCHED = """

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from services.budget.domain import refusals
 from services.budget.domain.commands import Commit, Extend, Leave, Release, Report, Reserve
 from services.budget.domain.reservation import Reservation, Terms
 from services.budget.domain.rules import Stage
+from services.budget.domain.values import replace
 from services.budget.ports import Ledger
 from services.budget.usecases.desk import Desk
 from services.budget.usecases.writer import Told, Writer
