@@ -11,15 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.autosourcing.domain.exports import (
-    BYTE_ORDER_MARK,
-    Line,
-    csv_header,
-    csv_lines,
-    json_lines,
-)
+from services.autosourcing.domain.exports import NAMES, Line, values
 from services.autosourcing.domain.picks import Action, Finding, Pick, Recommendation, judge
 from services.autosourcing.domain.spec import Thresholds
+from services.chassis.files.cells import BYTE_ORDER_MARK, csv_header, csv_lines, json_lines
 
 FINDING = Finding(
     asin="0470820942",
@@ -52,11 +47,11 @@ def parsed(text: str) -> list[dict[str, str]]:
 
 def test_a_spreadsheet_reads_the_file_as_utf_8() -> None:
     """A9: without the mark, Excel shows "Ã‰conomie"."""
-    assert csv_header().encode().startswith(b"\xef\xbb\xbfasin,title,")
+    assert csv_header(NAMES).encode().startswith(b"\xef\xbb\xbfasin,title,")
 
 
 def test_money_is_exact_to_the_cent() -> None:
-    row = parsed(csv_header() + csv_lines([line()]))[0]
+    row = parsed(csv_header(NAMES) + csv_lines([values(line())]))[0]
 
     assert (row["sell_price"], row["profit"], row["max_buy"]) == ("42.05", "-0.07", "16.19")
 
@@ -66,7 +61,7 @@ def test_no_text_of_a_stranger_runs_as_a_formula(start: str) -> None:
     """Titles come from anybody who lists a product on Amazon."""
     text = start + "cmd|' /C calc'!A0"
 
-    row = parsed(csv_header() + csv_lines([line(title=text, notes=text)]))[0]
+    row = parsed(csv_header(NAMES) + csv_lines([values(line(title=text, notes=text))]))[0]
 
     assert row["title"].startswith("'")
     assert row["notes"].startswith("'")
@@ -75,7 +70,9 @@ def test_no_text_of_a_stranger_runs_as_a_formula(start: str) -> None:
 @given(title=st.text(max_size=40), notes=st.text(max_size=40))
 def test_every_text_survives_the_file(title: str, notes: str) -> None:
     """A quote, a comma or a line break in a title must not shift the columns."""
-    stream = io.StringIO(csv_header() + csv_lines([line(title=title, notes=notes)]), newline="")
+    stream = io.StringIO(
+        csv_header(NAMES) + csv_lines([values(line(title=title, notes=notes))]), newline=""
+    )
 
     rows = list(csv.reader(stream))
 
@@ -84,7 +81,7 @@ def test_every_text_survives_the_file(title: str, notes: str) -> None:
 
 
 def test_each_json_line_is_one_object() -> None:
-    text = json_lines([line(), line(notes='said "yes"\n')])
+    text = json_lines(NAMES, map(values, [line(), line(notes='said "yes"\n')]))
 
     objects = [json.loads(each) for each in text.splitlines()]
 

@@ -1,4 +1,4 @@
-"""Workbooks of picks: what Excel does with the texts of strangers."""
+"""Workbooks: what Excel does with the texts of strangers."""
 
 import asyncio
 import io
@@ -8,51 +8,30 @@ import zipfile
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
-from uuid import uuid4
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from services.autosourcing.api import workbook
-from services.autosourcing.domain.exports import NAMES, Line
-from services.autosourcing.domain.picks import Action, Finding, Pick, Recommendation, judge
-from services.autosourcing.domain.spec import Thresholds
+from services.chassis.files import workbook
+from services.chassis.files.cells import Row
 
 pytestmark = pytest.mark.anyio
 
+NAMES = ("asin", "title", "sell_price", "sales_rank", "notes")
 _CELL = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}c"
 
 
-def line(title: str = "A book", asin: str = "0070820942") -> Line:
-    finding = Finding(
-        asin=asin,
-        title=title,
-        recommendation=Recommendation.BUY,
-        buy_price_known=True,
-        currency_code="USD",
-        sell_price_cents=4205,
-        buy_price_cents=1200,
-        profit_cents=-7,
-        max_buy_cents=1619,
-        roi_percent=Decimal("70.67"),
-        velocity=Decimal("75.62"),
-        stability=Decimal(80),
-        confidence=Decimal(82),
-        sales_rank=95_000,
-        buy_basis="OFFER",
-    )
-    pick = judge(uuid4(), finding, Thresholds())
-    assert isinstance(pick, Pick)
-    return Line(pick, Action.TO_BUY)
+def line(title: str = "A book", asin: str = "0070820942") -> Row:
+    return [asin, title, Decimal("42.05"), 95_000, None]
 
 
-async def pages(*given: list[Line]) -> AsyncIterator[list[Line]]:
+async def pages(*given: list[Row]) -> AsyncIterator[list[Row]]:
     for page in given:
         yield page
 
 
-async def written(*given: list[Line]) -> zipfile.ZipFile:
-    whole = b"".join([piece async for piece in workbook.content(pages(*given))])
+async def written(*given: list[Row]) -> zipfile.ZipFile:
+    whole = b"".join([piece async for piece in workbook.content(NAMES, pages(*given))])
     return zipfile.ZipFile(io.BytesIO(whole))
 
 
@@ -76,6 +55,7 @@ async def test_an_asin_is_a_text_and_money_a_number() -> None:
 
     assert found["A2"] == ("inlineStr", "0070820942")
     assert found[f"{price}2"] == ("n", "42.05")
+    assert "E2" not in found
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "{=", "http://", "internal:"])
@@ -110,9 +90,9 @@ async def test_pages_follow_each_other_and_none_leaves_the_headings() -> None:
 
 
 def test_what_a_sheet_cannot_take_goes_on_to_the_next(tmp_path: Path) -> None:
-    """Excel takes 1,048,576 lines; a pick beyond them is not lost."""
-    path = tmp_path / "picks.xlsx"
-    book = workbook.Workbook(path, sheet_lines=2)
+    """Excel takes 1,048,576 lines; a row beyond them is not lost."""
+    path = tmp_path / "table.xlsx"
+    book = workbook.Workbook(path, NAMES, sheet_lines=2)
     book.add([line(), line(asin="B000000002")])
     book.close()
 
@@ -129,20 +109,20 @@ async def test_a_reader_that_leaves_leaves_nothing_on_the_disk(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     hanging = asyncio.Event()
 
-    async def endless() -> AsyncIterator[list[Line]]:
+    async def endless() -> AsyncIterator[list[Row]]:
         yield [line()]
         hanging.set()
         await asyncio.Event().wait()
 
     async def read() -> None:
-        async for _ in workbook.content(endless()):
+        async for _ in workbook.content(NAMES, endless()):
             pass
 
     task = asyncio.create_task(read())
     await hanging.wait()
     task.cancel()
     await asyncio.wait({task})
-    half = workbook.content(pages([line()]))
+    half = workbook.content(NAMES, pages([line()]))
     await anext(half)
     await half.aclose()  # type: ignore[attr-defined]
 

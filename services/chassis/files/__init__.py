@@ -1,0 +1,1 @@
+"""Tables as files: CSV, JSON lines and workbooks, streamed in pieces at constant memory."""
