@@ -17,12 +17,14 @@ from deploy.sandbox.door import Door
 from deploy.sandbox.endpoints.bestsellers import BestSellers
 from deploy.sandbox.endpoints.category import CategoryLookup, Shelves
 from deploy.sandbox.endpoints.deal import Deals
+from deploy.sandbox.endpoints.graph import GraphImage
 from deploy.sandbox.endpoints.lightning import LightningDeals
 from deploy.sandbox.endpoints.product import Product
 from deploy.sandbox.endpoints.query import Query
 from deploy.sandbox.endpoints.search import Search
-from deploy.sandbox.endpoints.seller import Market, Seller, TopSeller
+from deploy.sandbox.endpoints.seller import Market, Seller, SellerQuery, TopSeller
 from deploy.sandbox.endpoints.token import Token
+from deploy.sandbox.endpoints.tracking import Tracking
 from deploy.sandbox.faults import Faults
 from deploy.sandbox.wire import Severable
 
@@ -53,14 +55,14 @@ def build(
     """
     faults, door = Faults(), Door()
     keepa = Keepa(account, faults, key=key, latency=latency)
-    endpoints = _endpoints(catalogue, rng)
+    endpoints = _endpoints(catalogue, rng, account)
     routes = [_route(keepa, path, endpoint) for path, endpoint in endpoints.items()]
     lost = Route("/{path:path}", keepa.lost, methods=["GET", "POST"])
     app = Starlette(routes=[*control_routes(account, faults, door), *_flat(routes), lost])
     return Sandbox(Severable(app, door), account, faults)
 
 
-def _endpoints(catalogue: Catalogue, rng: random.Random) -> dict[str, Endpoint]:
+def _endpoints(catalogue: Catalogue, rng: random.Random, account: Account) -> dict[str, Endpoint]:
     shelves, product = Shelves(catalogue), Product(catalogue, rng)
     market = Market(catalogue)
     return {
@@ -72,8 +74,11 @@ def _endpoints(catalogue: Catalogue, rng: random.Random) -> dict[str, Endpoint]:
         "/search": Search(catalogue, shelves, product),
         "/deal": Deals(catalogue),
         "/seller": Seller(market),
+        "/sellerquery": SellerQuery(market),
         "/topseller": TopSeller(market),
         "/lightningdeal": LightningDeals(catalogue),
+        "/tracking": Tracking(account.track),
+        "/graphimage": GraphImage(catalogue),
     }
 
 

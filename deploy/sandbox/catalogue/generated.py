@@ -8,7 +8,7 @@ from typing import Any
 from deploy.sandbox.catalogue import taxonomy
 from deploy.sandbox.catalogue.book import Book, Quirk, draw_book
 from deploy.sandbox.catalogue.history import Points, free_series, one_series
-from deploy.sandbox.catalogue.isbn import asin_of, ean_of
+from deploy.sandbox.catalogue.isbn import asin_of, ean_of, upc_of
 from deploy.sandbox.catalogue.offers import extra_series
 from deploy.sandbox.catalogue.placeholder import placeholder
 from deploy.sandbox.catalogue.rendering import cover_of, render
@@ -19,6 +19,7 @@ from deploy.sandbox.catalogue.view import View
 
 AMAZON_COM = 1
 HISTORIES_KEPT = 200
+UPC_DIGITS = 12
 _EVERYTHING = View(minute=0, offers=20)
 _CURRENT = {
     Series.AMAZON: "amazon",
@@ -157,10 +158,20 @@ class GeneratedCatalogue:
             self._items[asin] = item
         return None if item is None or item.book.quirk is Quirk.WITHDRAWN else item
 
+    @cached_property
+    def _by_upc(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for asin in self._index:
+            if item := self.find(asin):
+                found.setdefault(upc_of(item.book.publisher), []).append(asin)
+        return found
+
     def by_code(self, code: str) -> list[str]:
-        """Return the ASINs of an EAN, an ISBN-13 or an ISBN-10."""
+        """Return the ASINs of an EAN, an ISBN-13 or an ISBN-10; a publisher's UPC has many."""
         asin = self._by_code.get(code) or (code if code in self._index else None)
-        return [asin] if asin and self.find(asin) else []
+        if asin:
+            return [asin] if self.find(asin) else []
+        return self._by_upc.get(code, []) if len(code) == UPC_DIGITS else []
 
     def placeholder(self, asin: str, domain: int, view: View) -> dict[str, Any]:
         """Return the product for an ASIN that ``find`` does not know."""

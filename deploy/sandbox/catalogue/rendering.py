@@ -6,7 +6,7 @@ from typing import Any
 from deploy.sandbox.catalogue import words
 from deploy.sandbox.catalogue.book import Book, Quirk
 from deploy.sandbox.catalogue.history import DAY, Points
-from deploy.sandbox.catalogue.isbn import ean_of
+from deploy.sandbox.catalogue.isbn import ean_of, upc_of
 from deploy.sandbox.catalogue.offers import (
     buy_box_fields,
     buy_box_stats,
@@ -107,6 +107,7 @@ def _identity(book: Book, updated: int) -> dict[str, Any]:
         "type": "ABIS_BOOK",
         "eanList": [ean],
         "gtinList": ["0" + ean],
+        "upcList": [upc_of(book.publisher)],
         "partNumber": ean,
         "urlSlug": words.slug(book.title),
         "isRedirectASIN": book.quirk is Quirk.REDIRECT,

@@ -1,4 +1,4 @@
-"""GET /seller and GET /topseller: who sells what is in the catalogue."""
+"""GET /seller, /topseller and /sellerquery: who sells what is in the catalogue."""
 
 import asyncio
 import hashlib
@@ -7,13 +7,16 @@ from typing import Any
 from deploy.sandbox.answering import Answer
 from deploy.sandbox.catalogue import Catalogue
 from deploy.sandbox.catalogue.sellers import AMAZON_SELLER
+from deploy.sandbox.endpoints.selections import read_selection
 from deploy.sandbox.keepa_time import MINUTES_PER_DAY, minute_of
 from deploy.sandbox.params import Params
+from deploy.sandbox.seller_finder import parse_sellers
 
 MOST_SELLERS = 100
 STOREFRONT_TOKENS = 9
 FEWEST_FOR_STOREFRONT = 2
 TOP_TOKENS = 50
+QUERY_TOKENS, SELLERS_PER_TOKEN = 10, 100
 YIELD_EVERY = 50
 
 
@@ -84,6 +87,30 @@ class TopSeller:
         return Answer({"sellerIdList": ranked}, TOP_TOKENS, 500)
 
 
+class SellerQuery:
+    """Finds sellers by their properties: 10 tokens and 1 for every started 100 of the page."""
+
+    gated = True
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+
+    async def answer(self, params: Params, now_ms: int, /) -> Answer:
+        """Return one page of ``sellerIdList`` and how many there are in all."""
+        domain = params.domain()
+        selection = parse_sellers(read_selection(params.text("selection")))
+        fronts, minute = await self._market.storefronts(domain), minute_of(now_ms)
+        sellers = [
+            seller_object(id_, asins, domain, minute, storefront=False)
+            for id_, asins in sorted(fronts.items())
+        ]
+        found = [seller["sellerId"] for seller in selection.chosen(sellers)]
+        first = selection.page * selection.per_page
+        page = found[first : first + selection.per_page]
+        tokens = QUERY_TOKENS + -(-len(page) // SELLERS_PER_TOKEN)
+        return Answer({"sellerIdList": page, "totalResults": len(found)}, tokens, 500)
+
+
 def seller_object(
     id_: str, asins: list[str], domain: int, minute: int, *, storefront: bool
 ) -> dict[str, Any]:
@@ -109,6 +136,9 @@ def seller_object(
         "shipsFromChina": draw % 29 == 0,
         "isScammer": False,
         "totalStorefrontAsins": [minute, len(asins)],
+        "totalStorefrontAsinsCSV": [since, len(asins) // 2, minute, len(asins)],
+        "competitors": [],
+        "sellerBrandStatistics": [],
     }
     if storefront:
         seller |= {"asinList": asins, "asinListLastSeen": [minute] * len(asins)}

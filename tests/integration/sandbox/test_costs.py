@@ -81,6 +81,19 @@ async def test_a_code_costs_what_it_returns(caller: Any) -> None:
     assert (unknown["tokensConsumed"], unknown["products"]) == (0, [])
 
 
+async def test_one_code_can_be_that_of_many_products(caller: Any) -> None:
+    """INC-6: one GTIN ate 1,500 tokens; `code-limit` is what stops it, for each code."""
+    asin = (await books(caller))[0]
+    upc = (await caller.body("/product", asin=asin))["products"][0]["upcList"][0]
+
+    capped = await caller.body("/product", code=upc, code_limit=3)
+    whole = await caller.body("/product", code=upc)
+
+    assert capped["tokensConsumed"] == len(capped["products"]) == 3
+    assert whole["tokensConsumed"] == len(whole["products"]) > 10
+    assert all(product["upcList"] == [upc] for product in whole["products"])
+
+
 async def test_rating_costs_one_where_it_is_fresh(caller: Any) -> None:
     """Up to +1 per product."""
     asins = await books(caller)
@@ -162,6 +175,19 @@ async def test_the_finder_takes_its_selection_as_a_body_too(caller: Any) -> None
 
     assert posted["asinList"] == asked["asinList"] != []
     assert posted["tokensConsumed"] == 11
+
+
+async def test_insights_cost_thirty_and_one_for_every_started_million(caller: Any) -> None:
+    """`stats=1` says what all matches have in common, whatever page is asked for."""
+    selection = json.dumps({"perPage": 50, "rootCategory": [283155]})
+
+    body = await caller.body("/query", selection=selection, stats=1)
+
+    assert body["tokensConsumed"] == 10 + 1 + 30 + 1
+    insights = body["searchInsights"]
+    assert insights["avgBuyBox"] > 0
+    assert 0 < insights["soldByAmazonPercent"] < 100
+    assert len(insights["topSellers"]) == 10
 
 
 async def test_categories_cost_one_a_request(caller: Any) -> None:
@@ -302,3 +328,90 @@ async def test_lightning_deals_cost_one_by_asin_and_five_hundred_in_full(caller:
     assert [deal["asin"] for deal in one["lightningDeals"]] == [asin]
     assert nothing["lightningDeals"] == []
     assert {deal["dealState"] for deal in upcoming["lightningDeals"]} == {"UPCOMING"}
+
+
+async def test_sellers_are_found_by_their_properties(caller: Any) -> None:
+    """10 and 1 for every started 100 of the page; an unknown field is refused by its name."""
+    selection = {"currentRating_gte": 95, "hasFBA": True, "sort": [["currentRatingCount", "asc"]]}
+
+    found = await caller.body("/sellerquery", selection=json.dumps(selection))
+    rest = (await caller.http.post("/sellerquery?domain=1&key=k", json={"page": 1})).json()
+    refused = await caller.get("/sellerquery", selection='{"mood_gte": 1}')
+
+    ids = found["sellerIdList"]
+    assert found["tokensConsumed"] == 10 + -(-len(ids) // 100) == 11
+    assert rest["tokensConsumed"] == 11
+    assert 0 < found["totalResults"] < rest["totalResults"]
+    sellers = (await caller.body("/seller", seller=",".join(ids)))["sellers"]
+    assert all(sellers[id_]["currentRating"] >= 95 and sellers[id_]["hasFBA"] for id_ in ids)
+    counts = [sellers[id_]["currentRatingCount"] for id_ in ids]
+    assert counts == sorted(counts)
+    assert refused.json()["error"]["details"] == "mood_gte"
+
+
+async def track(caller: Any, kind: str, **more: Any) -> dict[str, Any]:
+    body: dict[str, Any] = await caller.body("/tracking", type=kind, **more)
+    return body
+
+
+async def test_trackings_cost_one_each_and_slow_the_refill(caller: Any) -> None:
+    """A tracking of every hour takes 0.9 tokens an hour off the plan, for as long as it lives."""
+    asins = (await books(caller))[:40]
+    orders = [{"asin": asin, "mainDomainId": 1, "updateInterval": 1} for asin in asins]
+    url = "/tracking?type=add&key=k"
+
+    added = (await caller.http.post(url, json=orders)).json()
+    listed = await track(caller, "list", asins_only=1)
+    one = await track(caller, "get", asin=asins[0])
+    balance = await caller.balance()
+
+    assert added["tokensConsumed"] == len(added["trackings"]) == 40
+    assert (listed["tokensConsumed"], set(listed["asinList"])) == (0, set(asins))
+    assert one["trackings"][0]["asin"] == asins[0]
+    assert listed["tokenFlowReduction"] == balance["tokenFlowReduction"] == 0.6
+    await caller.http.post("/_sandbox/clock", json={"scale": 0, "advance": 602_000})
+    assert (await caller.balance())["tokensLeft"] == 1_200  # from 1,149, with 19.4 a tick
+
+    await track(caller, "remove", asin=asins[0])
+    assert (await caller.body("/token"))["tokenFlowReduction"] == 0.585
+    await track(caller, "removeAll")
+    assert (await caller.body("/token"))["tokenFlowReduction"] == 0
+    assert (await track(caller, "notification", since=0))["notifications"] == []
+    assert (await track(caller, "webhook", url="https://example.org"))["tokensConsumed"] == 0
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {},
+        {"asin": "short"},
+        {"asin": UNKNOWN, "updateInterval": 0},
+        {"asin": UNKNOWN, "mainDomainId": 7},
+    ],
+)
+async def test_a_wrong_tracking_is_refused_whole(caller: Any, order: dict[str, Any]) -> None:
+    """Nothing is tracked, nothing is charged."""
+    orders = [{"asin": "B000000001"}, order]
+
+    refused = await caller.http.post("/tracking?type=add&key=k", json=orders)
+
+    assert (refused.status_code, refused.json()["tokensConsumed"]) == (400, 0)
+    assert (await track(caller, "list"))["trackings"] == []
+
+
+async def test_a_picture_costs_one_and_the_same_one_nothing(caller: Any) -> None:
+    """A PNG without token fields: its cost shows in the balance only."""
+    asin = (await books(caller))[0]
+    before = (await caller.balance())["tokensLeft"]
+
+    first = await caller.get("/graphimage", asin=asin, width=320, height=120, salesrank=1)
+    again = await caller.get("/graphimage", asin=asin, width=320, height=120, salesrank=1)
+    other = await caller.get("/graphimage", asin=asin, range=30)
+
+    assert first.headers["content-type"] == "image/png"
+    assert first.content[:8] == b"\x89PNG\r\n\x1a\n"
+    assert int.from_bytes(first.content[16:20]) == 320
+    assert first.content == again.content != other.content
+    assert (await caller.balance())["tokensLeft"] == before - 2
+    refused = await caller.get("/graphimage", asin=asin, width=5)
+    assert (refused.status_code, refused.json()["error"]["details"]) == (400, "width")
