@@ -1,6 +1,7 @@
 """Domain values as messages of the contract."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from arbitragevault.budget.v1 import budget_pb2 as pb
@@ -9,10 +10,18 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.budget.domain import entries as facts
 from services.budget.domain.audit import Violation
-from services.budget.domain.balance import EPOCH, MILLI, MILLISECOND, Observation
+from services.budget.domain.balance import EPOCH, MILLI, MILLISECOND, Anchor, Observation
 from services.budget.domain.entries import Entry
 from services.budget.domain.reservation import Reservation
-from services.budget.domain.rules import ALERT_BALANCE, SAFETY_BUFFER, Kind, Reason, Stage
+from services.budget.domain.rules import (
+    ALERT_BALANCE,
+    SAFETY_BUFFER,
+    Kind,
+    Priority,
+    Reason,
+    Rules,
+    Stage,
+)
 from services.budget.domain.state import State
 from services.budget.ports import UsageSum
 
@@ -22,6 +31,7 @@ RELEASED = {
     Reason.EXPIRED: "The envelope's time has passed.",
     Reason.WAIT_ENDED: "The wait ended before tokens came.",
 }
+DAY_SECONDS = 24 * 60 * 60
 ENDED = (Stage.COMMITTED, Stage.RELEASED, Stage.UNKNOWN, Stage.SETTLED)
 
 
@@ -29,9 +39,10 @@ def timestamp(instant: datetime | None) -> Timestamp | None:
     """Return an instant as the contract's type; None stays absent."""
     if instant is None:
         return None
-    built = Timestamp()
-    built.FromDatetime(instant)
-    return built
+    since = instant - EPOCH
+    return Timestamp(
+        seconds=since.days * DAY_SECONDS + since.seconds, nanos=since.microseconds * 1000
+    )
 
 
 def duration(span: timedelta | None) -> Duration | None:
@@ -66,8 +77,8 @@ def reservation(told: Reservation) -> pb.Reservation:
     return pb.Reservation(
         name=named("reservations", told.id),
         account=f"accounts/{terms.account}",
-        kind=_kind(terms.kind),
-        state=pb.ReservationState.Value(f"RESERVATION_STATE_{told.stage.value}"),
+        kind=_KINDS[terms.kind],
+        state=_STATES[told.stage],
         token_count=terms.tokens,
         committed_token_count=told.committed,
         overrun_token_count=told.overrun,
@@ -78,7 +89,7 @@ def reservation(told: Reservation) -> pb.Reservation:
         action=tags.action,
         endpoint=tags.endpoint,
         job=named("jobs", tags.job),
-        priority=pb.Priority.Value(f"PRIORITY_{terms.priority.name}"),
+        priority=_PRIORITIES[terms.priority],
         create_time=timestamp(told.created_at),
         expire_time=timestamp(told.expires_at),
         end_time=timestamp(told.ended_at) if told.stage in ENDED else None,
@@ -90,11 +101,10 @@ def reservation(told: Reservation) -> pb.Reservation:
 
 def account(state: State, now: datetime) -> pb.Account:
     """Return an account as it was at one instant."""
-    balance = state.balance(now)
     built = pb.Account(
         name=f"accounts/{state.account}",
         state=_balance_state(state, now),
-        balance_token_count=balance,
+        balance_token_count=state.balance(now),
         available_token_count=state.available(now),
         held_token_count=state.charged - state.unsettled - state.uncovered_tokens,
         unsettled_token_count=state.unsettled,
@@ -104,20 +114,25 @@ def account(state: State, now: datetime) -> pb.Account:
         spent_token_count=state.spent,
     )
     if state.anchor is not None:
-        _observed(built, state, now)
-        built.level, built.warning = level(balance)
+        built.MergeFrom(_stated(state.anchor, now, state.rules))
     return built
 
 
-def _observed(built: pb.Account, state: State, now: datetime) -> None:
-    assert state.anchor is not None
-    seen, ticks = state.anchor.observation, state.anchor.certain_ticks(now, state.rules)
-    built.capacity_token_count = seen.capacity
-    built.refill_rate = seen.refill_rate
-    built.token_flow_reduction = seen.flow_reduction_milli / MILLI
-    built.next_tick_time.FromDatetime(state.anchor.tick_at(ticks + 1, state.rules))
-    built.observe_time.FromDatetime(state.anchor.stored_at)
-    built.observation.CopyFrom(observation(seen))
+@lru_cache(maxsize=16)
+def _stated(anchor: Anchor, now: datetime, rules: Rules) -> pb.Account:
+    """Return what follows from the anchor alone; all answers of a batch share it."""
+    seen, ticks = anchor.observation, anchor.certain_ticks(now, rules)
+    told, text = level(anchor.balance(now, rules))
+    return pb.Account(
+        capacity_token_count=seen.capacity,
+        refill_rate=seen.refill_rate,
+        token_flow_reduction=seen.flow_reduction_milli / MILLI,
+        next_tick_time=timestamp(anchor.tick_at(ticks + 1, rules)),
+        observe_time=timestamp(anchor.stored_at),
+        observation=observation(seen),
+        level=told,
+        warning=text,
+    )
 
 
 def level(balance: int) -> "tuple[pb.BalanceLevel.ValueType, str]":
@@ -201,16 +216,15 @@ def _looked_back(fact: facts.Observed) -> str:
     return "Older than the newest observation; it covers commits only."
 
 
-def _kind(kind: Kind) -> "pb.ReservationKind.ValueType":
-    return pb.ReservationKind.Value(f"RESERVATION_KIND_{kind.value}")
-
-
 def _balance_state(state: State, now: datetime) -> "pb.BalanceState.ValueType":
     if state.anchor is None:
         return pb.BALANCE_STATE_NEVER_OBSERVED
     return pb.BALANCE_STATE_KNOWN if state.known(now) else pb.BALANCE_STATE_STALE
 
 
+_KINDS = {kind: pb.ReservationKind.Value(f"RESERVATION_KIND_{kind.value}") for kind in Kind}
+_STATES = {stage: pb.ReservationState.Value(f"RESERVATION_STATE_{stage.value}") for stage in Stage}
+_PRIORITIES = {priority: pb.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
 _ENTRY_KINDS: dict[type[facts.Fact], "pb.LedgerEntryKind.ValueType"] = {
     facts.Observed: pb.LEDGER_ENTRY_KIND_OBSERVED,
     facts.Waiting: pb.LEDGER_ENTRY_KIND_WAITING,

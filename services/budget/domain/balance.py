@@ -1,17 +1,17 @@
 """What Keepa states about an account, and what is certain some time later."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from services.budget.domain.rules import MINUTES_KEPT, Rules
+from services.budget.domain.values import Value
 
 MILLI = 1000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Value, frozen=True, kw_only=True):
     """The token fields of one Keepa answer.
 
     Attributes:
@@ -62,8 +62,7 @@ class Observation:
         return (self.made_ms, -self.tokens) > (other.made_ms, -other.tokens)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchor:
+class Anchor(Value, frozen=True, kw_only=True):
     """The newest observation and when the ledger stored it, by the database's clock.
 
     ``after_sequence`` is what its asker had read before it asked.
@@ -85,8 +84,7 @@ class Anchor:
 
     def balance(self, now: datetime, rules: Rules) -> int:
         """Tokens certainly at Keepa, before anything it has not yet counted."""
-        seen = self.observation
-        return min(seen.capacity, seen.tokens + seen.gain(self.certain_ticks(now, rules)))
+        return _balance(self, now, rules)
 
     def reaches(self, tokens: int, rules: Rules) -> datetime | None:
         """Say when ticks alone have brought the bucket to ``tokens``; None for never.
@@ -101,3 +99,10 @@ class Anchor:
         if net <= 0:
             return None
         return self.tick_at(-(-(tokens - seen.tokens) * MILLI // net), rules)
+
+
+@lru_cache(maxsize=16)
+def _balance(anchor: Anchor, now: datetime, rules: Rules) -> int:
+    """Tell a balance; all commands of a batch ask for the same one, several times each."""
+    seen = anchor.observation
+    return min(seen.capacity, seen.tokens + seen.gain(anchor.certain_ticks(now, rules)))

@@ -18,6 +18,8 @@ class Observed(Value, frozen=True, kw_only=True):
             anchor looked at again, when it ``closes``.
         closes: Whether the comparison with our own calls starts afresh from here.
         doubt: Tokens above what is explained, held back until a second observation.
+        covers: The call whose own answer this is, when the anchor was older: its cost is
+            covered from here on, and not an entry before.
     """
 
     observation: Observation
@@ -25,6 +27,7 @@ class Observed(Value, frozen=True, kw_only=True):
     newest: bool
     closes: bool
     doubt: int
+    covers: UUID | None = None
 
     @property
     def tokens(self) -> int:

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.budget.domain import entries as facts
 from services.budget.domain.balance import Anchor
 from services.budget.domain.entries import Entry
-from services.budget.domain.mapping import Map, empty
+from services.budget.domain.mapping import Map, empty, nothing
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import ALERT_BALANCE, SAFETY_BUFFER, Kind, Stage
 from services.budget.domain.state import Answered, Bound, State, Uncovered
@@ -103,7 +103,7 @@ def _remember(state: State, fact: facts.Committed) -> State:
     if not fact.counted:
         return state
     call = Answered(arrived_ms=fact.arrived_ms, made_ms=fact.made_ms, tokens=fact.tokens)
-    return replace(state, answered=(*state.answered, call))
+    return replace(state, answered=state.answered.plus(call))
 
 
 def _released(state: State, entry: Entry, _: facts.Released) -> State:
@@ -140,7 +140,7 @@ def _extended(state: State, entry: Entry, fact: facts.Extended) -> State:
 
 def _observed(state: State, entry: Entry, fact: facts.Observed) -> State:
     for reservation, cost in state.uncovered.items() if state.uncovered else ():
-        if cost.sequence <= fact.after_sequence:
+        if cost.sequence <= fact.after_sequence or reservation == fact.covers:
             state = _cover(state, reservation, cost)
     if fact.newest:
         anchor = Anchor(
@@ -148,7 +148,7 @@ def _observed(state: State, entry: Entry, fact: facts.Observed) -> State:
         )
         announced = _rearmed(state.announced, fact.tokens)
         state = replace(state, anchor=anchor, doubt=fact.doubt, announced=announced)
-    return replace(state, baseline=state.anchor, answered=()) if fact.closes else state
+    return replace(state, baseline=state.anchor, answered=nothing()) if fact.closes else state
 
 
 def _rearmed(announced: int, tokens: int) -> int:

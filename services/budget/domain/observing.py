@@ -42,17 +42,24 @@ def believable(seen: Observation, now: datetime) -> bool:
     return seen.refill_rate > 0 and seen.made_at - now <= KEEPA_AHEAD
 
 
-def observe(draft: Draft, seen: Observation, after_sequence: int) -> bool:
+def newer(state: State, seen: Observation) -> bool:
+    """Whether an observation would become the anchor."""
+    return state.anchor is None or seen.supersedes(state.anchor.observation)
+
+
+def observe(
+    draft: Draft, seen: Observation, after_sequence: int, *, covers: UUID | None = None
+) -> bool:
     """Add what an observation says; return whether it is now the newest.
 
+    ``covers`` names the call whose own answer it is.
     Nobody can have read what is not written: a later ``after_sequence`` counts as none.
     """
     state = draft.state
     if not believable(seen, draft.now):
         return False
     after_sequence = after_sequence if after_sequence <= state.sequence else 0
-    newest = state.anchor is None or seen.supersedes(state.anchor.observation)
-    if not newest:
+    if not newer(state, seen):
         if state.uncovered and min(_uncovered(state)) <= after_sequence:
             _enter(draft, seen, after_sequence, _Verdict(newest=False, doubt=state.doubt))
         return False

@@ -28,7 +28,7 @@ def commit(state: State, command: Commit, now: datetime) -> Decision | Refusal:
     if found.stage is not Stage.COMMITTED:
         _book(draft, found, command)
     if command.observation is not None:
-        observing.observe(draft, command.observation, command.after_sequence)
+        observing.observe(draft, command.observation, command.after_sequence, covers=found.id)
     observing.look_again(draft, command.observation)
     return draft.decision(_answer(state, draft, command))
 
@@ -36,8 +36,9 @@ def commit(state: State, command: Commit, now: datetime) -> Decision | Refusal:
 def _book(draft: Draft, found: Reservation, command: Commit) -> None:
     """Enter the cost.
 
-    A cost whose own answer carried a balance is reflected by the anchor at once: that
-    balance is the anchor, or older than it. So is one that a settlement had estimated.
+    An anchor as new as the call's own answer reflects the cost already; an older one does
+    not, and the observation that follows this entry will. What a settlement had estimated
+    is reflected by what it was estimated from.
     """
     seen = command.observation
     if seen is not None and not observing.believable(seen, draft.now):
@@ -46,7 +47,9 @@ def _book(draft: Draft, found: Reservation, command: Commit) -> None:
     fact = Committed(
         tokens=command.tokens,
         overrun=overrun,
-        covered=seen is not None or found.stage is Stage.SETTLED or command.tokens == 0,
+        covered=found.stage is Stage.SETTLED
+        or command.tokens == 0
+        or (seen is not None and not observing.newer(draft.state, seen)),
         counted=_counted(draft.state, found, seen),
         before=found if found.stage in (Stage.RELEASED, Stage.SETTLED) else None,
         arrived_ms=seen.arrived_ms if seen else None,

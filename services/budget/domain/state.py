@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from services.budget.domain.balance import Anchor
-from services.budget.domain.mapping import Map, empty
+from services.budget.domain.mapping import Chain, Map, empty, nothing
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import CLOCK_STEP, STALE_AFTER, STANDARD, Rules
 from services.budget.domain.values import Value
@@ -72,7 +72,7 @@ class State(Value, frozen=True, kw_only=True):
     sequence: int = 0
     anchor: Anchor | None = None
     baseline: Anchor | None = None
-    answered: tuple[Answered, ...] = ()
+    answered: Chain[Answered] = msgspec.field(default_factory=nothing)
     doubt: int = 0
     announced: int = 0
     live: Map[UUID, Reservation] = msgspec.field(default_factory=empty)

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from services.budget.domain.balance import Anchor
-from services.budget.domain.mapping import Map
+from services.budget.domain.mapping import Chain, Map
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import Answered, State, Uncovered
@@ -20,7 +20,6 @@ SCALARS = (
     "sequence",
     "anchor",
     "baseline",
-    "answered",
     "doubt",
     "announced",
     "charged",
@@ -40,7 +39,6 @@ class _Kept:
     sequence: int
     anchor: Anchor | None
     baseline: Anchor | None
-    answered: tuple[Answered, ...]
     doubt: int
     announced: int
     charged: int
@@ -49,6 +47,7 @@ class _Kept:
     unsettled: int
     uncovered_tokens: int
     spent: int
+    answered: list[Answered]
     live: list[Reservation]
     waiting: list[Reservation]
     uncovered: list[tuple[UUID, Uncovered]]
@@ -62,6 +61,7 @@ def encode(state: State) -> bytes:
     scalars: dict[str, Any] = {name: getattr(state, name) for name in SCALARS}
     kept = _Kept(
         **scalars,
+        answered=list(state.answered),
         live=list(state.live.values()),
         waiting=list(state.waiting.values()),
         uncovered=list(state.uncovered.items()),
@@ -76,6 +76,7 @@ def decode(data: bytes, rules: Rules) -> State:
     return State(
         **scalars,
         rules=rules,
+        answered=Chain(kept.answered),
         live=Map((each.id, each) for each in kept.live),
         waiting=Map((each.id, each) for each in kept.waiting),
         uncovered=Map(kept.uncovered),
