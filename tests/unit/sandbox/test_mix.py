@@ -36,9 +36,15 @@ def present(stats: dict[str, Any], name: str) -> dict[int, int]:
 
 
 def statistics(stats: dict[str, Any]) -> Statistics:
-    names = ("current", "avg90", "avg180", "avg365", "outOfStockPercentage90")
-    drops = (stats[f"salesRankDrops{days}"] for days in (30, 90, 180))
-    return Statistics(*(present(stats, name) for name in names), *drops)
+    averages = {name: present(stats, name) for name in ("avg30", "avg90", "avg180", "avg365")}
+    return Statistics(
+        current=present(stats, "current"),
+        **averages,
+        out_of_stock_90=present(stats, "outOfStockPercentage90"),
+        drops_30=stats["salesRankDrops30"],
+        drops_90=stats["salesRankDrops90"],
+        drops_180=stats["salesRankDrops180"],
+    )
 
 
 def live(product: dict[str, Any]) -> tuple[Offer, ...] | None:
