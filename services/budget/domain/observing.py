@@ -1,6 +1,7 @@
 """What a stated balance changes: the anchor, what it covers, and what it does not explain."""
 
 from datetime import datetime
+from uuid import UUID
 
 from services.budget.domain.balance import Anchor, Observation
 from services.budget.domain.commands import Report
@@ -60,12 +61,15 @@ def observe(
         return False
     after_sequence = after_sequence if after_sequence <= state.sequence else 0
     if not newer(state, seen):
-        if state.uncovered and min(_uncovered(state)) <= after_sequence:
-            _enter(draft, seen, after_sequence, _Verdict(newest=False, doubt=state.doubt))
+        if state.uncovered and (
+            covers in state.uncovered or min(_uncovered(state)) <= after_sequence
+        ):
+            older = _Verdict(newest=False, doubt=state.doubt)
+            _enter(draft, seen, after_sequence, older, covers)
         return False
-    verdict = _compare(state, seen, after_sequence)
+    verdict = _compare(state, seen, after_sequence, covers)
     unknown = [each for each in _unknown(state) if each.sequence <= after_sequence]
-    _enter(draft, seen, after_sequence, verdict)
+    _enter(draft, seen, after_sequence, verdict, covers)
     _settle(draft, verdict, unknown, since=state.baseline)
     _warn(draft, seen.tokens)
     return True
@@ -111,11 +115,13 @@ class _Verdict(Value, frozen=True, kw_only=True):
     overflow: int = 0
 
 
-def _compare(state: State, seen: Observation, after_sequence: int) -> _Verdict:
+def _compare(
+    state: State, seen: Observation, after_sequence: int, covers: UUID | None = None
+) -> _Verdict:
     """Compare a new anchor with what our own calls explain since the baseline."""
     if state.baseline is None or state.baseline.observation.refill_rate != seen.refill_rate:
         return _Verdict(closes=True, fresh=True)
-    interrupted = _open(state, after_sequence)
+    interrupted = _open(state, after_sequence, covers)
     full = interrupted and len(state.answered) >= ANSWERED_LIMIT
     if interrupted and _plain(state, seen):
         return _Verdict(closes=full, fresh=full)
@@ -151,17 +157,19 @@ def _closing(expected: Explained, seen: Observation, surplus: int) -> _Verdict:
     )
 
 
-def _open(state: State, after_sequence: int) -> bool:
+def _open(state: State, after_sequence: int, covers: UUID | None = None) -> bool:
     """Whether a call overlaps the stretch and has no answer of its own yet."""
     if state.held_calls:
         return True
-    if state.uncovered and max(_uncovered(state)) > after_sequence:
+    if any(cost > after_sequence for cost in _uncovered(state, covers)):
         return True
     return any(each.sequence > after_sequence for each in _unknown(state))
 
 
-def _uncovered(state: State) -> list[int]:
-    return [cost.sequence for cost in state.uncovered.values()]
+def _uncovered(state: State, covers: UUID | None = None) -> list[int]:
+    if not state.uncovered:
+        return []
+    return [cost.sequence for call, cost in state.uncovered.items() if call != covers]
 
 
 def _unknown(state: State) -> list[Reservation]:
@@ -172,13 +180,20 @@ def _unknown(state: State) -> list[Reservation]:
     return sorted(unknown, key=lambda each: (each.created_at, each.sequence))
 
 
-def _enter(draft: Draft, seen: Observation, after_sequence: int, verdict: _Verdict) -> None:
+def _enter(
+    draft: Draft,
+    seen: Observation,
+    after_sequence: int,
+    verdict: _Verdict,
+    covers: UUID | None = None,
+) -> None:
     fact = Observed(
         observation=seen,
         after_sequence=after_sequence,
         newest=verdict.newest,
         closes=verdict.closes,
         doubt=verdict.doubt,
+        covers=covers,
     )
     draft.add(fact)
 

@@ -1,7 +1,9 @@
 """How calls end, how unknown ones are settled, and what drift is booked as."""
 
 from datetime import timedelta
+from uuid import uuid4
 
+from services.budget.domain.commands import Report
 from services.budget.domain.rules import Stage
 from tests.unit.budget.support import ENVELOPE, Book, granted, opened, refused
 
@@ -305,3 +307,34 @@ def test_a_full_bucket_hides_no_more_than_its_overflow() -> None:
 
     assert book.view(call).committed == 15
     assert book.total("Overflow") == 0
+
+
+def test_no_entry_of_a_commit_shows_tokens_that_are_not_there() -> None:
+    """A reader of the ledger may act on each entry: the cost leaves before the hold returns."""
+    book = opened(500)
+    call = granted(book.reserve(50))
+    before = book.state.sequence
+    book.pass_time(1)
+
+    book.commit(call, 30, left=470)
+
+    told = [entry.available for entry in book.entries if entry.sequence > before]
+    assert told == [470, 470]
+    assert book.kinds(before) == ["Committed", "Observed"]
+    assert not book.state.uncovered
+
+
+def test_a_retry_that_brings_the_balance_covers_the_cost_that_the_first_try_left_open() -> None:
+    """The same commit again, now with its answer: subtracted once, whichever came first."""
+    book = opened(500)
+    call = granted(book.reserve(50))
+    book.pass_time(1)
+    answer = {"arrived_ms": book.stated(470).arrived_ms}
+    newer = book.stated(465, arrived_ms=answer["arrived_ms"] + 1)
+    book.do(Report(request_id=uuid4(), observation=newer, after_sequence=0))
+    book.commit(call, 30)
+    uncovered = book.available
+
+    book.commit(call, 30, left=470, **answer)
+
+    assert (uncovered, book.available) == (435, 465)
