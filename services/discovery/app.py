@@ -1,6 +1,7 @@
 """The composition root: settings become engine, broker, peers, use cases and loops."""
 
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from services.chassis.events import nats
 from services.chassis.events.consumer import Consumer, Handler
 from services.chassis.events.publisher import Publisher
 from services.chassis.events.relay import Relay
+from services.chassis.rpc.call import current_call, working_for
 from services.chassis.rpc.client import create_channel
 from services.chassis.run import Loop, Service
 from services.discovery.api import read, write
@@ -35,12 +37,18 @@ from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.searches import PostgresSearches
 from services.discovery.storage.shelf import PostgresShelf
 from services.discovery.usecases.blocking import Blocker
+from services.discovery.usecases.closely import CloserLook
 from services.discovery.usecases.configuring import Configurator
 from services.discovery.usecases.estimating import Estimator
+from services.discovery.usecases.exporting import Exporter
 from services.discovery.usecases.finding import Finder
+from services.discovery.usecases.holding import Holder
 from services.discovery.usecases.keeping import Keeper
+from services.discovery.usecases.paying import Payer
 from services.discovery.usecases.purging import Purger
 from services.discovery.usecases.reading import Reader
+from services.discovery.usecases.recording import Recorder
+from services.discovery.usecases.renewing import Renewals
 from services.discovery.usecases.scoring import Appraiser
 from services.discovery.usecases.searching import SearchDesk
 from services.discovery.usecases.stepping import Worker
@@ -70,21 +78,24 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     shelf, rulebook = PostgresShelf(engine), PostgresRulebook(engine, config_changed)
     finder = Finder(lists, flights, gateway)
     appraiser = Appraiser(scores, shelf, flights, gateway, rulebook=rulebook)
-    estimator = Estimator(lists, gateway)
+    estimator, envelopes = Estimator(lists, gateway), GrpcEnvelopes(budget_channel)
+    holder, renewals = Holder(envelopes), Renewals(_detached)
     desk = SearchDesk(
         finder,
         appraiser,
-        estimator,
-        envelopes=GrpcEnvelopes(budget_channel),
+        Payer(estimator, holder, max_tokens=settings.max_tokens_per_search),
+        closer=CloserLook(appraiser, holder),
+        renewals=renewals,
         requests=PostgresRequests(engine),
-        searches=searches,
+        recorder=Recorder(searches, clock),
         clock=clock,
-        max_tokens=settings.max_tokens_per_search,
     )
     announcer = Announcer(write.appraisal, write.info, clock)
     taken = steps.PostgresSteps(engine, bell, announcer.announce)
     lease = timedelta(seconds=settings.step_lease_seconds)
-    worker = Worker(taken, finder, appraiser, searches=searches, clock=clock, lease=lease)
+    worker = Worker(
+        taken, finder, appraiser, envelopes=envelopes, searches=searches, clock=clock, lease=lease
+    )
     keeper, blocker = Keeper(shelf, scores, clock), Blocker(shelf, scores, clock)
     reader, purger = Reader(scores, searches, caches), Purger(caches, shelf)
     servicer = DiscoveryServicer(
@@ -95,6 +106,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         blocker=blocker,
         purger=purger,
         configurator=Configurator(rulebook, gateway, shelf, clock),
+        exporter=Exporter(searches),
         clock=clock,
     )
     return Service(
@@ -109,7 +121,13 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
             Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} outbox").run),
             *_readers(js, engine),
         ],
+        finish=[renewals.finish, envelopes.finish],
     )
+
+
+def _detached() -> AbstractContextManager[object]:
+    """Begin work that outlives the call that is running, under its caller's name."""
+    return working_for(replace(current_call(), deadline=None))
 
 
 def _readers(js: JetStreamContext, engine: AsyncEngine) -> list[Loop]:

@@ -194,6 +194,16 @@ class Searches(Protocol):
         """Remember a search for ever; the same one again changes nothing."""
         ...
 
+    async def find(self, search_id: UUID) -> Search | None:
+        """Read one search, without what it found."""
+        ...
+
+    async def found(
+        self, search_id: UUID, *, start: int, size: int
+    ) -> list[tuple[str, Appraisal | None]]:
+        """Read some of what a search found, best first, with the scores that are still kept."""
+        ...
+
     async def page(
         self, kind: SearchKind | None, job: str, *, size: int, after: tuple[str, str] | None
     ) -> SearchPage:

@@ -12,20 +12,25 @@ from services.chassis.rpc.call import Context, current_call
 from services.discovery.api import read, write
 from services.discovery.api.blocking import BlockingMethods
 from services.discovery.api.config import ConfigMethods
+from services.discovery.api.exporting import ExportMethods
 from services.discovery.api.keeping import KeepingMethods, ask
 from services.discovery.api.niches import NicheMethods
+from services.discovery.domain.looking import CLOSE_TOKENS
+from services.discovery.usecases.asking import Request
 from services.discovery.usecases.blocking import Blocker
 from services.discovery.usecases.configuring import Configurator
 from services.discovery.usecases.estimating import Estimate, Estimator
+from services.discovery.usecases.exporting import Exporter
 from services.discovery.usecases.keeping import Keeper
 from services.discovery.usecases.purging import Purger
 from services.discovery.usecases.reading import Reader
-from services.discovery.usecases.searching import Ended, Request, SearchDesk
+from services.discovery.usecases.searching import Ended, SearchDesk
 
 
 class DiscoveryServicer(
     BlockingMethods,
     ConfigMethods,
+    ExportMethods,
     KeepingMethods,
     NicheMethods,
     discovery_pb2_grpc.DiscoveryServiceServicer,
@@ -42,6 +47,7 @@ class DiscoveryServicer(
         blocker: Blocker,
         purger: Purger,
         configurator: Configurator,
+        exporter: Exporter,
         clock: Clock,
     ) -> None:
         self._desk = desk
@@ -51,6 +57,7 @@ class DiscoveryServicer(
         self._blocker = blocker
         self._purger = purger
         self._configurator = configurator
+        self._exporter = exporter
         self._clock = clock
 
     async def DiscoverProducts(
@@ -110,6 +117,7 @@ class DiscoveryServicer(
             search_token_count=estimate.search,
             product_token_count=estimate.products,
             most_token_count=estimate.most,
+            offer_token_count=_offer_tokens(request),
             search_cached=estimate.search_stored,
             cached_count=estimate.stored,
         )
@@ -179,6 +187,13 @@ class DiscoveryServicer(
         )
 
 
+def _offer_tokens(request: pb.EstimateDiscoveryRequest) -> int:
+    """Bound a second pass: no more candidates than products."""
+    by_filter = request.WhichOneof("subject") == "filter"
+    products = request.scored_count if by_filter else len(request.asins.asins)
+    return CLOSE_TOKENS * min(request.offer_check_count, products)
+
+
 def _request(
     message: pb.DiscoverProductsRequest
     | pb.ScoreProductsRequest
@@ -189,4 +204,6 @@ def _request(
         errand=read.errand(message.spending, current_call().caller),
         force_refresh=message.force_refresh,
         cache_only=message.cache_only,
+        accept_stale=message.accept_stale and not message.force_refresh,
+        close_looks=getattr(message, "offer_check_count", 0),
     )

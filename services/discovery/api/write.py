@@ -32,6 +32,7 @@ def appraisal(one: Appraisal) -> pb.ProductScore:
         image_url=one.image_url,
         token_count=one.tokens,
         fetch_time=timestamp(one.fetched_at),
+        offers_fetched=one.offers,
     )
     if one.score is not None:
         _score(built, one.score)
@@ -45,6 +46,8 @@ def info(tally: Tally, seconds: float, now: datetime) -> pb.SearchInfo:
         token_count=tally.tokens,
         unsettled_token_count=tally.unsettled,
         duration=duration(timedelta(seconds=seconds)),
+        stale=tally.stale,
+        refreshing=tally.refreshing,
     )
     if tally.oldest is not None:
         built.age_duration.CopyFrom(duration(max(timedelta(0), now - tally.oldest)))

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import grpc
 import grpc.aio
@@ -67,6 +67,30 @@ class GrpcEnvelopes:
             self._let_go(request_id)
             raise
         return answer.reservation.name
+
+    async def extend(self, envelope: str, *, duration: timedelta) -> None:
+        """Extend; each time is a request of its own."""
+        request = pb.ExtendReservationRequest(
+            request_id=str(uuid4()), name=envelope, hold_duration=_duration(duration)
+        )
+        try:
+            await self._stub.ExtendReservation(request, timeout=ANSWER_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise refusal_from(error) from error
+
+    async def left(self, envelope: str) -> int:
+        """Read the reservation."""
+        request = pb.GetReservationRequest(name=envelope)
+        try:
+            answer = await self._stub.GetReservation(request, timeout=ANSWER_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise refusal_from(error) from error
+        return int(answer.reservation.remaining_token_count)
+
+    async def finish(self) -> None:
+        """Wait until everything is given back, or given up."""
+        if self._giving_back:
+            await asyncio.wait(set(self._giving_back))
 
     async def release(self, request_id: UUID, envelope: str) -> None:
         """Release; a budget that is away for a moment is asked again in the background."""

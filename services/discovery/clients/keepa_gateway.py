@@ -20,6 +20,7 @@ from services.discovery.clients.facts import facts
 from services.discovery.domain.answers import Fetched, Listing, Status
 from services.discovery.domain.criteria import Availability, Filter
 from services.discovery.domain.errand import Errand, Priority
+from services.discovery.domain.looking import Depth
 from services.discovery.ports import Cost
 
 DAYS = 365
@@ -28,6 +29,15 @@ WAIT_SECONDS = 60.0
 
 OPTIONS = pb.ProductOptions(stats_days=DAYS, history=True, history_days=DAYS)
 """One token each: statistics and a year of history, no offers."""
+
+OFFERS = pb.ProductOptions(
+    stats_days=DAYS, history=True, history_days=DAYS, offer_count=20, only_live_offers=True
+)
+STOCK = pb.ProductOptions(
+    stats_days=DAYS, history=True, history_days=DAYS, offer_count=20, only_live_offers=True,
+    stock=True,
+)  # fmt: skip
+DEPTHS = {Depth.PLAIN: OPTIONS, Depth.OFFERS: OFFERS, Depth.STOCK: STOCK}
 
 ROOTS = frozenset({283155, 5174, 2625373011, 229534, 468642})
 """Root categories of amazon.com, which the finder takes as such and not among the others."""
@@ -86,13 +96,16 @@ class GrpcGateway:
         *,
         max_age: timedelta,
         stored_only: bool = False,
+        depth: Depth = Depth.PLAIN,
     ) -> AsyncGenerator[Fetched]:
         """Read the stream; a caller that stops reading ends it."""
         request = _products_request(request_id, domain, asins, max_age)
         request.cache_only = stored_only
+        request.options.CopyFrom(DEPTHS[depth])
         request.spending.CopyFrom(_spending(errand))
+        patience = WAIT_SECONDS + len(asins) * (1 if depth is Depth.PLAIN else 20)
         with self._on(errand):
-            stream = self._stub.GetProducts(request, timeout=WAIT_SECONDS + len(asins))
+            stream = self._stub.GetProducts(request, timeout=patience)
         try:
             async for answer in stream:
                 yield fetched(answer)

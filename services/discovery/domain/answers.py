@@ -119,6 +119,7 @@ class Tally:
     Attributes:
         stored: Answers given from a cache here.
         asked: Answers in all.
+        found: The answers by ASIN, with the place and the name of those that were scored.
         stale: Some had expired; ``refreshing``: they are being fetched anew.
     """
 
@@ -129,6 +130,7 @@ class Tally:
     oldest: datetime | None = None
     stop: Stop | None = None
     rois: list[float] = field(default_factory=list)
+    found: dict[str, tuple[str, UUID] | None] = field(default_factory=dict)
     stale: bool = False
     refreshing: bool = False
 
@@ -144,6 +146,7 @@ class Tally:
         self.stored += listing.cached
         self.stale = self.stale or listing.stale
         self._date(listing.found_at)
+        self.found.update(dict.fromkeys(listing.asins))
 
     def add(self, appraisals: Iterable[Appraisal], *, stored: bool) -> None:
         """Count products, each as one answer."""
@@ -154,6 +157,7 @@ class Tally:
             self.stored += stored
             self.stale = self.stale or one.status is Status.STALE
             self._date(one.fetched_at)
+            self._find(one)
             if one.score is not None and one.score.known_roi is not None:
                 self.rois.append(one.score.known_roi)
 
@@ -162,11 +166,24 @@ class Tally:
         for one in appraisals:
             self.tokens += one.tokens
             self.unsettled += one.unsettled
+            if one.id is not None:
+                self._find(one)
 
     @property
     def mean_roi(self) -> float | None:
         """The mean ROI in per cent of the products with a real buying price."""
         return sum(self.rois) / len(self.rois) if self.rois else None
+
+    @property
+    def results(self) -> tuple[tuple[str, UUID | None], ...]:
+        """Every product, the scored ones first and best first, with the id of its score."""
+        placed = sorted((scored[0], asin) for asin, scored in self.found.items() if scored)
+        ids = {asin: scored[1] for asin, scored in self.found.items() if scored}
+        bare = [asin for asin, scored in self.found.items() if scored is None]
+        return tuple((asin, ids.get(asin)) for asin in (*(asin for _, asin in placed), *bare))
+
+    def _find(self, one: Appraisal) -> None:
+        self.found[one.asin] = None if one.id is None else (place(one), one.id)
 
     def _date(self, instant: datetime | None) -> None:
         if instant is not None:

@@ -41,6 +41,7 @@ class Search:
     Attributes:
         filter: None when products were given.
         stored: Of ``results``, how many came from a cache.
+        found: The products, best first, with the id of the score of those that have one.
     """
 
     id: UUID
@@ -57,6 +58,7 @@ class Search:
     job: str
     stop: StopReason | None
     created_at: datetime
+    found: tuple[tuple[str, UUID | None], ...] = ()
 
 
 def ended_search(
@@ -78,4 +80,5 @@ def ended_search(
         job=job,
         stop=None if tally.stop is None else tally.stop.reason,
         created_at=now,
+        found=tally.results,
     )

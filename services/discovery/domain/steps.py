@@ -27,6 +27,7 @@ class Task:
         envelope: Whose tokens; empty asks for stored answers only.
         filter: Of a search.
         asins: Of a scoring, in the order asked for.
+        kept: Tokens of the envelope that live offers may not touch; None asks for none.
     """
 
     kind: StepKind
@@ -40,6 +41,7 @@ class Task:
     domain: int = 1
     asins: tuple[str, ...] = ()
     options: Options | None = None
+    kept: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

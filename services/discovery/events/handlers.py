@@ -70,12 +70,17 @@ class JobEvents:
             domain=event.domain or 1,
             asins=tuple(dict.fromkeys(event.asins)),
             options=self._options_of(event.options),
+            kept=_kept(event),
         )
         await self._accept(task, delivery, connection)
 
     async def _accept(self, task: Task, delivery: Delivery, connection: AsyncConnection) -> None:
         intake = self._join(connection)
         await intake.accept(task, delivery.event_id, current_call().traceparent)
+
+
+def _kept(event: events.ScoringRequested) -> int | None:
+    return max(0, event.kept_token_count) if event.HasField("kept_token_count") else None
 
 
 def _step_id(text: str) -> UUID:

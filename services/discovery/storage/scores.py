@@ -118,7 +118,7 @@ class PostgresScores:
         query = select(scores.c.content).where(scores.c.id == score_id)
         async with statement(self._engine) as connection:
             content = await connection.scalar(query)
-        return None if content is None else _read(content)
+        return None if content is None else read_score(content)
 
     async def page(
         self, asin: str, least_rung: int, *, size: int, after: tuple[str, str] | None
@@ -140,16 +140,17 @@ class PostgresScores:
             rows = (await connection.execute(query)).all()
         shown = rows[:size]
         more = (shown[-1].place, shown[-1].key) if len(rows) > size else None
-        return ScorePage(tuple(_read(row.content) for row in shown), more)
+        return ScorePage(tuple(read_score(row.content) for row in shown), more)
 
 
 def _stored(content: bytes) -> Appraisal:
     """Read a score from the cache: nobody pays for it again."""
-    one = _read(content)
+    one = read_score(content)
     return replace(one, status=Status.CACHED, tokens=0, unsettled=0)
 
 
-def _read(content: bytes) -> Appraisal:
+def read_score(content: bytes) -> Appraisal:
+    """Read a score as it was kept."""
     return msgspec.json.decode(content, type=Appraisal)
 
 

@@ -4,17 +4,30 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, Uuid, literal, select, text, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.past import Search, SearchKind, SearchSource
 from services.discovery.domain.stops import StopReason
 from services.discovery.ports import SearchPage
 from services.discovery.storage.packing import packed, unpacked
+from services.discovery.storage.scores import read_score
 from services.discovery.storage.single import statement
-from services.discovery.storage.tables import searches
+from services.discovery.storage.tables import search_results, searches
+
+# A product comes with its score for as long as that is kept.
+_RESULTS = text("""
+select found.asin, scores.content
+from discovery.search_results,
+    unnest(asins[:first : :last], score_ids[:first : :last])
+        with ordinality as found (asin, score_id, place)
+    left join discovery.scores on scores.id = found.score_id
+where search_id = :search_id
+order by found.place
+""")
 
 
 class PostgresSearches:
@@ -24,11 +37,34 @@ class PostgresSearches:
         self._engine = engine
 
     async def add(self, search: Search) -> None:
-        """Insert once; a repeated step brings the same id."""
+        """Insert once, with what was found, in one statement; a repeated step has the same id."""
         row = {name: getattr(search, name) for name in searches.c.keys()}  # noqa: SIM118
         row["filter"] = None if search.filter is None else packed(search.filter)
+        added = insert(searches).values(row).on_conflict_do_nothing()
+        new = added.returning(searches.c.id).cte("new")
+        names = literal([asin for asin, _ in search.found], search_results.c.asins.type)
+        scores = literal([score for _, score in search.found], ARRAY(Uuid))
+        found = insert(search_results).from_select(
+            search_results.c.keys(), select(new.c.id, names, scores)
+        )
         async with statement(self._engine) as connection:
-            await connection.execute(insert(searches).values(row).on_conflict_do_nothing())
+            await connection.execute(found)
+
+    async def find(self, search_id: UUID) -> Search | None:
+        """Read one row."""
+        query = select(searches).where(searches.c.id == search_id)
+        async with statement(self._engine) as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _search(row)
+
+    async def found(
+        self, search_id: UUID, *, start: int, size: int
+    ) -> list[tuple[str, Appraisal | None]]:
+        """Read a slice of the arrays, which count from 1."""
+        values = {"search_id": search_id, "first": start + 1, "last": start + size}
+        async with statement(self._engine) as connection:
+            rows = (await connection.execute(_RESULTS, values)).all()
+        return [(row.asin, row.content and read_score(row.content)) for row in rows]
 
     async def page(
         self, kind: SearchKind | None, job: str, *, size: int, after: tuple[str, str] | None

@@ -40,17 +40,20 @@ class Finder:
             wanted: The filter.
             errand: Who pays.
             force_refresh: Ask Keepa whatever is stored.
-            cache_only: Never ask Keepa.
+            cache_only: Never ask Keepa; an answer of any age will do.
             before: Awaited before Keepa is asked; its refusal ends the search.
 
         Raises:
             Refusal: CACHE_MISS, or the gateway's or budget's own.
         """
+        if cache_only:
+            known = await self.last(wanted)
+            if known is None:
+                raise _miss()
+            return known
         known = None if force_refresh else await self._lists.read(wanted.key)
         if known is not None:
             return known
-        if cache_only:
-            raise _miss()
 
         async def look() -> Listing | None:
             return None if force_refresh else await self._lists.read(wanted.key)
@@ -64,6 +67,10 @@ class Finder:
             listing = await self._gateway.find(call_id, wanted, errand, max_age=max_age)
             await self._lists.write(wanted, listing)
             return listing
+
+    async def last(self, wanted: Filter) -> Listing | None:
+        """Give the stored list, of any age."""
+        return await self._lists.last(wanted.key)
 
 
 def _miss() -> Refusal:

@@ -9,8 +9,8 @@ from uuid import UUID
 from services.discovery.domain.answers import Appraisal, Fetched, Status, appraisal
 from services.discovery.domain.criteria import Options, digest
 from services.discovery.domain.errand import Errand
-from services.discovery.domain.scoring.config import Config
 from services.discovery.domain.looking import CLOSE_BATCH, CLOSE_TOKENS, Depth
+from services.discovery.domain.scoring.config import Config
 from services.discovery.domain.scoring.score import Score, score
 from services.discovery.ports import Blocks, Flights, Gateway, Rulebook, Scores
 from services.discovery.usecases.finding import NOTHING_STORED, STORED
@@ -180,7 +180,15 @@ class Appraiser:
 
     async def _fresh(self, appeal: Appeal, asins: Collection[str]) -> dict[str, Appraisal]:
         blocked = await self._blocks.reasons(appeal.domain, asins)
-        return await self._scores.fresh(appeal.keys(asins, blocked))
+        known = await self._scores.fresh(appeal.keys(asins, blocked))
+        if appeal.depth is Depth.PLAIN:
+            return known
+        return {asin: one for asin, one in known.items() if one.offers}
+
+    async def last(self, appeal: Appeal) -> dict[str, Appraisal]:
+        """Give the scores that are stored, of any age."""
+        blocked = await self._blocks.reasons(appeal.domain, appeal.asins)
+        return await self._scores.last(appeal.keys(appeal.asins, blocked))
 
 
 def _score(appeal: Appeal, fetched: Fetched, blocked: str | None, config: Config) -> Score | None:

@@ -1,40 +1,27 @@
 """Searches of people and programs: bound to their request, priced, paid once, remembered."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from uuid import UUID, uuid4, uuid5
+from uuid import uuid5
 
 from services.chassis.clock import Clock
-from services.chassis.errors import Kind, Refusal
+from services.chassis.errors import Refusal
 from services.discovery.domain.answers import Appraisal, Listing, Tally, best_first, rung
 from services.discovery.domain.criteria import Filter, Options, digest
 from services.discovery.domain.errand import Errand
-from services.discovery.domain.past import SearchKind, ended_search, source_of
+from services.discovery.domain.past import SearchKind
 from services.discovery.domain.stops import stop_for, stop_named
-from services.discovery.ports import Envelopes, Requests, Searches
-from services.discovery.usecases.estimating import Estimate, Estimator
+from services.discovery.ports import Requests
+from services.discovery.usecases.asking import Request
+from services.discovery.usecases.closely import CloserLook
 from services.discovery.usecases.finding import Finder
-from services.discovery.usecases.scoring import BATCH, Appeal, Appraiser
+from services.discovery.usecases.paying import Payer
+from services.discovery.usecases.recording import Recorder
+from services.discovery.usecases.renewing import Renewals
+from services.discovery.usecases.scoring import Appeal, Appraiser
 
 Before = Callable[[], Awaitable[None]]
-ENVELOPE_DURATION = timedelta(seconds=180)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What every search brings beside its question."""
-
-    id: UUID
-    errand: Errand
-    force_refresh: bool = False
-    cache_only: bool = False
-
-    def call_id(self, content: object) -> UUID:
-        """Name a call by the request and by what it asks for: a retry names the same ones."""
-        return uuid5(self.id, digest("call", content))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,37 +58,39 @@ class SearchDesk:
         self,
         finder: Finder,
         appraiser: Appraiser,
-        estimator: Estimator,
+        payer: Payer,
         *,
-        envelopes: Envelopes,
+        closer: CloserLook,
+        renewals: Renewals,
         requests: Requests,
-        searches: Searches,
+        recorder: Recorder,
         clock: Clock,
-        max_tokens: int,
     ) -> None:
         self._finder = finder
         self._appraiser = appraiser
-        self._estimator = estimator
-        self._envelopes = envelopes
+        self._payer = payer
+        self._closer = closer
+        self._renewals = renewals
         self._requests = requests
-        self._searches = searches
+        self._recorder = recorder
         self._clock = clock
-        self._max_tokens = max_tokens
 
     async def discover(self, request: Request, wanted: Filter) -> Found:
         """Find products."""
-        began = self._clock.monotonic()
+        began, tally = self._clock.monotonic(), Tally()
         await self._bind(request, ("discover", wanted))
 
         async def check() -> None:
-            self._check_price(request, wanted.most_tokens)
+            self._payer.check(request, wanted.most_tokens)
 
-        listing = await self._find(request, wanted, request.errand, check)
-        tally = Tally()
+        listing = await self._finder.last(wanted) if request.accept_stale else None
+        if listing is None:
+            listing = await self._find(request, wanted, request.errand, check)
         tally.add_listing(listing)
+        self._renew(request, tally, wanted.key, lambda later: self.discover(later, wanted))
         seconds = self._clock.monotonic() - began
-        await self._remember(
-            request, SearchKind.DISCOVERY, tally, seconds, wanted, results=len(listing.asins)
+        await self._recorder.remember(
+            request.errand, SearchKind.DISCOVERY, tally, seconds, wanted, results=len(listing.asins)
         )
         return Found(listing=listing, tally=tally, seconds=seconds)
 
@@ -110,20 +99,22 @@ class SearchDesk:
     ) -> AsyncGenerator[tuple[Appraisal, ...] | Ended]:
         """Score given products as they become known; the last thing told is the end.
 
+        A product that is looked at again is told again.
+
         Raises:
             Refusal: Not one product could be answered.
         """
         began, tally = self._clock.monotonic(), Tally()
         attempt = await self._bind(request, ("score", domain, asins, options))
-        calls = -(-len(asins) // BATCH)
-        most = await self._price(request, len(asins), calls, lambda: self._products(domain, asins))
-        async with self._envelope(request, attempt, most, calls=calls) as errand:
-            appeal = self._appeal(request, domain, asins, options, errand)
-            async with aclosing(self._appraise(appeal, tally)) as parts:
-                async for part in parts:
-                    yield part
+        appeal = self._appeal(request, domain, asins, options, request.errand)
+        parts = self._score(request, attempt, appeal, tally)
+        async with aclosing(parts):
+            async for part in parts:
+                yield part
+        key = digest("renew", (domain, asins, options))
+        self._renew(request, tally, key, lambda later: self._drain(later, domain, asins, options))
         seconds = self._clock.monotonic() - began
-        await self._remember(request, SearchKind.SCORING, tally, seconds, None)
+        await self._recorder.remember(request.errand, SearchKind.SCORING, tally, seconds, None)
         yield Ended(tally=tally, seconds=seconds)
 
     async def discover_scored(
@@ -132,47 +123,112 @@ class SearchDesk:
         """Find products and score them, best first; a search that is stopped says why."""
         began, tally = self._clock.monotonic(), Tally()
         attempt = await self._bind(request, ("discover scored", wanted, options))
-        priced = await self._estimator.outline(wanted, force_refresh=request.force_refresh)
-        calls = (not priced.search_stored) + -(-priced.products // BATCH)
-        most = await self._price(request, priced.most, calls, lambda: self._search(wanted))
-        answered: list[Appraisal] = []
-        async with self._envelope(request, attempt, most, calls=calls) as errand:
+        archived = await self._archived(request, wanted, options)
+        if archived is None:
+            listing, answered = await self._search(request, attempt, wanted, options, tally)
+        else:
+            listing, answered = archived
+            tally.add_listing(listing)
+            tally.add(answered, stored=True)
+        key = digest("renew", (wanted, options))
+        self._renew(
+            request,
+            tally,
+            key,
+            lambda later: self.discover_scored(later, wanted, options, least_rung=1),
+        )
+        seconds = self._clock.monotonic() - began
+        await self._recorder.remember(request.errand, SearchKind.DISCOVERY, tally, seconds, wanted)
+        ranked = [one for one in best_first(answered) if _reaches(one, least_rung)]
+        return Ranked(appraisals=ranked, total=listing.total, tally=tally, seconds=seconds)
+
+    async def _score(
+        self, request: Request, attempt: int, appeal: Appeal, tally: Tally
+    ) -> AsyncGenerator[tuple[Appraisal, ...]]:
+        """Score in one pass, and look again at the best where that is asked for."""
+        stored = await self._appraiser.last(appeal) if request.accept_stale else {}
+        if len(stored) == len(appeal.asins):
+            tally.add(stored.values(), stored=True)
+            yield tuple(stored.values())
+            return
+        firsts: list[Appraisal] = []
+        paying = self._payer.products(request, attempt, appeal.domain, appeal.asins)
+        async with (
+            paying as errand,
+            aclosing(self._appraise(replace(appeal, errand=errand), tally)) as parts,
+        ):
+            async for part in parts:
+                firsts.extend(part)
+                yield part
+        async with aclosing(self._improve(request, attempt, appeal, firsts, tally)) as parts:
+            async for part in parts:
+                yield part
+
+    async def _search(
+        self, request: Request, attempt: int, wanted: Filter, options: Options, tally: Tally
+    ) -> tuple[Listing, Collection[Appraisal]]:
+        """Find and score within one envelope, then look again at the best within another."""
+        answered: dict[str, Appraisal] = {}
+        async with self._payer.search(request, attempt, wanted) as errand:
             listing = await self._find(request, wanted, errand, None)
             tally.add_listing(listing)
             asins = listing.asins[: wanted.max_results]
             appeal = self._appeal(request, wanted.domain, asins, options, errand)
             async for part in self._appraise(appeal, tally, some=True):
-                answered.extend(part)
-        seconds = self._clock.monotonic() - began
-        await self._remember(request, SearchKind.DISCOVERY, tally, seconds, wanted)
-        ranked = [one for one in best_first(answered) if _reaches(one, least_rung)]
-        return Ranked(appraisals=ranked, total=listing.total, tally=tally, seconds=seconds)
+                answered |= {one.asin: one for one in part}
+        firsts, own = tuple(answered.values()), replace(appeal, errand=request.errand)
+        async for part in self._improve(request, attempt, own, firsts, tally):
+            answered |= {one.asin: one for one in part}
+        return listing, answered.values()
 
-    async def _products(self, domain: int, asins: Sequence[str]) -> Estimate:
-        return await self._estimator.products(domain, asins, force_refresh=False)
+    async def _archived(
+        self, request: Request, wanted: Filter, options: Options
+    ) -> tuple[Listing, Collection[Appraisal]] | None:
+        """Give a search that is stored whole, of any age, to who accepts that."""
+        listing = await self._finder.last(wanted) if request.accept_stale else None
+        if listing is None:
+            return None
+        asins = listing.asins[: wanted.max_results]
+        appeal = self._appeal(request, wanted.domain, asins, options, request.errand)
+        stored = await self._appraiser.last(appeal)
+        return (listing, stored.values()) if len(stored) == len(asins) else None
 
-    async def _search(self, wanted: Filter) -> Estimate:
-        return await self._estimator.search(wanted, wanted.max_results, force_refresh=False)
-
-    async def _price(
+    def _improve(
         self,
         request: Request,
-        upper: int,
-        calls: int,
-        estimate: Callable[[], Awaitable[Estimate]],
-    ) -> int:
-        """Say what a search may cost; exactly only where the upper bound is not good enough.
+        attempt: int,
+        appeal: Appeal,
+        firsts: Sequence[Appraisal],
+        tally: Tally,
+    ) -> AsyncGenerator[tuple[Appraisal, ...]]:
+        return self._closer.improve(
+            appeal,
+            firsts,
+            tally,
+            most=request.close_looks,
+            allowed=self._payer.allowed(request) - tally.tokens - tally.unsettled,
+            hold_id=uuid5(request.id, f"closer look {attempt}"),
+        )
 
-        Raises:
-            Refusal: JOB_TOO_EXPENSIVE.
-        """
-        if request.cache_only:
-            return 0
-        most = upper
-        if not request.force_refresh and (calls > 1 or upper > self._allowed(request)):
-            most = (await estimate()).most
-        self._check_price(request, most)
-        return most
+    def _renew(
+        self,
+        request: Request,
+        tally: Tally,
+        key: str,
+        again: Callable[[Request], Awaitable[object]],
+    ) -> None:
+        """Ask again in the background, when something had expired and the caller accepted it."""
+        if not tally.stale or not request.accept_stale or request.cache_only:
+            return
+        later = request.later()
+        self._renewals.begin(key, lambda: again(later))
+        tally.refreshing = True
+
+    async def _drain(
+        self, request: Request, domain: int, asins: Sequence[str], options: Options
+    ) -> None:
+        async for _ in self.score(request, domain, asins, options):
+            pass
 
     async def _find(
         self, request: Request, wanted: Filter, errand: Errand, before: Before | None
@@ -222,78 +278,10 @@ class SearchDesk:
             tally.stop = stop_for(refusal)
 
     async def _bind(self, request: Request, content: object) -> int:
-        question = (content, request.force_refresh, request.cache_only)
+        question: tuple[object, ...] = (content, request.force_refresh, request.cache_only)
+        if request.accept_stale or request.close_looks:
+            question = (*question, request.accept_stale, request.close_looks)
         return await self._requests.bind(request.id, digest("request", question))
-
-    def _allowed(self, request: Request) -> int:
-        return min(self._max_tokens, request.errand.max_tokens or self._max_tokens)
-
-    def _check_price(self, request: Request, most: int) -> None:
-        """Refuse what is too much by its price.
-
-        Raises:
-            Refusal: JOB_TOO_EXPENSIVE.
-        """
-        allowed = self._allowed(request)
-        if most <= allowed:
-            return
-        suggestion = "Reduce max_results or narrow filters"
-        raise Refusal(
-            Kind.INVALID_ARGUMENT,
-            "JOB_TOO_EXPENSIVE",
-            f"The search may cost {most} tokens and {allowed} are allowed. {suggestion}.",
-            facts={"estimated_tokens": most, "max_allowed": allowed, "suggestion": suggestion},
-        )
-
-    @asynccontextmanager
-    async def _envelope(
-        self, request: Request, attempt: int, most: int, *, calls: int
-    ) -> AsyncIterator[Errand]:
-        """Hold the tokens of a search of several calls for its length.
-
-        Who brings an envelope pays from it; who asks once, or for nothing, needs none.
-        """
-        errand = request.errand
-        if errand.envelope or most == 0 or calls < 2:
-            yield errand
-            return
-        hold_id = uuid5(request.id, f"envelope {attempt}")
-        envelope = await self._envelopes.hold(hold_id, most, errand, duration=ENVELOPE_DURATION)
-        try:
-            yield replace(errand, envelope=envelope, max_tokens=0)
-        finally:
-            # A caller who went away must not leave tokens behind.
-            releasing = self._envelopes.release(uuid5(hold_id, "release"), envelope)
-            await asyncio.shield(asyncio.ensure_future(releasing))
-
-    async def _remember(
-        self,
-        request: Request,
-        kind: SearchKind,
-        tally: Tally,
-        seconds: float,
-        wanted: Filter | None,
-        *,
-        results: int | None = None,
-    ) -> None:
-        errand = request.errand
-        search = ended_search(
-            tally,
-            seconds,
-            search_id=uuid4(),
-            caller=errand.caller,
-            job=errand.job,
-            now=self._clock.now(),
-        )
-        await self._searches.add(
-            replace(
-                search,
-                kind=kind,
-                source=source_of(errand.caller),
-                filter=wanted,
-                results=tally.asked if results is None else results,
-            )
-        )
 
 
 def _reaches(one: Appraisal, least_rung: int) -> bool:

@@ -1,7 +1,6 @@
 """Steps of jobs: taken one at a time, done within the job's deadline, answered once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -9,22 +8,20 @@ from uuid import uuid5
 
 from services.chassis.clock import Clock
 from services.chassis.errors import Refusal
-from services.discovery.domain.answers import Appraisal, Listing, Status, Tally
-from services.discovery.domain.criteria import Options
-from services.discovery.domain.errand import Errand, Priority
+from services.discovery.domain.answers import Tally
+from services.discovery.domain.looking import Depth, candidates
 from services.discovery.domain.past import ended_search
 from services.discovery.domain.steps import MOST_ATTEMPTS, Step, StepAnswer, StepKind
 from services.discovery.domain.stops import Stop, StopReason, stop_for, stop_named
-from services.discovery.ports import Searches, Steps
+from services.discovery.ports import Envelopes, Searches, Steps
+from services.discovery.usecases.effort import Effort
 from services.discovery.usecases.finding import Finder
-from services.discovery.usecases.scoring import Appeal, Appraiser
+from services.discovery.usecases.scoring import Appraiser
 
 MARGIN = timedelta(seconds=2)
 """Kept of the job's time for the answer's way back."""
 
-ACTION = "auto_sourcing_job"
 _IDLE_SECONDS = 1.0
-_FIRST_PAUSE = timedelta(seconds=1)
 _UNSETTLED_PAUSE = timedelta(seconds=2)
 
 MOST_SEARCHES = 2
@@ -44,6 +41,7 @@ class Worker:
         finder: Finder,
         appraiser: Appraiser,
         *,
+        envelopes: Envelopes,
         searches: Searches,
         clock: Clock,
         lease: timedelta,
@@ -51,6 +49,7 @@ class Worker:
         self._steps = steps
         self._finder = finder
         self._appraiser = appraiser
+        self._envelopes = envelopes
         self._searches = searches
         self._clock = clock
         self._lease = lease
@@ -106,7 +105,7 @@ class Worker:
         effort.tally.stop = Stop(StopReason.DEADLINE, "The job's time was up.")
         return effort.answer(self._clock.monotonic() - began)
 
-    async def _discover(self, step: Step, effort: "Effort") -> None:
+    async def _discover(self, step: Step, effort: Effort) -> None:
         """Search; a search whose answer was lost is named anew once its cost is settled.
 
         The names follow from the step, so a worker that repeats it finds the search that was
@@ -140,23 +139,13 @@ class Worker:
 
         await effort.persist(attempt)
 
-    async def _score(self, step: Step, effort: "Effort") -> None:
+    async def _score(self, step: Step, effort: Effort) -> None:
         task = step.task
 
         async def attempt() -> Stop | None:
-            appeal = Appeal(
-                domain=task.domain,
-                asins=effort.missing(),
-                options=task.options or Options(),
-                errand=effort.errand(),
-                as_of=step.created_at.replace(microsecond=0),
-                call_id=step.call_id,
-                force_refresh=task.force_refresh and bool(task.envelope),
-                cache_only=not task.envelope,
-            )
             stop = None
             try:
-                async for chunk in self._appraiser.appraise(appeal):
+                async for chunk in self._appraiser.appraise(effort.appeal(effort.missing())):
                     effort.take(chunk.appraisals, stored=chunk.stored)
                     if chunk.reason and task.envelope:
                         stop = stop_named(chunk.reason, chunk.retry_after)
@@ -165,6 +154,26 @@ class Worker:
             return stop
 
         await effort.persist(attempt)
+        if task.envelope and task.kept is not None and effort.tally.stop is None:
+            await self._improve(effort, task.envelope, task.kept)
+
+    async def _improve(self, effort: Effort, envelope: str, kept: int) -> None:
+        """Look again at the best, with what the job does not need for its first pass.
+
+        It is an extra: of what ends it, only what would end the job as well is told.
+        """
+        close = replace(effort.appeal(candidates(effort.answered)), depth=Depth.OFFERS)
+        latest = effort.halfway()
+        try:
+            left = await self._envelopes.left(envelope) - kept
+            async for chunk in self._appraiser.again(close, left=left):
+                effort.improve(chunk.appraisals)
+                if chunk.reason:
+                    effort.tally.stop = _serious(stop_named(chunk.reason, chunk.retry_after))
+                if self._clock.monotonic() >= latest:
+                    return
+        except Refusal as refusal:
+            effort.tally.stop = _serious(stop_for(refusal))
 
     async def _finish(self, step: Step, answer: StepAnswer) -> None:
         """Answer, then remember; the history of a step that was repeated holds it once."""
@@ -183,65 +192,8 @@ class Worker:
         await self._searches.add(replace(search, filter=task.filter, results=found))
 
 
-class Effort:
-    """What one attempt at a step has brought so far, kept apart so that a timeout loses nothing."""
-
-    def __init__(self, step: Step, ends: float, clock: Clock) -> None:
-        self.tally = Tally()
-        self.listing: Listing | None = None
-        self._step = step
-        self._ends = ends
-        self._clock = clock
-        self._answers: dict[str, Appraisal] = {}
-
-    def errand(self) -> Errand:
-        """Say who pays: the job, from its envelope, until its deadline."""
-        task, left = self._step.task, max(0.0, self._ends - self._clock.monotonic())
-        return Errand(
-            caller=task.caller,
-            envelope=task.envelope,
-            priority=Priority.JOB,
-            action=ACTION,
-            job=task.job,
-            max_wait=timedelta(seconds=left),
-            deadline=self._clock.now() + timedelta(seconds=left),
-            traceparent=self._step.traceparent,
-        )
-
-    def missing(self) -> list[str]:
-        """List what was not answered yet, in the order asked for."""
-        return [asin for asin in self._step.task.asins if asin not in self._answers]
-
-    def take(self, appraisals: tuple[Appraisal, ...], *, stored: bool) -> None:
-        """Take answers in; a product that was refused is none."""
-        answered = [one for one in appraisals if one.status is not Status.REFUSED]
-        self._answers |= {one.asin: one for one in answered}
-        self.tally.add(answered, stored=stored)
-
-    async def persist(self, attempt: Callable[[], Awaitable[Stop | None]]) -> None:
-        """Try until it is done or stopped; sit out a way to Keepa that is closed for a moment."""
-        pause = _FIRST_PAUSE
-        while True:
-            stop = await attempt()
-            self.tally.stop = stop
-            if stop is None or not stop.passing:
-                return
-            wait = pause if stop.retry_after is None else stop.retry_after
-            if self._clock.monotonic() + wait.total_seconds() >= self._ends:
-                return
-            await asyncio.sleep(wait.total_seconds())
-            pause = min(2 * pause, timedelta(seconds=10))
-
-    def answer(self, seconds: float) -> StepAnswer:
-        """Sum up."""
-        asins = self._step.task.asins
-        return StepAnswer(
-            tally=self.tally,
-            seconds=seconds,
-            listing=self.listing,
-            appraisals=tuple(self._answers[asin] for asin in asins if asin in self._answers),
-            unanswered=tuple(self.missing()),
-        )
+def _serious(stop: Stop) -> Stop | None:
+    return stop if stop.reason in {StopReason.RATE_LIMITED, StopReason.KEY_REJECTED} else None
 
 
 def _stopped(step: Step, stop: Stop) -> StepAnswer:

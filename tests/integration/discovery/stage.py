@@ -5,7 +5,7 @@ import asyncio
 # The promises are the ports': a stand-in repeats neither them nor its unused arguments.
 # ruff: noqa: D102, ARG002
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -22,8 +22,9 @@ from services.discovery.api.servicer import DiscoveryServicer
 from services.discovery.domain.answers import Fetched, Listing, Status
 from services.discovery.domain.criteria import Filter, Options
 from services.discovery.domain.errand import Errand
+from services.discovery.domain.looking import Depth
 from services.discovery.domain.product import Kind as Series
-from services.discovery.domain.product import ProductFacts, Statistics
+from services.discovery.domain.product import Offer, ProductFacts, Statistics
 from services.discovery.domain.steps import StepKind, Task
 from services.discovery.events.announce import Announcer, config_changed
 from services.discovery.ports import Cost
@@ -36,15 +37,22 @@ from services.discovery.storage.rulebook import PostgresRulebook
 from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.searches import PostgresSearches
 from services.discovery.storage.shelf import PostgresShelf
+from services.discovery.usecases.asking import Request
 from services.discovery.usecases.blocking import Blocker
+from services.discovery.usecases.closely import CloserLook
 from services.discovery.usecases.configuring import Configurator
 from services.discovery.usecases.estimating import Estimator
+from services.discovery.usecases.exporting import Exporter
 from services.discovery.usecases.finding import Finder
+from services.discovery.usecases.holding import Holder
 from services.discovery.usecases.keeping import Keeper
+from services.discovery.usecases.paying import Payer
 from services.discovery.usecases.purging import Purger
 from services.discovery.usecases.reading import Reader
+from services.discovery.usecases.recording import Recorder
+from services.discovery.usecases.renewing import Renewals
 from services.discovery.usecases.scoring import Appraiser
-from services.discovery.usecases.searching import Request, SearchDesk
+from services.discovery.usecases.searching import SearchDesk
 from services.discovery.usecases.stepping import Worker
 
 
@@ -52,11 +60,11 @@ def asin(number: int) -> str:
     return f"B{number:09d}"
 
 
-def facts(name: str, now: datetime) -> ProductFacts:
+def facts(name: str, now: datetime, title: str = "") -> ProductFacts:
     """A book with statistics but no history: enough for every gate and an average price."""
     return ProductFacts(
         asin=name,
-        title=f"Book {name}",
+        title=title or f"Book {name}",
         weight_grams=400,
         size_mm=(230, 150, 20),
         availability_amazon=-1,
@@ -86,7 +94,9 @@ class Till:
         paid: Tokens taken, by request id.
         refusals: Given before anything else, first to last.
         delay: How long an answer takes.
+        titles: Of products whose name matters.
         allowed: Products it still answers; the others are refused. None: all.
+        offers: What is for sale of every product; ``close`` are those looked at with offers.
     """
 
     found: int = 200
@@ -97,6 +107,9 @@ class Till:
     unknown: set[str] = field(default_factory=set)
     delay: float = 0.0
     allowed: int | None = None
+    offers: tuple[Offer, ...] = ()
+    close: list[str] = field(default_factory=list)
+    titles: dict[str, str] = field(default_factory=dict)
     errands: list[Errand] = field(default_factory=list)
 
     @property
@@ -135,10 +148,15 @@ class Till:
         *,
         max_age: timedelta,
         stored_only: bool = False,
+        depth: Depth = Depth.PLAIN,
     ) -> AsyncGenerator[Fetched]:
         self.errands.append(errand)
         if self.refusals:
             raise self.refusals.pop(0)
+        if depth is not Depth.PLAIN:
+            for name in asins:
+                yield self._closely(request_id, name)
+            return
         for name in asins:
             await asyncio.sleep(self.delay)
             yield self._product(request_id, name, stored_only=stored_only or not max_age)
@@ -148,7 +166,12 @@ class Till:
         if name in self.unknown:
             return Fetched(asin=name, status=Status.UNKNOWN, unsettled=1, reason="OUTCOME_UNKNOWN")
         if name in self.snapshots:
-            return Fetched(asin=name, status=Status.CACHED, facts=facts(name, now), fetched_at=now)
+            return Fetched(
+                asin=name,
+                status=Status.CACHED,
+                facts=facts(name, now, self.titles.get(name, "")),
+                fetched_at=now,
+            )
         if stored_only or self.allowed == 0:
             reason = "" if stored_only else "KEEPA_RATE_LIMITED"
             return Fetched(asin=name, status=Status.REFUSED, reason=reason)
@@ -157,8 +180,21 @@ class Till:
         self.snapshots.add(name)
         self.paid[request_id] = self.paid.get(request_id, 0) + 1
         return Fetched(
-            asin=name, status=Status.FOUND, facts=facts(name, now), tokens=1, fetched_at=now
+            asin=name,
+            status=Status.FOUND,
+            facts=facts(name, now, self.titles.get(name, "")),
+            tokens=1,
+            fetched_at=now,
         )
+
+    def _closely(self, request_id: UUID, name: str) -> Fetched:
+        self.close.append(name)
+        now = datetime.now(UTC)
+        if self.allowed == 0:
+            return Fetched(asin=name, status=Status.REFUSED, reason="KEEPA_RATE_LIMITED")
+        self.paid[request_id] = self.paid.get(request_id, 0) + 6
+        known = replace(facts(name, now), offers=self.offers)
+        return Fetched(asin=name, status=Status.FOUND, facts=known, tokens=6, fetched_at=now)
 
     async def product_cost(self, domain: int, asins: Sequence[str], *, max_age: timedelta) -> Cost:
         stored = sum(name in self.snapshots for name in asins)
@@ -171,6 +207,8 @@ class Purse:
 
     held: dict[str, int] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)
+    extended: list[str] = field(default_factory=list)
+    brought: int = 100
     refusals: list[Refusal] = field(default_factory=list)
 
     async def hold(
@@ -181,6 +219,12 @@ class Purse:
         name = f"reservations/{request_id}"
         self.held[name] = tokens
         return name
+
+    async def extend(self, envelope: str, *, duration: timedelta) -> None:
+        self.extended.append(envelope)
+
+    async def left(self, envelope: str) -> int:
+        return self.held.get(envelope, self.brought)
 
     async def release(self, request_id: UUID, envelope: str) -> None:
         self.released.append(envelope)
@@ -205,6 +249,7 @@ class Replica:
     engine: AsyncEngine
     till: Till
     purse: Purse
+    renewals: Renewals
 
     async def events(self) -> list[Message]:
         """What the outbox holds, oldest first."""
@@ -233,16 +278,16 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
     shelf, rulebook = PostgresShelf(engine), PostgresRulebook(engine, config_changed)
     finder = Finder(lists, flights, till)
     appraiser = Appraiser(scores, shelf, flights, till, rulebook=rulebook)
-    estimator = Estimator(lists, till)
+    estimator, holder, renewals = Estimator(lists, till), Holder(purse), Renewals(nullcontext)
     desk = SearchDesk(
         finder,
         appraiser,
-        estimator,
-        envelopes=purse,
+        Payer(estimator, holder, max_tokens=200),
+        closer=CloserLook(appraiser, holder),
+        renewals=renewals,
         requests=PostgresRequests(engine),
-        searches=searches,
+        recorder=Recorder(searches, clock),
         clock=clock,
-        max_tokens=200,
     )
     announcer = Announcer(write.appraisal, write.info, clock)
     async with sql.Bell(database_url, step_storage.CHANNEL) as bell:
@@ -259,6 +304,7 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
                 steps,
                 finder,
                 appraiser,
+                envelopes=purse,
                 searches=searches,
                 clock=clock,
                 lease=timedelta(seconds=15),
@@ -270,7 +316,9 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
             engine=engine,
             till=till,
             purse=purse,
+            renewals=renewals,
         )
+    await renewals.finish()
     await engine.dispose()
 
 
@@ -284,6 +332,7 @@ def servicer_of(one: Replica) -> DiscoveryServicer:
         blocker=one.blocker,
         purger=one.purger,
         configurator=one.configurator,
+        exporter=Exporter(one.searches),
         clock=SystemClock(),
     )
 
