@@ -3,6 +3,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
+COMPAT := .venv-compat
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CATALOG ?=
@@ -15,7 +16,7 @@ ONLY ?=
 LOCAL_OPTIONS := $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(DATA),--data "$(DATA)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types check bench chaos gen lock
+.PHONY: help setup demo up test lint types check bench chaos compat gen lock
 
 help: ## List the verbs.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -58,6 +59,15 @@ bench: $(INSTALLED) ## Measure against baselines in one run; writes out/bench.js
 
 chaos: $(INSTALLED) ## Kill everything at random and audit what is left; SEEDS=n runs, from SEED=n on.
 	@$(BIN)/python -m tests.chaos --seed $(SEED) --seeds $(SEEDS)
+
+compat: $(INSTALLED) $(COMPAT)/.installed ## Drive the sandbox with the unmodified Python package `keepa`, in an environment of its own.
+	@$(BIN)/python -m tests.compat $(COMPAT)/bin/python
+
+$(COMPAT)/.installed: tests/compat/requirements.lock
+	@echo "Installing the package keepa into $(COMPAT) (once; about a minute)..."
+	@"$(PYTHON)" -m venv $(COMPAT)
+	@$(COMPAT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/compat/requirements.lock
+	@touch $@
 
 gen: $(INSTALLED) ## Generate protos/gen from the contracts.
 	@$(BIN)/python tools/generate.py
