@@ -34,7 +34,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     engine = sql.create_engine(settings.database_url, application="budget")
     stack.push_async_callback(engine.dispose)
     ledger = PostgresReadings(engine)
-    desk = Desk(ledger, rules)
+    desk = Desk(ledger, rules, shortcut=ledger)
     stack.push_async_callback(desk.close)
     servicer = BudgetServicer(Budget(desk, ledger), Readings(desk, ledger, rules))
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -57,6 +57,42 @@ class Turn(Protocol):
 
     async def keep(self, state: State) -> None:
         """Store a state, so that a restart need not replay everything before it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Entries decided on a state that may no longer be the newest.
+
+    Attributes:
+        after: The sequence of that state.
+        decided_at: The database's time as it was estimated for the decisions.
+        tolerance: How far behind the database's clock that may turn out to be.
+        strange: Ids of which the state knows nothing and that the entries do not bind; the
+            decisions hold only if the ledger knows nothing of them either.
+    """
+
+    after: int
+    decided_at: datetime
+    tolerance: timedelta
+    strange: Collection[UUID]
+    entries: Sequence[Entry]
+
+
+class Shortcut(Protocol):
+    """A way to store without a turn, for a replica that was the last one to write."""
+
+    async def store(self, account: str, batch: Batch) -> datetime | None:
+        """Store a batch at once and return the database's clock; None when a turn is needed.
+
+        Raises:
+            Conflict: A request id is bound already; nothing is stored.
+            Refusal: STORAGE_UNAVAILABLE; the batch is stored entirely or not at all.
+        """
+        ...
+
+    async def keep(self, state: State) -> None:
+        """Store a state unless a newer one is kept; see ``Turn.keep``."""
         ...
 
 

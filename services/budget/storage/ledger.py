@@ -16,7 +16,7 @@ from services.budget.domain.evolve import forget, replay
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import State
-from services.budget.ports import Conflict, Recalled
+from services.budget.ports import Batch, Conflict, Recalled
 from services.budget.storage import past, rows, snapshots
 from services.chassis import sql
 from services.chassis.errors import Refusal
@@ -42,7 +42,9 @@ _KEEP = """
 insert into budget.snapshots (account, sequence, version, state) values ($1, $2, $3, $4)
 on conflict (account) do update set sequence = excluded.sequence, version = excluded.version,
     state = excluded.state
+where snapshots.sequence < excluded.sequence or snapshots.version < excluded.version
 """
+_STORE = f"select budget.store({', '.join(f'${at}' for at in range(1, 20))})"
 
 
 class PostgresTurn:
@@ -64,13 +66,11 @@ class PostgresTurn:
 
     async def keep(self, state: State) -> None:
         """Replace the account's snapshot."""
-        data = snapshots.encode(state)
-        kept = (self._account, state.sequence, snapshots.VERSION, data)
-        await self._connection.execute(_KEEP, *kept)
+        await self._connection.execute(_KEEP, *_kept(state))
 
 
 class PostgresLedger:
-    """Implements the writing half of ``ports.Ledger``."""
+    """Implements the writing half of ``ports.Ledger``, and ``ports.Shortcut``."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -85,6 +85,20 @@ class PostgresLedger:
             if not taken:
                 raise refusals.account_not_found(account)
             yield PostgresTurn(connection, account, taken)
+
+    async def store(self, account: str, batch: Batch) -> datetime | None:
+        """Compare and insert in one round trip."""
+        columns = rows.columns(batch.entries)
+        decided = (batch.decided_at, batch.tolerance, list(batch.strange))
+        async with self._raw() as connection:
+            clock: datetime | None = await connection.fetchval(
+                _STORE, account, batch.after, *decided, *columns
+            )
+        return clock
+
+    async def keep(self, state: State) -> None:
+        """Replace the account's snapshot by a newer one."""
+        await self._fetch(_KEEP, *_kept(state))
 
     async def load(self, account: str, rules: Rules) -> State:
         """Start from the snapshot and replay page by page."""
@@ -151,6 +165,10 @@ class PostgresLedger:
                 finally:
                     if not sound:
                         await connection.invalidate()
+
+
+def _kept(state: State) -> tuple[str, int, int, bytes]:
+    return (state.account, state.sequence, snapshots.VERSION, snapshots.encode(state))
 
 
 @contextmanager

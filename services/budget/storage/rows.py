@@ -45,6 +45,8 @@ _decoders = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
 
 def columns(entries: Sequence[Entry]) -> list[list[Any]]:
     """Turn entries into one list for each column, in the order of ``COLUMNS``."""
+    if not entries:
+        return [[] for _ in COLUMNS.split(",")]
     return [list(column) for column in zip(*map(_row, entries), strict=True)]
 
 

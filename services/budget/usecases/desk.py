@@ -6,7 +6,7 @@ from uuid import UUID
 from services.budget.domain import refusals
 from services.budget.domain.commands import Command, Sweep
 from services.budget.domain.rules import Rules
-from services.budget.ports import Ledger
+from services.budget.ports import Ledger, Shortcut
 from services.budget.usecases.writer import Told, Writer
 
 SWEEP_SECONDS = 1.0
@@ -16,8 +16,9 @@ REMEMBERED = 100_000  # Reservations whose account is remembered.
 class Desk:
     """Finds the writer for each command; makes one for an account at its first use."""
 
-    def __init__(self, ledger: Ledger, rules: Rules) -> None:
+    def __init__(self, ledger: Ledger, rules: Rules, shortcut: Shortcut | None = None) -> None:
         self._ledger = ledger
+        self._shortcut = shortcut
         self._rules = rules
         self._writers: dict[str, Writer] = {}
         self._places: dict[UUID, str] = {}
@@ -27,7 +28,9 @@ class Desk:
         """Return the account's writer, whether or not the account exists."""
         found = self._writers.get(account)
         if found is None:
-            found = self._writers[account] = Writer(self._ledger, account, self._rules)
+            found = self._writers[account] = Writer(
+                self._ledger, account, self._rules, self._shortcut
+            )
             found.stopping = self._stopping
         return found
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,11 +11,11 @@ from services.budget.domain import refusals
 from services.budget.domain.commands import Admit, Command
 from services.budget.domain.decide import decide
 from services.budget.domain.draft import Answer, Decision
-from services.budget.domain.entries import Entry, Held, Released
+from services.budget.domain.entries import Entry, Held, Observed, Released
 from services.budget.domain.evolve import evolve, forget, recall, replay
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import State
-from services.budget.ports import Conflict, Ledger
+from services.budget.ports import Batch, Conflict, Ledger, Shortcut
 from services.budget.usecases.notices import notice
 from services.chassis.errors import Refusal
 
@@ -23,6 +23,7 @@ BATCH = 1_000  # Commands decided in one transaction.
 QUEUE = 20_000  # Commands that may wait for their batch.
 FOLLOWER_QUEUE = 1_000  # Changes that a reader may be behind.
 SNAPSHOT_EVERY = 2_000  # Entries between two snapshots.
+TOLERANCE = timedelta(milliseconds=250)  # By which an estimate of the clock may be late.
 PAUSES = (0.0, 0.05, 0.25)  # Seconds before each try of a batch.
 PULSE_SECONDS = 0.25  # How often waiters look for grants that another replica made.
 PULSE_LATE_SECONDS = 0.003  # After a tick, so that the database's clock has passed it too.
@@ -85,15 +86,20 @@ class Writer:
     anything fails, and what was not answered may be asked again under the same request id.
     """
 
-    def __init__(self, ledger: Ledger, account: str, rules: Rules) -> None:
+    def __init__(
+        self, ledger: Ledger, account: str, rules: Rules, shortcut: Shortcut | None = None
+    ) -> None:
         self.account = account
         self.state = State(account=account, rules=rules)
         self.stopping = False
         self._told = self.state  # What followers have been told.
         self._ledger = ledger
+        self._shortcut = shortcut
         self._rules = rules
         self._warm = False
+        self._alone = False  # Nobody else wrote between our last two turns.
         self._kept_at = 0
+        self._keeping: asyncio.Task[None] | None = None
         self._seen: tuple[datetime, float] | None = None
         self._queue: list[_Job] = []
         self._draining: asyncio.Task[None] | None = None
@@ -162,7 +168,8 @@ class Writer:
         """Wait for the batch under way and for what is queued behind it."""
         if self._pulsing is not None:
             self._pulsing.cancel()
-        tasks = [task for task in (self._pulsing, self._draining) if task is not None]
+        all_tasks = (self._pulsing, self._draining, self._keeping)
+        tasks = [task for task in all_tasks if task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _drain(self) -> None:
@@ -198,6 +205,10 @@ class Writer:
 
     async def _attempt(self, commands: Sequence[Command]) -> list[Told | Refusal]:
         was_warm, self._warm = self._warm, False
+        if was_warm and self._alone:
+            stored = await self._store_at_once(commands)
+            if stored is not None:
+                return stored
         base = self.state if was_warm else await self._ledger.load(self.account, self._rules)
         asked = _unknown_to(base, commands)
         async with self._ledger.turn(self.account, base.sequence, asked) as turn:
@@ -205,16 +216,69 @@ class Writer:
             state = recall(state, turn.recalled.reservations, turn.recalled.bound)
             outcomes, state, entries = _decide_all(state, commands, turn.now)
             await turn.append(entries)
-            if state.sequence - self._kept_at >= SNAPSHOT_EVERY:
+            if self._shortcut is None and state.sequence - self._kept_at >= SNAPSHOT_EVERY:
                 await turn.keep(state)
                 self._kept_at = state.sequence
+        self._alone = self._shortcut is not None and not turn.tail
+        self._seen = (turn.now, asyncio.get_running_loop().time())
+        await self._go_on_from(state, entries, turn.tail, turn.now)
+        return outcomes
+
+    async def _store_at_once(self, commands: Sequence[Command]) -> list[Told | Refusal] | None:
+        """Decide on the state at hand and store by one statement; None when a turn is needed.
+
+        The ledger itself refuses what somebody else's entry, an id from the past or a clock
+        that stepped has overtaken. Nothing was told to anybody by then.
+        """
+        assert self._shortcut is not None
+        base, now = self.state, self._now()
+        if now is None or any(each in base.live for one in commands for each in one.binds):
+            return None
+        outcomes, state, entries = _decide_all(base, commands, now)
+        batch = Batch(
+            after=base.sequence,
+            decided_at=now,
+            tolerance=_tolerance(entries, self._rules),
+            strange=_unknown_to(base, commands) - {entry.request_id for entry in entries},
+            entries=entries,
+        )
+        with suppress(Conflict):
+            clock = await self._shortcut.store(self.account, batch)
+            if clock is not None:
+                self._seen = (clock, asyncio.get_running_loop().time())
+                await self._go_on_from(state, entries, (), now)
+                return outcomes
+        self._alone = False
+        return None
+
+    async def _go_on_from(
+        self, state: State, entries: Sequence[Entry], tail: Sequence[Entry], now: datetime
+    ) -> None:
+        """Make a stored state the one at hand, and tell everybody who watches."""
         notice(self.account, entries)
         self.state = forget(state)
         self._warm = True
-        self._seen = (turn.now, asyncio.get_running_loop().time())
-        self._wake([*turn.tail, *entries])
-        await self._publish([*turn.tail, *entries], turn.now)
-        return outcomes
+        self._wake([*tail, *entries])
+        self._keep_sometimes()
+        await self._publish([*tail, *entries], now)
+
+    def _keep_sometimes(self) -> None:
+        """Store a snapshot beside the batches: nobody waits for it."""
+        idle = self._keeping is None or self._keeping.done()
+        if self._shortcut and idle and self.state.sequence - self._kept_at >= SNAPSHOT_EVERY:
+            self._kept_at = self.state.sequence
+            self._keeping = asyncio.create_task(self._keep(self._shortcut, self.state))
+
+    async def _keep(self, shortcut: Shortcut, state: State) -> None:
+        with suppress(Refusal):  # The next one will do.
+            await shortcut.keep(state)
+
+    def _now(self) -> datetime | None:
+        """Estimate the database's time, late by the last answer's way home; None if unknown."""
+        if self._seen is None:
+            return None
+        seen, at = self._seen
+        return seen + timedelta(seconds=asyncio.get_running_loop().time() - at)
 
     def _wake(self, entries: Sequence[Entry]) -> None:
         for entry in entries if self._watched else ():
@@ -248,13 +312,18 @@ class Writer:
             await asyncio.gather(self.ask(Admit()), return_exceptions=True)
 
     def _until_pulse(self) -> float:
-        if self.state.anchor is None or self._seen is None:
+        now = self._now()
+        if self.state.anchor is None or now is None:
             return PULSE_SECONDS
-        seen, at = self._seen
-        now = seen + timedelta(seconds=asyncio.get_running_loop().time() - at)
         ticks = self.state.anchor.certain_ticks(now, self._rules)
         tick = self.state.anchor.tick_at(ticks + 1, self._rules) - now
         return min(PULSE_SECONDS, max(0.0, tick.total_seconds()) + PULSE_LATE_SECONDS)
+
+
+def _tolerance(entries: Sequence[Entry], rules: Rules) -> timedelta:
+    """Say how late an estimate of the clock may be; ticks count from an observation's instant."""
+    observed = any(isinstance(entry.fact, Observed) for entry in entries)
+    return rules.slack / 10 if observed else TOLERANCE
 
 
 def _unknown_to(state: State, commands: Sequence[Command]) -> set[UUID]:

@@ -55,7 +55,7 @@ class Service:
 async def budget(database_url: str, rules: Rules = STANDARD) -> AsyncIterator[Service]:
     engine = sql.create_engine(database_url, application="test", pool_size=4)
     ledger = PostgresReadings(engine)
-    desk = Desk(ledger, rules)
+    desk = Desk(ledger, rules, shortcut=ledger)
     servicer = BudgetServicer(Budget(desk, ledger), Readings(desk, ledger, rules))
 
     def register(server: object) -> None:

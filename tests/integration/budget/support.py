@@ -86,7 +86,7 @@ class Replica:
 async def replica(database_url: str, rules: Rules = STANDARD) -> AsyncIterator[Replica]:
     engine = sql.create_engine(database_url, application="test", pool_size=4)
     ledger = PostgresReadings(engine)
-    desk = Desk(ledger, rules)
+    desk = Desk(ledger, rules, shortcut=ledger)
     try:
         yield Replica(Budget(desk, ledger), Readings(desk, ledger, rules), desk, ledger)
     finally:
