@@ -110,7 +110,7 @@ class Requests(Protocol):
 
 
 class Lists(Protocol):
-    """Lists of ASINs by the key of their filter."""
+    """Lists of ASINs by the key of their filter, kept whole, given without blocked products."""
 
     async def read(self, key: str) -> Listing | None:
         """Read a list that has not expired and count the hit; it comes back ``cached``."""
@@ -124,8 +124,8 @@ class Lists(Protocol):
         """Read a list of any age and count the hit; one that has expired comes back ``stale``."""
         ...
 
-    async def write(self, wanted: Filter, listing: Listing) -> None:
-        """Keep a list for 24 h in place of the one before."""
+    async def write(self, wanted: Filter, listing: Listing) -> Listing:
+        """Keep a list for 24 h in place of the one before, and give it as it is answered."""
         ...
 
 

@@ -70,6 +70,7 @@ class DiscoveryServicer(
             asins=found.listing.asins,
             total_count=found.listing.total,
             filter=write.filter_message(wanted),
+            blocked_asins=found.listing.blocked,
             info=write.info(found.tally, found.seconds, self._clock.now()),
         )
 
@@ -105,6 +106,7 @@ class DiscoveryServicer(
             scores=[write.appraisal(one) for one in ranked.appraisals],
             total_count=ranked.total,
             filter=write.filter_message(wanted),
+            blocked_asins=ranked.blocked,
             info=write.info(ranked.tally, ranked.seconds, self._clock.now()),
         )
 

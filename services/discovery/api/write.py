@@ -168,6 +168,7 @@ def _score(built: pb.ProductScore, score: Score) -> None:
     built.tier = pb.Tier.Value(f"TIER_{score.tier}")
     built.rating = pb.Rating.Value(f"RATING_{score.rating}")
     built.score_version = score.inputs.score_version
+    built.config_revision = score.inputs.terms.rules.revision
     built.fee_card = score.inputs.fee_card
     built.inputs_hash = score.inputs_hash
     built.as_of_time.FromDatetime(score.inputs.as_of)

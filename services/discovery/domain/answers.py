@@ -1,7 +1,7 @@
 """What comes back: lists of ASINs, products, their scores, and how the answer came about."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID, uuid5
@@ -100,16 +100,25 @@ class Listing:
     """A list of ASINs, best sales rank first.
 
     Attributes:
+        blocked: On the do-not-buy list, and so none of ``asins``.
         total: How many match in all at Keepa.
         cached: It was stored here, so nobody was asked; ``stale``: and has expired.
     """
 
     asins: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
     total: int = 0
     found_at: datetime | None = None
     tokens: int = 0
     cached: bool = False
     stale: bool = False
+
+
+def sifted(listing: Listing, blocked: Collection[str]) -> Listing:
+    """Leave the products out that must not be bought, and say which ones they were."""
+    kept = tuple(asin for asin in listing.asins if asin not in blocked)
+    gone = tuple(asin for asin in listing.asins if asin in blocked)
+    return replace(listing, asins=kept, blocked=gone)
 
 
 @dataclass(kw_only=True)

@@ -3,18 +3,29 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Integer, any_, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.elements import ColumnElement
 
-from services.discovery.domain.answers import Listing
+from services.discovery.domain.answers import Listing, sifted
 from services.discovery.domain.criteria import Filter
 from services.discovery.storage.packing import packed
 from services.discovery.storage.single import statement
-from services.discovery.storage.tables import lists
+from services.discovery.storage.tables import blocked_products, lists
 
 LIFE = timedelta(hours=24)
+_BLOCKED = (
+    select(func.array_agg(blocked_products.c.asin))
+    .where(
+        blocked_products.c.domain == lists.c.filter["domain"].astext.cast(Integer),
+        blocked_products.c.asin == any_(lists.c.asins),
+    )
+    .correlate(lists)
+    .scalar_subquery()
+    .label("blocked")
+)
+_COLUMNS = (lists.c.asins, lists.c.total, lists.c.found_at, _BLOCKED)
 
 
 class PostgresLists:
@@ -26,22 +37,19 @@ class PostgresLists:
     async def read(self, key: str) -> Listing | None:
         """Read and count in one statement."""
         query = update(lists).where(*_fresh(key)).values(hits=lists.c.hits + 1)
-        return await self._one(query.returning(lists.c.asins, lists.c.total, lists.c.found_at))
+        return await self._one(query.returning(*_COLUMNS))
 
     async def peek(self, key: str) -> Listing | None:
         """Read without counting."""
-        return await self._one(
-            select(lists.c.asins, lists.c.total, lists.c.found_at).where(*_fresh(key))
-        )
+        return await self._one(select(*_COLUMNS).where(*_fresh(key)))
 
     async def last(self, key: str) -> Listing | None:
         """Read what has not been purged yet, and count in one statement."""
         fresh = (lists.c.expires_at > func.clock_timestamp()).label("fresh")
         query = update(lists).where(lists.c.key == key).values(hits=lists.c.hits + 1)
-        columns = lists.c.asins, lists.c.total, lists.c.found_at, fresh
-        return await self._one(query.returning(*columns))
+        return await self._one(query.returning(*_COLUMNS, fresh))
 
-    async def write(self, wanted: Filter, listing: Listing) -> None:
+    async def write(self, wanted: Filter, listing: Listing) -> Listing:
         """Put a list in place of the one before, unless that is newer; the hits stay."""
         row = {
             "key": wanted.key,
@@ -61,19 +69,26 @@ class PostgresLists:
         )
         async with statement(self._engine) as connection:
             await connection.execute(put)
+        gone = select(blocked_products.c.asin).where(
+            blocked_products.c.domain == wanted.domain,
+            blocked_products.c.asin == any_(literal(list(listing.asins), lists.c.asins.type)),
+        )
+        async with statement(self._engine) as connection:
+            return sifted(listing, set((await connection.execute(gone)).scalars()))
 
     async def _one(self, query: Any) -> Listing | None:
         async with statement(self._engine) as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             return None
-        return Listing(
+        whole = Listing(
             asins=tuple(row.asins),
             total=row.total,
             found_at=row.found_at,
             cached=True,
             stale=not getattr(row, "fresh", True),
         )
+        return sifted(whole, set(row.blocked)) if row.blocked else whole
 
 
 def _fresh(key: str) -> tuple[ColumnElement[bool], ...]:

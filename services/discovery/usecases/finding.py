@@ -65,8 +65,7 @@ class Finder:
                 await before()
             max_age = NOTHING_STORED if force_refresh else STORED
             listing = await self._gateway.find(call_id, wanted, errand, max_age=max_age)
-            await self._lists.write(wanted, listing)
-            return listing
+            return await self._lists.write(wanted, listing)
 
     async def last(self, wanted: Filter) -> Listing | None:
         """Give the stored list, of any age."""

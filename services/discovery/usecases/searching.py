@@ -35,9 +35,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked:
-    """Scored products, best first, and how they came about."""
+    """Scored products, best first, and how they came about; ``blocked`` were left out."""
 
     appraisals: Sequence[Appraisal]
+    blocked: Sequence[str]
     total: int
     tally: Tally
     seconds: float
@@ -140,7 +141,13 @@ class SearchDesk:
         seconds = self._clock.monotonic() - began
         await self._recorder.remember(request.errand, SearchKind.DISCOVERY, tally, seconds, wanted)
         ranked = [one for one in best_first(answered) if _reaches(one, least_rung)]
-        return Ranked(appraisals=ranked, total=listing.total, tally=tally, seconds=seconds)
+        return Ranked(
+            appraisals=ranked,
+            blocked=listing.blocked,
+            total=listing.total,
+            tally=tally,
+            seconds=seconds,
+        )
 
     async def _score(
         self, request: Request, attempt: int, appeal: Appeal, tally: Tally

@@ -268,3 +268,30 @@ async def test_a_purge_forgets_what_has_expired_and_the_rest_only_when_told(
     assert first.purged_bytes > 0
     told = await discovery.ExplainScore(pb.ExplainScoreRequest(name=score.name))
     assert told.score.name == score.name
+
+
+async def test_a_search_leaves_blocked_products_out_and_says_so(
+    discovery: Any, one: Replica
+) -> None:
+    """D7: nobody pays to look at what is never to be bought, from the cache or from Keepa."""
+    wanted = pb.DiscoveryFilter(title=str(uuid4()), max_results=5)
+    await discovery.BlockProduct(block(asin(2), "counterfeits"))
+    request = pb.DiscoverScoredProductsRequest(request_id=str(uuid4()), filter=wanted)
+    scored = await discovery.DiscoverScoredProducts(request)
+    await discovery.BlockProduct(block(asin(3)))
+    bare = pb.DiscoverProductsRequest(request_id=str(uuid4()), filter=wanted)
+    found = await discovery.DiscoverProducts(bare)
+    for name in (asin(2), asin(3)):
+        await discovery.UnblockProduct(pb.UnblockProductRequest(request_id=str(uuid4()), asin=name))
+    bare.request_id = str(uuid4())
+    whole = await discovery.DiscoverProducts(bare)
+
+    assert list(scored.blocked_asins) == [asin(2)]
+    assert asin(2) not in [score.asin for score in scored.scores]
+    assert asin(2) not in one.till.snapshots
+    assert found.info.cache_hit
+    assert (list(found.asins), list(found.blocked_asins)) == (
+        [asin(0), asin(1), asin(4)],
+        [asin(2), asin(3)],
+    )
+    assert (len(whole.asins), list(whole.blocked_asins)) == (5, [])

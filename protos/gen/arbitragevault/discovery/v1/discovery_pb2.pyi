@@ -662,6 +662,7 @@ class ProductScore(_message.Message):
     IMAGE_URL_FIELD_NUMBER: _builtins.int
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     OFFERS_FETCHED_FIELD_NUMBER: _builtins.int
+    CONFIG_REVISION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name, `scores/{uuid}`; empty when the product could not be scored."""
     asin: _builtins.str
@@ -722,6 +723,8 @@ class ProductScore(_message.Message):
     """Whether its live offers were read: the buying price and the competition are then what
     is for sale, where something is.
     """
+    config_revision: _builtins.int
+    """Revision of the scoring configuration it was scored by; stale when a newer one holds."""
     @_builtins.property
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
         """All reasons, the deciding one first."""
@@ -784,10 +787,11 @@ class ProductScore(_message.Message):
         image_url: _builtins.str = ...,
         token_count: _builtins.int = ...,
         offers_fetched: _builtins.bool = ...,
+        config_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_buy_cents", b"_buy_cents", "_composite_score", b"_composite_score", "_confidence_score", b"_confidence_score", "_days_to_sell", b"_days_to_sell", "_margin_percent", b"_margin_percent", "_max_buy_cents", b"_max_buy_cents", "_monthly_sales", b"_monthly_sales", "_profit_cents", b"_profit_cents", "_roi_percent", b"_roi_percent", "_sales_rank", b"_sales_rank", "_sell_cents", b"_sell_cents", "_stability_score", b"_stability_score", "_velocity_score", b"_velocity_score", "as_of_time", b"as_of_time", "buy_cents", b"buy_cents", "composite_score", b"composite_score", "confidence_score", b"confidence_score", "days_to_sell", b"days_to_sell", "fees", b"fees", "fetch_time", b"fetch_time", "interval", b"interval", "margin_percent", b"margin_percent", "max_buy_cents", b"max_buy_cents", "monthly_sales", b"monthly_sales", "profit_cents", b"profit_cents", "roi_percent", b"roi_percent", "sales_rank", b"sales_rank", "sell_cents", b"sell_cents", "stability_score", b"stability_score", "velocity_score", b"velocity_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_buy_cents", b"_buy_cents", "_composite_score", b"_composite_score", "_confidence_score", b"_confidence_score", "_days_to_sell", b"_days_to_sell", "_margin_percent", b"_margin_percent", "_max_buy_cents", b"_max_buy_cents", "_monthly_sales", b"_monthly_sales", "_profit_cents", b"_profit_cents", "_roi_percent", b"_roi_percent", "_sales_rank", b"_sales_rank", "_sell_cents", b"_sell_cents", "_stability_score", b"_stability_score", "_velocity_score", b"_velocity_score", "as_of_time", b"as_of_time", "asin", b"asin", "buy_basis", b"buy_basis", "buy_cents", b"buy_cents", "composite_score", b"composite_score", "confidence_score", b"confidence_score", "currency_code", b"currency_code", "days_to_sell", b"days_to_sell", "fee_card", b"fee_card", "fees", b"fees", "fetch_time", b"fetch_time", "flags", b"flags", "image_url", b"image_url", "inputs_hash", b"inputs_hash", "interval", b"interval", "margin_percent", b"margin_percent", "max_buy_cents", b"max_buy_cents", "monthly_sales", b"monthly_sales", "name", b"name", "offers_fetched", b"offers_fetched", "product_status", b"product_status", "profit_cents", b"profit_cents", "rating", b"rating", "reasons", b"reasons", "recommendation", b"recommendation", "roi_percent", b"roi_percent", "sales_rank", b"sales_rank", "score_version", b"score_version", "sell_cents", b"sell_cents", "stability_score", b"stability_score", "summary", b"summary", "tier", b"tier", "title", b"title", "token_count", b"token_count", "velocity_score", b"velocity_score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_buy_cents", b"_buy_cents", "_composite_score", b"_composite_score", "_confidence_score", b"_confidence_score", "_days_to_sell", b"_days_to_sell", "_margin_percent", b"_margin_percent", "_max_buy_cents", b"_max_buy_cents", "_monthly_sales", b"_monthly_sales", "_profit_cents", b"_profit_cents", "_roi_percent", b"_roi_percent", "_sales_rank", b"_sales_rank", "_sell_cents", b"_sell_cents", "_stability_score", b"_stability_score", "_velocity_score", b"_velocity_score", "as_of_time", b"as_of_time", "asin", b"asin", "buy_basis", b"buy_basis", "buy_cents", b"buy_cents", "composite_score", b"composite_score", "confidence_score", b"confidence_score", "config_revision", b"config_revision", "currency_code", b"currency_code", "days_to_sell", b"days_to_sell", "fee_card", b"fee_card", "fees", b"fees", "fetch_time", b"fetch_time", "flags", b"flags", "image_url", b"image_url", "inputs_hash", b"inputs_hash", "interval", b"interval", "margin_percent", b"margin_percent", "max_buy_cents", b"max_buy_cents", "monthly_sales", b"monthly_sales", "name", b"name", "offers_fetched", b"offers_fetched", "product_status", b"product_status", "profit_cents", b"profit_cents", "rating", b"rating", "reasons", b"reasons", "recommendation", b"recommendation", "roi_percent", b"roi_percent", "sales_rank", b"sales_rank", "score_version", b"score_version", "sell_cents", b"sell_cents", "stability_score", b"stability_score", "summary", b"summary", "tier", b"tier", "title", b"title", "token_count", b"token_count", "velocity_score", b"velocity_score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__buy_cents: _TypeAlias = _typing.Literal["buy_cents"]  # noqa: Y015
     _WhichOneofArgType__buy_cents: _TypeAlias = _typing.Literal["_buy_cents", b"_buy_cents"]  # noqa: Y015
@@ -1091,6 +1095,7 @@ class Niche(_message.Message):
     SCORES_FIELD_NUMBER: _builtins.int
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     WARNING_FIELD_NUMBER: _builtins.int
+    BLOCKED_COUNT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The template or the bookmark, `niches/{id}` or `bookmarks/{uuid}`."""
     display_name: _builtins.str
@@ -1098,28 +1103,37 @@ class Niche(_message.Message):
     strategy: Global___Strategy.ValueType
     """Whose thresholds decided."""
     niche_score: _builtins.float
-    """How good it is: the mean composite score of the products that pass. [0, 100]."""
+    """How good it is: the mean composite score of the products that pass, in which an ROI
+    counts only where the buying price is known. [0, 100]; absent without any.
+    """
     total_count: _builtins.int
     """Products that match in all at Keepa."""
     scored_count: _builtins.int
     """Products that were scored."""
     passed_count: _builtins.int
-    """Of these, products that pass the niche's own limits."""
+    """Of these, products that pass every gate and the niche's own limits. Where no buying
+    price is known, a quarter of the selling price must be left to pay for the copy at the
+    niche's ROI and profit.
+    """
     mean_roi_percent: _builtins.float
-    """Mean ROI of the products that pass, in percent; absent without any."""
+    """Mean ROI of the products that pass at a known buying price, in percent; absent without
+    any.
+    """
     mean_velocity_score: _builtins.float
     """Mean velocity of the products that pass. [0, 100]; absent without any."""
     token_count: _builtins.int
     """Tokens that it cost the caller."""
     warning: _builtins.str
     """What to beware of, for people; empty when nothing."""
+    blocked_count: _builtins.int
+    """Products on the do-not-buy list that match as well and are left out."""
     @_builtins.property
     def filter(self) -> Global___DiscoveryFilter:
         """The filter as it was applied, defaults filled in."""
 
     @_builtins.property
     def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProductScore]:
-        """Its best products, best first. At most 10."""
+        """Its best products that pass, best first. At most 10."""
 
     def __init__(
         self,
@@ -1137,10 +1151,11 @@ class Niche(_message.Message):
         scores: _abc.Iterable[Global___ProductScore] | None = ...,
         token_count: _builtins.int = ...,
         warning: _builtins.str = ...,
+        blocked_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_mean_roi_percent", b"_mean_roi_percent", "_mean_velocity_score", b"_mean_velocity_score", "_niche_score", b"_niche_score", "filter", b"filter", "mean_roi_percent", b"mean_roi_percent", "mean_velocity_score", b"mean_velocity_score", "niche_score", b"niche_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mean_roi_percent", b"_mean_roi_percent", "_mean_velocity_score", b"_mean_velocity_score", "_niche_score", b"_niche_score", "display_name", b"display_name", "filter", b"filter", "mean_roi_percent", b"mean_roi_percent", "mean_velocity_score", b"mean_velocity_score", "name", b"name", "niche_score", b"niche_score", "passed_count", b"passed_count", "scored_count", b"scored_count", "scores", b"scores", "strategy", b"strategy", "token_count", b"token_count", "total_count", b"total_count", "warning", b"warning"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mean_roi_percent", b"_mean_roi_percent", "_mean_velocity_score", b"_mean_velocity_score", "_niche_score", b"_niche_score", "blocked_count", b"blocked_count", "display_name", b"display_name", "filter", b"filter", "mean_roi_percent", b"mean_roi_percent", "mean_velocity_score", b"mean_velocity_score", "name", b"name", "niche_score", b"niche_score", "passed_count", b"passed_count", "scored_count", b"scored_count", "scores", b"scores", "strategy", b"strategy", "token_count", b"token_count", "total_count", b"total_count", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__mean_roi_percent: _TypeAlias = _typing.Literal["mean_roi_percent"]  # noqa: Y015
     _WhichOneofArgType__mean_roi_percent: _TypeAlias = _typing.Literal["_mean_roi_percent", b"_mean_roi_percent"]  # noqa: Y015
@@ -1562,7 +1577,9 @@ class StrategicViewRow(_message.Message):
     TARGET_SELL_CENTS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     view_score: _builtins.float
-    """Order of the view, best first; absent when the product could not be judged."""
+    """Order of the view, best first, [0, 100]; absent when the product could not be judged. A
+    hypothetical ROI counts as 0.
+    """
     target_buy_cents: _builtins.int
     """The most to pay so that the view's ROI on cost is reached; absent without a selling
     price.
@@ -2242,6 +2259,7 @@ class DiscoverProductsResponse(_message.Message):
     TOTAL_COUNT_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     INFO_FIELD_NUMBER: _builtins.int
+    BLOCKED_ASINS_FIELD_NUMBER: _builtins.int
     total_count: _builtins.int
     """How many products match in all at Keepa."""
     @_builtins.property
@@ -2256,6 +2274,12 @@ class DiscoverProductsResponse(_message.Message):
     def info(self) -> Global___SearchInfo:
         """How the answer came about."""
 
+    @_builtins.property
+    def blocked_asins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Products on the do-not-buy list that match as well and are left out of `asins`, at no
+        cost.
+        """
+
     def __init__(
         self,
         *,
@@ -2263,10 +2287,11 @@ class DiscoverProductsResponse(_message.Message):
         total_count: _builtins.int = ...,
         filter: Global___DiscoveryFilter | None = ...,
         info: Global___SearchInfo | None = ...,
+        blocked_asins: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "info", b"info"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "filter", b"filter", "info", b"info", "total_count", b"total_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "blocked_asins", b"blocked_asins", "filter", b"filter", "info", b"info", "total_count", b"total_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2448,6 +2473,7 @@ class DiscoverScoredProductsResponse(_message.Message):
     TOTAL_COUNT_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     INFO_FIELD_NUMBER: _builtins.int
+    BLOCKED_ASINS_FIELD_NUMBER: _builtins.int
     total_count: _builtins.int
     """How many products match in all at Keepa."""
     @_builtins.property
@@ -2462,6 +2488,12 @@ class DiscoverScoredProductsResponse(_message.Message):
     def info(self) -> Global___SearchInfo:
         """How the answer came about."""
 
+    @_builtins.property
+    def blocked_asins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Products on the do-not-buy list that match as well and are left out of `scores`, at no
+        cost.
+        """
+
     def __init__(
         self,
         *,
@@ -2469,10 +2501,11 @@ class DiscoverScoredProductsResponse(_message.Message):
         total_count: _builtins.int = ...,
         filter: Global___DiscoveryFilter | None = ...,
         info: Global___SearchInfo | None = ...,
+        blocked_asins: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "info", b"info"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "info", b"info", "scores", b"scores", "total_count", b"total_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked_asins", b"blocked_asins", "filter", b"filter", "info", b"info", "scores", b"scores", "total_count", b"total_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2674,7 +2707,9 @@ class DiscoverNichesRequest(_message.Message):
     kind: Global___NicheKind.ValueType
     """Only templates of this family are drawn; unspecified: any."""
     seed: _builtins.int
-    """Makes the draw repeatable; 0 draws anew for every `request_id`."""
+    """Makes the draw repeatable: the same seed draws the same templates in the same order; 0
+    draws anew for every `request_id`. Not negative.
+    """
     scored_count: _builtins.int
     """Products that are scored in each niche. [1, 50]; default 10."""
     cache_only: _builtins.bool
@@ -2720,6 +2755,11 @@ class DiscoverNichesResponse(_message.Message):
 
     NICHE_FIELD_NUMBER: _builtins.int
     INFO_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    seed: _builtins.int
+    """With the last message: what the templates were drawn by; given back as `seed` it draws
+    the same ones. 0 when they were named.
+    """
     @_builtins.property
     def niche(self) -> Global___Niche:
         """A niche."""
@@ -2733,10 +2773,11 @@ class DiscoverNichesResponse(_message.Message):
         *,
         niche: Global___Niche | None = ...,
         info: Global___SearchInfo | None = ...,
+        seed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "niche", b"niche", "part", b"part"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "niche", b"niche", "part", b"part"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "niche", b"niche", "part", b"part", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["niche", "info"]  # noqa: Y015
     _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
@@ -3658,7 +3699,7 @@ class GetStrategicViewRequest(_message.Message):
     DOMAIN_FIELD_NUMBER: _builtins.int
     ASINS_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
-    CACHE_ONLY_FIELD_NUMBER: _builtins.int
+    FETCH_MISSING_FIELD_NUMBER: _builtins.int
     FORCE_REFRESH_FIELD_NUMBER: _builtins.int
     SPENDING_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
@@ -3669,10 +3710,12 @@ class GetStrategicViewRequest(_message.Message):
     """
     domain: _keepa_gateway_pb2.Domain.ValueType
     """The marketplace. Default: DOMAIN_COM."""
-    cache_only: _builtins.bool
-    """Whether only stored answers are given, of any age, at no cost."""
+    fetch_missing: _builtins.bool
+    """Whether products that are not stored are fetched, at 1 token each. Default: only stored
+    answers are given, of any age, at no cost.
+    """
     force_refresh: _builtins.bool
-    """Whether Keepa is asked whatever is stored."""
+    """Whether Keepa is asked whatever is stored. Only together with `fetch_missing`."""
     @_builtins.property
     def asins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """ASINs, 1 to 1000, none twice. Required."""
@@ -3693,13 +3736,13 @@ class GetStrategicViewRequest(_message.Message):
         domain: _keepa_gateway_pb2.Domain.ValueType = ...,
         asins: _abc.Iterable[_builtins.str] | None = ...,
         options: Global___ScoringOptions | None = ...,
-        cache_only: _builtins.bool = ...,
+        fetch_missing: _builtins.bool = ...,
         force_refresh: _builtins.bool = ...,
         spending: _keepa_gateway_pb2.Spending | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "spending", b"spending"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "cache_only", b"cache_only", "domain", b"domain", "force_refresh", b"force_refresh", "name", b"name", "options", b"options", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "domain", b"domain", "fetch_missing", b"fetch_missing", "force_refresh", b"force_refresh", "name", b"name", "options", b"options", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -266,9 +266,12 @@ class DiscoveryServiceServicer:
 
         Without names the templates are drawn at random (action `surprise_me`), else the named
         ones are examined (`niche_discovery`). Holds one envelope of the most that they can
-        cost; what is not spent goes back. After a 429 or when the envelope is used up it
-        sends what it has and spends nothing more. Fails with `NICHE_NOT_FOUND` when a name
-        is not known.
+        cost: 11 tokens and 1 per product for each that is not stored; what is not spent goes
+        back. After a 429 or when the envelope is used up it sends what it has, says why, and
+        spends nothing more. An examined bookmark remembers its score. Idempotent on
+        `request_id`: a retry pays nothing again. Fails with `NICHE_NOT_FOUND` when a name is
+        not known, `JOB_TOO_EXPENSIVE`, `CACHE_MISS` when only stored answers are wanted and
+        none is there, and with the reason itself when not one niche could be examined.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -397,7 +400,8 @@ class DiscoveryServiceServicer:
     def GetStrategicView(self, request, context):
         """Orders given products by a strategic view, each with its target prices.
 
-        Costs 1 token per product that is not stored.
+        Answers from what is stored and spends nothing, unless `fetch_missing` allows it: then 1
+        token per product that is not stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

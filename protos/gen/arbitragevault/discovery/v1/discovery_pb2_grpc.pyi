@@ -70,9 +70,12 @@ class DiscoveryServiceStub:
 
     Without names the templates are drawn at random (action `surprise_me`), else the named
     ones are examined (`niche_discovery`). Holds one envelope of the most that they can
-    cost; what is not spent goes back. After a 429 or when the envelope is used up it
-    sends what it has and spends nothing more. Fails with `NICHE_NOT_FOUND` when a name
-    is not known.
+    cost: 11 tokens and 1 per product for each that is not stored; what is not spent goes
+    back. After a 429 or when the envelope is used up it sends what it has, says why, and
+    spends nothing more. An examined bookmark remembers its score. Idempotent on
+    `request_id`: a retry pays nothing again. Fails with `NICHE_NOT_FOUND` when a name is
+    not known, `JOB_TOO_EXPENSIVE`, `CACHE_MISS` when only stored answers are wanted and
+    none is there, and with the reason itself when not one niche could be examined.
     """
     CreateSavedNiche: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.CreateSavedNicheRequest, _discovery_pb2.CreateSavedNicheResponse]
     """Saves a niche as a bookmark.
@@ -136,7 +139,8 @@ class DiscoveryServiceStub:
     GetStrategicView: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.GetStrategicViewRequest, _discovery_pb2.GetStrategicViewResponse]
     """Orders given products by a strategic view, each with its target prices.
 
-    Costs 1 token per product that is not stored.
+    Answers from what is stored and spends nothing, unless `fetch_missing` allows it: then 1
+    token per product that is not stored.
     """
     EstimateStock: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.EstimateStockRequest, _discovery_pb2.EstimateStockResponse]
     """Estimates how many units of a product are for sale near a target price.
@@ -227,9 +231,12 @@ class DiscoveryServiceAsyncStub(DiscoveryServiceStub):
 
     Without names the templates are drawn at random (action `surprise_me`), else the named
     ones are examined (`niche_discovery`). Holds one envelope of the most that they can
-    cost; what is not spent goes back. After a 429 or when the envelope is used up it
-    sends what it has and spends nothing more. Fails with `NICHE_NOT_FOUND` when a name
-    is not known.
+    cost: 11 tokens and 1 per product for each that is not stored; what is not spent goes
+    back. After a 429 or when the envelope is used up it sends what it has, says why, and
+    spends nothing more. An examined bookmark remembers its score. Idempotent on
+    `request_id`: a retry pays nothing again. Fails with `NICHE_NOT_FOUND` when a name is
+    not known, `JOB_TOO_EXPENSIVE`, `CACHE_MISS` when only stored answers are wanted and
+    none is there, and with the reason itself when not one niche could be examined.
     """
     CreateSavedNiche: _aio.UnaryUnaryMultiCallable[_discovery_pb2.CreateSavedNicheRequest, _discovery_pb2.CreateSavedNicheResponse]  # type: ignore[assignment]
     """Saves a niche as a bookmark.
@@ -293,7 +300,8 @@ class DiscoveryServiceAsyncStub(DiscoveryServiceStub):
     GetStrategicView: _aio.UnaryUnaryMultiCallable[_discovery_pb2.GetStrategicViewRequest, _discovery_pb2.GetStrategicViewResponse]  # type: ignore[assignment]
     """Orders given products by a strategic view, each with its target prices.
 
-    Costs 1 token per product that is not stored.
+    Answers from what is stored and spends nothing, unless `fetch_missing` allows it: then 1
+    token per product that is not stored.
     """
     EstimateStock: _aio.UnaryUnaryMultiCallable[_discovery_pb2.EstimateStockRequest, _discovery_pb2.EstimateStockResponse]  # type: ignore[assignment]
     """Estimates how many units of a product are for sale near a target price.
@@ -411,9 +419,12 @@ class DiscoveryServiceServicer:
 
         Without names the templates are drawn at random (action `surprise_me`), else the named
         ones are examined (`niche_discovery`). Holds one envelope of the most that they can
-        cost; what is not spent goes back. After a 429 or when the envelope is used up it
-        sends what it has and spends nothing more. Fails with `NICHE_NOT_FOUND` when a name
-        is not known.
+        cost: 11 tokens and 1 per product for each that is not stored; what is not spent goes
+        back. After a 429 or when the envelope is used up it sends what it has, says why, and
+        spends nothing more. An examined bookmark remembers its score. Idempotent on
+        `request_id`: a retry pays nothing again. Fails with `NICHE_NOT_FOUND` when a name is
+        not known, `JOB_TOO_EXPENSIVE`, `CACHE_MISS` when only stored answers are wanted and
+        none is there, and with the reason itself when not one niche could be examined.
         """
 
     def CreateSavedNiche(
@@ -552,7 +563,8 @@ class DiscoveryServiceServicer:
     ) -> _typing.Union[_discovery_pb2.GetStrategicViewResponse, _abc.Awaitable[_discovery_pb2.GetStrategicViewResponse]]:
         """Orders given products by a strategic view, each with its target prices.
 
-        Costs 1 token per product that is not stored.
+        Answers from what is stored and spends nothing, unless `fetch_missing` allows it: then 1
+        token per product that is not stored.
         """
 
     def EstimateStock(
