@@ -19,6 +19,7 @@ from services.autosourcing.settings import Settings
 from services.autosourcing.storage import changes, tables
 from services.autosourcing.storage.library import PostgresLibrary
 from services.autosourcing.storage.reviews import PostgresReviews
+from services.autosourcing.storage.schedules import PostgresRota
 from services.autosourcing.storage.work import PostgresJobs
 from services.autosourcing.usecases.answering import Answering
 from services.autosourcing.usecases.desk import Desk
@@ -26,6 +27,8 @@ from services.autosourcing.usecases.launching import Launching
 from services.autosourcing.usecases.planning import Planning
 from services.autosourcing.usecases.profiles import Profiles
 from services.autosourcing.usecases.reviewing import Reviewing
+from services.autosourcing.usecases.schedules import Schedules
+from services.autosourcing.usecases.starting import Starting
 from services.autosourcing.usecases.tending import Tending
 from services.autosourcing.usecases.watching import Watching
 from services.chassis import sql
@@ -63,13 +66,15 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     discovery = GrpcDiscovery(discovery_channel, specs.filter_message)
     planning = Planning(jobs, discovery, budget, limits)
     launching = Launching(jobs, budget, planning, limits)
+    rota = PostgresRota(engine, announcing)
     tending = Tending(jobs, budget, launching, limits, heard)
     servicer = AutoSourcingServicer(
         planning=planning,
         launching=launching,
         watching=Watching(library, heard),
         desk=Desk(jobs, library),
-        shelf=Profiles(jobs, library),
+        shelf=Profiles(jobs, library, rota),
+        rota=Schedules(rota),
         reviewing=Reviewing(PostgresReviews(engine)),
         limits=limits,
         clock=SystemClock(),
@@ -83,6 +88,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         loops=[
             Loop("changes", heard.run),
             Loop("tending", tending.run),
+            Loop("schedules", Starting(rota, launching).run),
             Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} outbox").run),
             *_readers(js, engine, DiscoveryEvents(Answering(limits), jobs.joined)),
         ],

@@ -1,6 +1,6 @@
 """What the use cases need from the outside, in the domain's words; promises stand here."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from services.autosourcing.domain.estimate import Estimate, Outlook
 from services.autosourcing.domain.job import Job, State
 from services.autosourcing.domain.picks import Action, Analysis, Kind, Pick
 from services.autosourcing.domain.review import Sighting
+from services.autosourcing.domain.schedule import DecidedSlot, Decision, Schedule
 from services.autosourcing.domain.spec import Profile, Spec
 
 
@@ -189,6 +190,81 @@ class Work(Protocol):
 
     async def save_pick(self, pick: SavedPick) -> None:
         """Store what the reseller decided."""
+        ...
+
+
+class RotaWork(Work, Protocol):
+    """One transaction on the schedules, their slots, and whatever a job may change."""
+
+    async def add_schedule(self, schedule: Schedule) -> None:
+        """Store a new schedule."""
+        ...
+
+    async def lock_schedule(self, schedule_id: UUID) -> Schedule | None:
+        """Read a schedule that nobody else changes until the transaction ends."""
+        ...
+
+    async def save_schedule(self, schedule: Schedule) -> None:
+        """Store a schedule that is there; it is looked at again when its next slot comes."""
+        ...
+
+    async def remove_schedule(self, schedule_id: UUID) -> None:
+        """Delete a schedule with its slots."""
+        ...
+
+    async def due_schedule(self) -> Schedule | None:
+        """Lock a schedule with a slot that has come, and that no other replica has locked."""
+        ...
+
+    async def schedule_of(self, profile_id: str) -> UUID | None:
+        """Some schedule that names the profile; None when no one does."""
+        ...
+
+    async def add_slots(
+        self, schedule_id: UUID, decisions: Iterable[Decision], now: datetime
+    ) -> None:
+        """Remember slots; one that is remembered already stays as it is."""
+        ...
+
+    async def claim_slots(self, *, lease: timedelta, most: int) -> list[DecidedSlot]:
+        """Take slots whose job is to be started; no other replica gets them for a while."""
+        ...
+
+    async def postpone_slot(self, slot: DecidedSlot, at: datetime) -> None:
+        """Let a slot that could not start be claimed again at an instant."""
+        ...
+
+    async def settle_slot(self, slot: DecidedSlot) -> None:
+        """Store what finally became of a slot, unless it has been settled."""
+        ...
+
+    async def forget(self, *, requests: timedelta, slots: timedelta) -> int:
+        """Delete requests and slots older than that, and say how many.
+
+        A request that made a job is kept as long as the job.
+        """
+        ...
+
+
+class Rota(Protocol):
+    """Where schedules are kept."""
+
+    def transaction(self) -> AbstractAsyncContextManager[RotaWork]:
+        """Begin a transaction: stored at its end, undone when the block raises."""
+        ...
+
+    async def schedule(
+        self, schedule_id: UUID, slots: int
+    ) -> tuple[Schedule, list[DecidedSlot]] | None:
+        """A schedule with so many of its newest slots that are settled; None without one."""
+        ...
+
+    async def schedules(self, after: tuple[datetime, UUID] | None, most: int) -> list[Schedule]:
+        """Schedules, newest first."""
+        ...
+
+    async def next_due(self) -> timedelta | None:
+        """How long until a slot comes or is to be tried again; None when none ever is."""
         ...
 
 

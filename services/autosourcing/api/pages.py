@@ -44,13 +44,13 @@ def token(request: Message, *place: str | int) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def job_place(request: Message, given: str) -> tuple[datetime, UUID] | None:
-    """Where a page of jobs ended; None for the first page."""
+def newest_place(request: Message, given: str) -> tuple[datetime, UUID] | None:
+    """Where a page that lists the newest first ended; None for the first page."""
     if not given:
         return None
-    created, job_id = _read(request, given, 2)
+    created, last_id = _read(request, given, 2)
     try:
-        return datetime.fromisoformat(str(created)).astimezone(UTC), UUID(str(job_id))
+        return datetime.fromisoformat(str(created)).astimezone(UTC), UUID(str(last_id))
     except (ValueError, OverflowError):
         raise _bad() from None
 

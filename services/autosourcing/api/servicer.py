@@ -16,6 +16,7 @@ from services.autosourcing.api import (
     pages,
     profiles,
     reviews,
+    schedules,
     specs,
     translate,
     words,
@@ -28,6 +29,7 @@ from services.autosourcing.usecases.launching import Launching
 from services.autosourcing.usecases.planning import Planning
 from services.autosourcing.usecases.profiles import Profiles
 from services.autosourcing.usecases.reviewing import Reviewing
+from services.autosourcing.usecases.schedules import Schedules
 from services.autosourcing.usecases.watching import Watching
 from services.chassis.clock import Clock
 from services.chassis.errors import invalid_field
@@ -35,7 +37,7 @@ from services.chassis.rpc.call import Context, current_call
 
 
 class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
-    """The contract's methods; those without logic here stay unimplemented."""
+    """The contract's methods."""
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         watching: Watching,
         desk: Desk,
         shelf: Profiles,
+        rota: Schedules,
         reviewing: Reviewing,
         limits: Limits,
         clock: Clock,
@@ -54,6 +57,7 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         self._watching = watching
         self._desk = desk
         self._profiles = shelf
+        self._schedules = rota
         self._reviewing = reviewing
         self._limits = limits
         self._clock = clock
@@ -85,7 +89,7 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         """List jobs."""
         size = pages.size(request.page_size)
-        after = pages.job_place(request, request.page_token)
+        after = pages.newest_place(request, request.page_token)
         found = await self._desk.jobs(words.state_asked(request.state), after, size + 1)
         page, last = pages.cut(found, size)
         now = self._clock.now()
@@ -202,6 +206,56 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         asked = _request("DeleteProfile", request)
         await self._profiles.delete(asked, words.last_id(request.name), etag=request.etag)
         return pb.DeleteProfileResponse()
+
+    async def CreateSchedule(
+        self, request: pb.CreateScheduleRequest, context: Context
+    ) -> pb.CreateScheduleResponse:
+        """Make a schedule."""
+        asked = _request("CreateSchedule", request)
+        made = await self._schedules.create(asked, schedules.new(request, current_call().caller))
+        return pb.CreateScheduleResponse(schedule=schedules.schedule(made, self._clock.now()))
+
+    async def GetSchedule(
+        self, request: pb.GetScheduleRequest, context: Context
+    ) -> pb.GetScheduleResponse:
+        """Read a schedule with its newest slots."""
+        found, slots = await self._schedules.read(_id("name", request.name))
+        return pb.GetScheduleResponse(schedule=schedules.schedule(found, self._clock.now(), slots))
+
+    async def ListSchedules(
+        self, request: pb.ListSchedulesRequest, context: Context
+    ) -> pb.ListSchedulesResponse:
+        """List schedules."""
+        size = pages.size(request.page_size)
+        after = pages.newest_place(request, request.page_token)
+        page, last = pages.cut(await self._schedules.page(after, size + 1), size)
+        now = self._clock.now()
+        return pb.ListSchedulesResponse(
+            schedules=[schedules.schedule(each, now) for each in page],
+            next_page_token=pages.token(request, last.created_at.isoformat(), str(last.id))
+            if last
+            else "",
+        )
+
+    async def UpdateSchedule(
+        self, request: pb.UpdateScheduleRequest, context: Context
+    ) -> pb.UpdateScheduleResponse:
+        """Change a schedule."""
+        saved = await self._schedules.update(
+            _request("UpdateSchedule", request),
+            _id("schedule.name", request.schedule.name),
+            schedules.change(request),
+            etag=request.schedule.etag,
+        )
+        return pb.UpdateScheduleResponse(schedule=schedules.schedule(saved, self._clock.now()))
+
+    async def DeleteSchedule(
+        self, request: pb.DeleteScheduleRequest, context: Context
+    ) -> pb.DeleteScheduleResponse:
+        """Delete a schedule."""
+        asked = _request("DeleteSchedule", request)
+        await self._schedules.delete(asked, _id("name", request.name), etag=request.etag)
+        return pb.DeleteScheduleResponse()
 
     async def GetJobStats(
         self, request: pb.GetJobStatsRequest, context: Context

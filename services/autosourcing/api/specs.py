@@ -56,6 +56,14 @@ def spec_message(value: Spec) -> pb.JobSpec:
     return message
 
 
+def asked_message(value: Spec) -> pb.JobSpec:
+    """A spec as it was asked for, with nothing filled in."""
+    message = spec_message(value)
+    if message.HasField("filter") and value.criteria is not None:
+        message.filter.max_results = value.criteria.products
+    return message
+
+
 def criteria(message: discovery_pb.DiscoveryFilter) -> Criteria:
     """Which products are asked for."""
     return Criteria(

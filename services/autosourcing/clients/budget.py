@@ -34,7 +34,7 @@ class GrpcBudget:
         request = pb.ReserveTokensRequest(
             request_id=str(envelope_request_id(job.id, job.queue.attempt)),
             token_count=tokens,
-            priority=pb.PRIORITY_JOB,
+            priority=pb.PRIORITY_BACKGROUND if job.background else pb.PRIORITY_JOB,
             kind=pb.RESERVATION_KIND_ENVELOPE,
             action=ACTION,
             job=f"jobs/{job.id}",

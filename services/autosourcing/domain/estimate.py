@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.autosourcing.domain.job import Plan
-from services.autosourcing.domain.limits import Limits, gate
+from services.autosourcing.domain.limits import Limits, floor, gate
 
 SEARCH_TOKENS = 10
 ASINS_PER_SEARCH_TOKEN = 100
@@ -91,7 +91,7 @@ def too_expensive(limits: Limits, estimate: Estimate) -> bool:
     return estimate.tokens > limits.tokens_per_job
 
 
-def envelope_tokens(limits: Limits, plan: Plan) -> int:
+def envelope_tokens(limits: Limits, plan: Plan, *, background: bool = False) -> int:
     """Tokens that a job holds: its estimate, and room to repeat a search whose answer was lost.
 
     The room comes out of what the gate demands beyond the estimate anyway, so it never refuses
@@ -101,7 +101,8 @@ def envelope_tokens(limits: Limits, plan: Plan) -> int:
     if not plan.searches:
         return tokens
     repeated = tokens + search_cost(ASINS_PER_SEARCH_TOKEN)
-    return max(tokens, min(repeated, gate(limits, tokens) - limits.floor))
+    spare = gate(limits, tokens, background=background) - floor(limits, background=background)
+    return max(tokens, min(repeated, spare))
 
 
 def required_tokens(limits: Limits, estimate: Estimate) -> int:

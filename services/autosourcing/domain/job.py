@@ -197,6 +197,7 @@ class Job:
     """One run of AutoSourcing; every change makes a new value (see ``course``).
 
     Attributes:
+        background: Whether a schedule made it: then whoever waits for an answer goes first.
         sequence: The newest change, counted from 1.
         backlog: ASINs that discovery has not been asked about yet, in order.
         steps: What discovery was asked, by number; at most one is not answered.
@@ -208,6 +209,7 @@ class Job:
     state: State
     created_at: datetime
     caller: str = ""
+    background: bool = False
     sequence: int = 0
     queue: Queue = field(default_factory=Queue)
     started_at: datetime | None = None

@@ -14,6 +14,7 @@ class Limits:
         products_per_search: Products analysed when neither caller nor profile says.
         minimum_balance: Tokens that must be available before any paid job starts.
         floor: Tokens that every grant leaves in the account.
+        background_floor: The same for a job that nobody waits for.
         answer_margin: How long before the deadline an answer may say that time is up.
         settle_grace: How long an envelope outlives its job's deadline.
         recent_window: How long a product counts as analysed recently.
@@ -27,6 +28,7 @@ class Limits:
     products_per_search: int = 10
     minimum_balance: int = 50
     floor: int = 10
+    background_floor: int = 50
     answer_margin: timedelta = timedelta(seconds=5)
     settle_grace: timedelta = timedelta(seconds=150)
     recent_window: timedelta = timedelta(days=7)
@@ -35,9 +37,14 @@ class Limits:
     longest_wait: timedelta = timedelta(hours=1)
 
 
-def gate(limits: Limits, estimated_tokens: int) -> int:
+def floor(limits: Limits, *, background: bool) -> int:
+    """Tokens that the envelope of a job leaves in the account."""
+    return limits.background_floor if background else limits.floor
+
+
+def gate(limits: Limits, estimated_tokens: int, *, background: bool = False) -> int:
     """Tokens that must be available before a job of this estimate may start."""
-    return max(limits.minimum_balance, estimated_tokens + limits.floor)
+    return max(limits.minimum_balance, estimated_tokens + floor(limits, background=background))
 
 
 def hold_time(limits: Limits) -> timedelta:

@@ -37,6 +37,21 @@ def profile_not_found(name: str) -> Refusal:
     return _not_found("PROFILE_NOT_FOUND", "profile", name)
 
 
+def schedule_not_found(name: str) -> Refusal:
+    """There is no such schedule."""
+    return _not_found("SCHEDULE_NOT_FOUND", "schedule", name)
+
+
+def profile_in_use(name: str, schedule: str) -> Refusal:
+    """A schedule would start jobs without it."""
+    return Refusal(
+        Kind.FAILED_PRECONDITION,
+        "PROFILE_IN_USE",
+        f"{schedule} names {name}; change or delete the schedule first.",
+        facts={"schedule": schedule},
+    )
+
+
 def job_finished(job: Job) -> Refusal:
     """The job has ended in another way than was asked for."""
     return Refusal(

@@ -2,7 +2,9 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -19,6 +21,7 @@ from sqlalchemy import (
 
 from services.autosourcing.domain.job import Job
 from services.autosourcing.domain.picks import Finding
+from services.autosourcing.domain.schedule import Schedule
 from services.autosourcing.domain.spec import Profile
 from services.autosourcing.storage.documents import Document
 from services.chassis.events.inbox import dead_letters_table, inbox_table
@@ -53,6 +56,7 @@ requests = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     Column("answer", LargeBinary, nullable=False),
     Column("created_at", Instant, nullable=False, server_default=text("clock_timestamp()")),
+    Index("requests_created", "created_at"),
 )
 
 moments = Table(
@@ -125,6 +129,34 @@ profiles = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("document", Document(Profile), nullable=False),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("created_at", Instant, nullable=False),
+    Column("look_at", Instant, nullable=False),
+    Column("document", Document(Schedule), nullable=False),
+    Index("schedules_look", "look_at"),
+    Index("schedules_newest", text("created_at desc"), text("id desc")),
+)
+
+slots = Table(
+    "slots",
+    metadata,
+    Column("schedule_id", ForeignKey(schedules.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("date", Date, primary_key=True),
+    Column("hour", SmallInteger, primary_key=True),
+    Column("slot_at", Instant, nullable=False),
+    Column("exists", Boolean, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("job_id", Uuid),
+    Column("decided_at", Instant, nullable=False),
+    Column("attend_at", Instant),
+    Index("slots_attend", "attend_at", postgresql_where=text("attend_at is not null")),
+    Index("slots_newest", "schedule_id", text("slot_at desc")),
 )
 
 outbox = outbox_table(metadata)

@@ -1,11 +1,11 @@
 """Makes jobs and brings them from PENDING to RUNNING, with their tokens held."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from services.autosourcing.domain import attention, course, estimate, refusals
-from services.autosourcing.domain.job import Job, Queue, State
+from services.autosourcing.domain.job import Job, Plan, Queue, State
 from services.autosourcing.domain.limits import Limits, gate, hold_time
 from services.autosourcing.domain.spec import Spec
 from services.autosourcing.ports import Budget, Grant, Jobs, Request, Work
@@ -16,6 +16,7 @@ from services.chassis.errors import Kind, Refusal
 _NAMESPACE = UUID("2f8f6a0e-9f0e-5d39-8f5b-6f1a5f2f6f11")
 _MOST_ENVELOPES = 3
 _SAFETY = timedelta(seconds=30)
+_UNKNOWN = datetime.min.replace(tzinfo=UTC)
 _log = telemetry.get_logger(__name__)
 
 
@@ -31,14 +32,30 @@ class Launching:
         self._planning = planning
         self._limits = limits
 
-    async def create(self, request: Request, spec: Spec, *, caller: str, wait: timedelta) -> Job:
+    async def create(
+        self,
+        request: Request,
+        spec: Spec,
+        *,
+        caller: str,
+        wait: timedelta = timedelta(0),
+        background: bool = False,
+    ) -> Job:
         """Make the job, or return the one that the same request made.
 
         Raises:
             Refusal: It is too expensive, or its tokens are not there and it does not queue.
                 Nothing is kept then, so the same request may be tried again.
         """
-        job = await self._find_or_add(request, spec, caller=caller, wait=wait)
+        draft = Job(
+            id=uuid5(_NAMESPACE, str(request.id)),
+            plan=Plan(spec, 0),
+            state=State.PENDING,
+            created_at=_UNKNOWN,
+            caller=caller,
+            background=background,
+        )
+        job = await self._find_or_add(request, draft, wait)
         if job.state is not State.PENDING:
             return job
         try:
@@ -72,27 +89,19 @@ class Launching:
             if present is not None and present.state is State.PENDING:
                 await work.withdraw(present.id)
 
-    async def _find_or_add(
-        self, request: Request, spec: Spec, *, caller: str, wait: timedelta
-    ) -> Job:
+    async def _find_or_add(self, request: Request, draft: Job, wait: timedelta) -> Job:
+        """The job that the request made, else the draft with its plan, stored now."""
         async with self._jobs.transaction() as work:
             known = await self._known(work, request)
         if known is not None:
             return known
-        plan, price = await self._planning.plan(spec)
+        plan, price = await self._planning.plan(draft.plan.spec)
         if estimate.too_expensive(self._limits, price):
             raise refusals.too_expensive(self._limits, price.tokens)
         async with self._jobs.transaction() as work:
             now = await work.now()
             until = now + min(wait, self._limits.longest_wait) if wait else None
-            job = Job(
-                id=uuid5(_NAMESPACE, str(request.id)),
-                plan=plan,
-                state=State.PENDING,
-                created_at=now,
-                caller=caller,
-                queue=Queue(until=until),
-            )
+            job = replace(draft, plan=plan, created_at=now, queue=Queue(until=until))
             if not await work.remember(request, str(job.id).encode()):
                 return await self._known(work, request) or job
             return await work.add(job, request.id, attend_at=attention.after_change(job, now))
@@ -110,8 +119,8 @@ class Launching:
     async def _reserve(self, job: Job, wait: timedelta) -> Grant:
         return await self._budget.reserve(
             job,
-            tokens=estimate.envelope_tokens(self._limits, job.plan),
-            gate=gate(self._limits, job.plan.estimated_tokens),
+            tokens=estimate.envelope_tokens(self._limits, job.plan, background=job.background),
+            gate=gate(self._limits, job.plan.estimated_tokens, background=job.background),
             hold=hold_time(self._limits),
             wait=wait,
         )

@@ -7,16 +7,17 @@ import msgspec
 
 from services.autosourcing.domain import refusals
 from services.autosourcing.domain.spec import Profile
-from services.autosourcing.ports import Jobs, Library, Request, Work
+from services.autosourcing.ports import Jobs, Library, Request, Rota, Work
 from services.autosourcing.usecases.repeats import first_answer
 
 
 class Profiles:
     """Keeps the profiles; a job takes their values when it is made and never looks again."""
 
-    def __init__(self, jobs: Jobs, library: Library) -> None:
+    def __init__(self, jobs: Jobs, library: Library, rota: Rota) -> None:
         self._jobs = jobs
         self._library = library
+        self._rota = rota
 
     async def create(self, request: Request, profile: Profile) -> Profile:
         """Save a new profile, made now; repeated, give the first answer.
@@ -64,12 +65,18 @@ class Profiles:
             return changed
 
     async def delete(self, request: Request, profile_id: str, *, etag: str = "") -> None:
-        """Delete a profile; repeated, it is gone all the same."""
-        async with self._jobs.transaction() as work:
+        """Delete a profile that no schedule names; repeated, it is gone all the same.
+
+        Who makes a schedule locks its profile too, so none appears in between.
+        """
+        async with self._rota.transaction() as work:
             found = await work.lock_profile(profile_id)
             if await first_answer(work, request) is not None:
                 return
             _present(found, profile_id, etag)
+            user = await work.schedule_of(profile_id)
+            if user is not None:
+                raise refusals.profile_in_use(f"profiles/{profile_id}", f"schedules/{user}")
             await work.remove_profile(profile_id)
             await work.remember(request, b"")
 

@@ -146,7 +146,7 @@ class Tending:
     def _ending(self, job: Job, refusal: Refusal) -> Ending:
         if not _waits(refusal):
             return endings.refused(refusal.reason, refusal.message)
-        required = gate(self._limits, job.plan.estimated_tokens)
+        required = gate(self._limits, job.plan.estimated_tokens, background=job.background)
         balance = refusal.facts.get("balance")
         return endings.wait_ended(
             balance=balance if isinstance(balance, int) else None, required=required

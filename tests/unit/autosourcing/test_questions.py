@@ -49,7 +49,7 @@ def test_a_forged_instant_or_profile_is_refused() -> None:
     jobs, profiles = pb.ListJobsRequest(), pb.ListProfilesRequest()
 
     with pytest.raises(Refusal):
-        pages.job_place(jobs, pages.token(jobs, "0001-01-01T00:00:00+23:00", PICK))
+        pages.newest_place(jobs, pages.token(jobs, "0001-01-01T00:00:00+23:00", PICK))
     with pytest.raises(Refusal):
         pages.profile_place(profiles, pages.token(profiles, "a\x00"))
 
