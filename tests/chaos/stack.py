@@ -77,8 +77,9 @@ class Stack:
         return self.base + 1 + order.index(part)
 
     def targets(self, service: str) -> tuple[str, str]:
-        """Return where both replicas of a service listen."""
-        return (f"{ports.HOST}:{self.port(service)}", f"{ports.HOST}:{self.replicas[service].port}")
+        """Return where both replicas of a service listen; the same twice when there is one."""
+        second = self.replicas[service].port if service in self.replicas else self.port(service)
+        return (f"{ports.HOST}:{self.port(service)}", f"{ports.HOST}:{second}")
 
     @property
     def sandbox_url(self) -> str:
@@ -123,20 +124,32 @@ class Stack:
 
 
 @contextmanager
-def running(data: Path, *, rate: int, balance: int) -> Iterator[Stack]:
-    """Run the product in a block; nothing of it is left afterwards."""
+def running(
+    data: Path, *, rate: int, balance: int, alone: bool = False, **settings: str
+) -> Iterator[Stack]:
+    """Run the product in a block; nothing of it is left afterwards.
+
+    Args:
+        data: Where everything is kept.
+        rate: Tokens that the account gains with each tick.
+        balance: Tokens it starts with.
+        alone: Whether the second replicas are left out, for what has to be quick.
+        settings: Of any service, by the names of their variables.
+    """
+    scaled: dict[str, str] = SCALED | settings
     base = _free_base()
     command = [sys.executable, "-m", "deploy.local", "up", "--data", str(data)]
     command += ["--port-base", str(base), "--rate", str(rate), "--balance", str(balance)]
     data.mkdir(parents=True, exist_ok=True)
     with (data / "runner.log").open("ab") as log:
         runner = subprocess.Popen(
-            command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | SCALED
+            command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | scaled
         )
     stack = Stack(data, base, runner)
     try:
         _await_described(stack)
-        _add_replicas(stack)
+        if not alone:
+            _add_replicas(stack, scaled)
         stack.tend()
         yield stack
     finally:
@@ -165,11 +178,11 @@ def _await_described(stack: Stack) -> None:
         time.sleep(0.1)
 
 
-def _add_replicas(stack: Stack) -> None:
+def _add_replicas(stack: Stack, scaled: dict[str, str]) -> None:
     own = {name: ports.free_port() for name in SERVICES}
     for name in SERVICES:
         environment = {k: v for k, v in os.environ.items() if not re.match("COV|PYTEST", k)}
-        environment |= SCALED | {
+        environment |= scaled | {
             "ARBITRAGEVAULT_ENV_FILE": str(stack.data / "env" / f"{name}.env"),
             f"{name.upper()}_PORT": str(own[name]),
         }
