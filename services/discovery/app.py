@@ -37,11 +37,13 @@ from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.searches import PostgresSearches
 from services.discovery.storage.shelf import PostgresShelf
 from services.discovery.usecases.blocking import Blocker
+from services.discovery.usecases.checking import Checker
 from services.discovery.usecases.closely import CloserLook
 from services.discovery.usecases.configuring import Configurator
 from services.discovery.usecases.estimating import Estimator
 from services.discovery.usecases.exporting import Exporter
 from services.discovery.usecases.finding import Finder
+from services.discovery.usecases.glancing import Glancer
 from services.discovery.usecases.holding import Holder
 from services.discovery.usecases.keeping import Keeper
 from services.discovery.usecases.paying import Payer
@@ -50,8 +52,10 @@ from services.discovery.usecases.reading import Reader
 from services.discovery.usecases.recording import Recorder
 from services.discovery.usecases.renewing import Renewals
 from services.discovery.usecases.scoring import Appraiser
+from services.discovery.usecases.scouting import Scout
 from services.discovery.usecases.searching import SearchDesk
 from services.discovery.usecases.stepping import Worker
+from services.discovery.usecases.viewing import Viewer
 
 E = TypeVar("E", bound=Message)
 NAME = "discovery"
@@ -80,14 +84,25 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     appraiser = Appraiser(scores, shelf, flights, gateway, rulebook=rulebook)
     estimator, envelopes = Estimator(lists, gateway), GrpcEnvelopes(budget_channel)
     holder, renewals = Holder(envelopes), Renewals(_detached)
+    requests, recorder = PostgresRequests(engine), Recorder(searches, clock)
+    payer = Payer(estimator, holder, max_tokens=settings.max_tokens_per_search)
     desk = SearchDesk(
         finder,
         appraiser,
-        Payer(estimator, holder, max_tokens=settings.max_tokens_per_search),
+        payer,
         closer=CloserLook(appraiser, holder),
         renewals=renewals,
-        requests=PostgresRequests(engine),
-        recorder=Recorder(searches, clock),
+        requests=requests,
+        recorder=recorder,
+        clock=clock,
+    )
+    checker = Checker(
+        Glancer(gateway),
+        scores,
+        blocks=shelf,
+        rulebook=rulebook,
+        requests=requests,
+        recorder=recorder,
         clock=clock,
     )
     announcer = Announcer(write.appraisal, write.info, clock)
@@ -107,6 +122,9 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         purger=purger,
         configurator=Configurator(rulebook, gateway, shelf, clock),
         exporter=Exporter(searches),
+        scout=Scout(desk, payer, estimator, requests=requests, shelf=shelf, clock=clock),
+        viewer=Viewer(desk, rulebook),
+        checker=checker,
         clock=clock,
     )
     return Service(

@@ -49,9 +49,12 @@ class Gateway(Protocol):
         *,
         max_age: timedelta,
         stored_only: bool = False,
+        fresh_only: bool = False,
         depth: Depth = Depth.PLAIN,
     ) -> AsyncGenerator[Fetched]:
         """Fetch at most 100 products, each answered once, as they become known.
+
+        With ``fresh_only`` nothing older than ``max_age`` is given, whatever is refused.
 
         The same id with the same products is paid once. Raises a refusal only when not one
         product could be answered, or when the way to the gateway fails half-way.
@@ -348,6 +351,10 @@ class Shelf(Protocol):
 
     async def niches(self, *, size: int, after: tuple[str, str] | None) -> Page[SavedNiche]:
         """List saved niches, newest first."""
+        ...
+
+    async def note_score(self, niche_id: UUID, score: float | None, examined_at: datetime) -> None:
+        """Remember how good a saved niche is; its etag stays, for nobody changed it."""
         ...
 
     async def favorites(self, *, size: int, after: tuple[str, str] | None) -> Page[Favorite]:

@@ -11,28 +11,35 @@ from services.chassis.clock import Clock
 from services.chassis.rpc.call import Context, current_call
 from services.discovery.api import read, write
 from services.discovery.api.blocking import BlockingMethods
+from services.discovery.api.checking import CheckingMethods
 from services.discovery.api.config import ConfigMethods
 from services.discovery.api.exporting import ExportMethods
 from services.discovery.api.keeping import KeepingMethods, ask
 from services.discovery.api.niches import NicheMethods
+from services.discovery.api.views import ViewMethods
 from services.discovery.domain.looking import CLOSE_TOKENS
 from services.discovery.usecases.asking import Request
 from services.discovery.usecases.blocking import Blocker
+from services.discovery.usecases.checking import Checker
 from services.discovery.usecases.configuring import Configurator
 from services.discovery.usecases.estimating import Estimate, Estimator
 from services.discovery.usecases.exporting import Exporter
 from services.discovery.usecases.keeping import Keeper
 from services.discovery.usecases.purging import Purger
 from services.discovery.usecases.reading import Reader
+from services.discovery.usecases.scouting import Scout
 from services.discovery.usecases.searching import Ended, SearchDesk
+from services.discovery.usecases.viewing import Viewer
 
 
 class DiscoveryServicer(
+    CheckingMethods,
     BlockingMethods,
     ConfigMethods,
     ExportMethods,
     KeepingMethods,
     NicheMethods,
+    ViewMethods,
     discovery_pb2_grpc.DiscoveryServiceServicer,
 ):
     """Translates between the contract and the use cases; decides nothing itself."""
@@ -48,6 +55,9 @@ class DiscoveryServicer(
         purger: Purger,
         configurator: Configurator,
         exporter: Exporter,
+        scout: Scout,
+        viewer: Viewer,
+        checker: Checker,
         clock: Clock,
     ) -> None:
         self._desk = desk
@@ -58,6 +68,9 @@ class DiscoveryServicer(
         self._purger = purger
         self._configurator = configurator
         self._exporter = exporter
+        self._scout = scout
+        self._viewer = viewer
+        self._checker = checker
         self._clock = clock
 
     async def DiscoverProducts(

@@ -96,11 +96,13 @@ class GrpcGateway:
         *,
         max_age: timedelta,
         stored_only: bool = False,
+        fresh_only: bool = False,
         depth: Depth = Depth.PLAIN,
     ) -> AsyncGenerator[Fetched]:
         """Read the stream; a caller that stops reading ends it."""
         request = _products_request(request_id, domain, asins, max_age)
         request.cache_only = stored_only
+        request.fresh_only = fresh_only
         request.options.CopyFrom(DEPTHS[depth])
         request.spending.CopyFrom(_spending(errand))
         patience = WAIT_SECONDS + len(asins) * (1 if depth is Depth.PLAIN else 20)

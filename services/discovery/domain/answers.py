@@ -178,6 +178,18 @@ class Tally:
             if one.id is not None:
                 self._find(one)
 
+    def join(self, other: "Tally") -> None:
+        """Add another search up, which stops this one when it was stopped."""
+        self.tokens += other.tokens
+        self.unsettled += other.unsettled
+        self.stored += other.stored
+        self.asked += other.asked
+        self.stop = self.stop or other.stop
+        self.stale = self.stale or other.stale
+        self.refreshing = self.refreshing or other.refreshing
+        self.rois.extend(other.rois)
+        self._date(other.oldest)
+
     @property
     def mean_roi(self) -> float | None:
         """The mean ROI in per cent of the products with a real buying price."""

@@ -6,7 +6,18 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, Table, delete, select, text, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    delete,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -143,6 +154,17 @@ class PostgresShelf:
         rows = await self._rows(_newest(saved_niches, order, before, size))
         shown = tuple(_value(row, SavedNiche) for row in rows[:size])
         return Page(shown, _place(rows, size, lambda row: str(row.id)))
+
+    async def note_score(self, niche_id: UUID, score: float | None, examined_at: datetime) -> None:
+        """Update the row, unless a later examination is noted already."""
+        earlier = saved_niches.c.last_examined_at
+        noted = (
+            update(saved_niches)
+            .where(saved_niches.c.id == niche_id, or_(earlier.is_(None), earlier < examined_at))
+            .values(last_score=score, last_examined_at=examined_at)
+        )
+        async with statement(self._engine) as connection:
+            await connection.execute(noted)
 
     async def favorites(self, *, size: int, after: Place) -> Page[Favorite]:
         """Page backwards by time and product, which no two rows share."""

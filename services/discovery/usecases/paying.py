@@ -54,7 +54,7 @@ class Payer:
         calls, most = -(-len(asins) // BATCH), len(asins)
         if self._exactly(request, calls, most):
             most = (await self._estimator.products(domain, asins, force_refresh=False)).most
-        async with self._envelope(request, attempt, most, calls=calls) as errand:
+        async with self.envelope(request, attempt, most, calls=calls) as errand:
             yield errand
 
     @asynccontextmanager
@@ -69,7 +69,7 @@ class Payer:
         if self._exactly(request, calls, most):
             scored = wanted.max_results
             most = (await self._estimator.search(wanted, scored, force_refresh=False)).most
-        async with self._envelope(request, attempt, most, calls=calls) as errand:
+        async with self.envelope(request, attempt, most, calls=calls) as errand:
             yield errand
 
     def _exactly(self, request: Request, calls: int, most: int) -> bool:
@@ -79,7 +79,7 @@ class Payer:
         return calls > 1 or most > self.allowed(request)
 
     @asynccontextmanager
-    async def _envelope(
+    async def envelope(
         self, request: Request, attempt: int, most: int, *, calls: int
     ) -> AsyncIterator[Errand]:
         """Hold the tokens of a search of several calls for its length.

@@ -39,11 +39,13 @@ from services.discovery.storage.searches import PostgresSearches
 from services.discovery.storage.shelf import PostgresShelf
 from services.discovery.usecases.asking import Request
 from services.discovery.usecases.blocking import Blocker
+from services.discovery.usecases.checking import Checker
 from services.discovery.usecases.closely import CloserLook
 from services.discovery.usecases.configuring import Configurator
 from services.discovery.usecases.estimating import Estimator
 from services.discovery.usecases.exporting import Exporter
 from services.discovery.usecases.finding import Finder
+from services.discovery.usecases.glancing import Glancer
 from services.discovery.usecases.holding import Holder
 from services.discovery.usecases.keeping import Keeper
 from services.discovery.usecases.paying import Payer
@@ -52,8 +54,10 @@ from services.discovery.usecases.reading import Reader
 from services.discovery.usecases.recording import Recorder
 from services.discovery.usecases.renewing import Renewals
 from services.discovery.usecases.scoring import Appraiser
+from services.discovery.usecases.scouting import Scout
 from services.discovery.usecases.searching import SearchDesk
 from services.discovery.usecases.stepping import Worker
+from services.discovery.usecases.viewing import Viewer
 
 
 def asin(number: int) -> str:
@@ -109,6 +113,7 @@ class Till:
     allowed: int | None = None
     offers: tuple[Offer, ...] = ()
     close: list[str] = field(default_factory=list)
+    close_refusals: list[Refusal] = field(default_factory=list)
     titles: dict[str, str] = field(default_factory=dict)
     errands: list[Errand] = field(default_factory=list)
 
@@ -148,12 +153,15 @@ class Till:
         *,
         max_age: timedelta,
         stored_only: bool = False,
+        fresh_only: bool = False,
         depth: Depth = Depth.PLAIN,
     ) -> AsyncGenerator[Fetched]:
         self.errands.append(errand)
         if self.refusals:
             raise self.refusals.pop(0)
         if depth is not Depth.PLAIN:
+            if self.close_refusals:
+                raise self.close_refusals.pop(0)
             for name in asins:
                 yield self._closely(request_id, name)
             return
@@ -241,6 +249,8 @@ class Replica:
     blocker: Blocker
     purger: Purger
     configurator: Configurator
+    scout: Scout
+    viewer: Viewer
     worker: Worker
     steps: step_storage.PostgresSteps
     searches: PostgresSearches
@@ -250,6 +260,7 @@ class Replica:
     till: Till
     purse: Purse
     renewals: Renewals
+    checker: Checker
 
     async def events(self) -> list[Message]:
         """What the outbox holds, oldest first."""
@@ -279,10 +290,11 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
     finder = Finder(lists, flights, till)
     appraiser = Appraiser(scores, shelf, flights, till, rulebook=rulebook)
     estimator, holder, renewals = Estimator(lists, till), Holder(purse), Renewals(nullcontext)
+    payer = Payer(estimator, holder, max_tokens=200)
     desk = SearchDesk(
         finder,
         appraiser,
-        Payer(estimator, holder, max_tokens=200),
+        payer,
         closer=CloserLook(appraiser, holder),
         renewals=renewals,
         requests=PostgresRequests(engine),
@@ -300,6 +312,15 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
             blocker=Blocker(shelf, scores, clock),
             purger=Purger(caches, shelf),
             configurator=Configurator(rulebook, till, shelf, clock),
+            scout=Scout(
+                desk,
+                payer,
+                estimator,
+                requests=PostgresRequests(engine),
+                shelf=shelf,
+                clock=clock,
+            ),
+            viewer=Viewer(desk, rulebook),
             worker=Worker(
                 steps,
                 finder,
@@ -317,6 +338,15 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
             till=till,
             purse=purse,
             renewals=renewals,
+            checker=Checker(
+                Glancer(till),
+                scores,
+                blocks=shelf,
+                rulebook=rulebook,
+                requests=PostgresRequests(engine),
+                recorder=Recorder(searches, clock),
+                clock=clock,
+            ),
         )
     await renewals.finish()
     await engine.dispose()
@@ -333,6 +363,9 @@ def servicer_of(one: Replica) -> DiscoveryServicer:
         purger=one.purger,
         configurator=one.configurator,
         exporter=Exporter(one.searches),
+        scout=one.scout,
+        viewer=one.viewer,
+        checker=one.checker,
         clock=SystemClock(),
     )
 

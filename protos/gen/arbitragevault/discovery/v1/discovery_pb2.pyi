@@ -1581,8 +1581,8 @@ class StrategicViewRow(_message.Message):
     hypothetical ROI counts as 0.
     """
     target_buy_cents: _builtins.int
-    """The most to pay so that the view's ROI on cost is reached; absent without a selling
-    price.
+    """The most to pay so that the view's ROI on cost is reached; 0 when no price would do,
+    absent without a selling price.
     """
     target_sell_cents: _builtins.int
     """The least selling price at which the known cost returns the view's ROI; absent

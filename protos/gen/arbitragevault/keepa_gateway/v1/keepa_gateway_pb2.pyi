@@ -1591,6 +1591,7 @@ class GetProductsRequest(_message.Message):
     CACHE_ONLY_FIELD_NUMBER: _builtins.int
     INCLUDE_RAW_JSON_FIELD_NUMBER: _builtins.int
     SPENDING_FIELD_NUMBER: _builtins.int
+    FRESH_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The caller's id for this request, a UUID kept across retries. Required."""
     domain: Global___Domain.ValueType
@@ -1599,6 +1600,10 @@ class GetProductsRequest(_message.Message):
     """Whether only stored answers are given, of any age, at no cost."""
     include_raw_json: _builtins.bool
     """Whether the raw JSON of each product is attached."""
+    fresh_only: _builtins.bool
+    """Whether an answer that is too old is worth nothing: what is refused is then REFUSED,
+    never STALE, and the request fails when all of it is.
+    """
     @_builtins.property
     def asins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """ASINs, 10 characters each; ISBN-10 of books are ASINs. At most 100; none twice.
@@ -1635,10 +1640,11 @@ class GetProductsRequest(_message.Message):
         cache_only: _builtins.bool = ...,
         include_raw_json: _builtins.bool = ...,
         spending: Global___Spending | None = ...,
+        fresh_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age_duration", b"max_age_duration", "options", b"options", "spending", b"spending"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "cache_only", b"cache_only", "codes", b"codes", "domain", b"domain", "include_raw_json", b"include_raw_json", "max_age_duration", b"max_age_duration", "options", b"options", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "cache_only", b"cache_only", "codes", b"codes", "domain", b"domain", "fresh_only", b"fresh_only", "include_raw_json", b"include_raw_json", "max_age_duration", b"max_age_duration", "options", b"options", "request_id", b"request_id", "spending", b"spending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,210 @@
+"""Answers about one product over gRPC: its numbers, its stock, and whether it is what it was."""
+
+from datetime import UTC
+
+from arbitragevault.discovery.v1 import discovery_pb2 as pb
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as keepa
+
+from services.chassis.clock import Clock
+from services.chassis.rpc.call import Context, current_call
+from services.discovery.api import read, write
+from services.discovery.clients.facts import KINDS
+from services.discovery.domain.product import Kind, Offer, ProductFacts
+from services.discovery.domain.scoring.terms import Condition
+from services.discovery.domain.verification import Change, Verdict, View
+from services.discovery.usecases.asking import Request
+from services.discovery.usecases.checking import Checker, Counted, Decision, Effort, Measured
+
+VERDICTS = {
+    Verdict.OK: pb.VERIFICATION_VERDICT_OK,
+    Verdict.CHANGED: pb.VERIFICATION_VERDICT_CHANGED,
+    Verdict.AVOID: pb.VERIFICATION_VERDICT_AVOID,
+}
+
+
+class CheckingMethods:
+    """The part of the servicer that answers about one product at a time."""
+
+    _checker: Checker
+    _clock: Clock
+
+    async def GetProductMetrics(
+        self, request: pb.GetProductMetricsRequest, _: Context
+    ) -> pb.GetProductMetricsResponse:
+        """Read what is known of one product."""
+        market = read.domain(request.domain)
+        measured = await self._checker.metrics(
+            _request(request), market, request.asin, _condition(request.condition)
+        )
+        told = metrics(measured, market)
+        if request.include_series:
+            told.series.extend(_series(measured.metrics.facts))
+        return pb.GetProductMetricsResponse(metrics=told, info=self._info(measured.effort))
+
+    async def EstimateStock(
+        self, request: pb.EstimateStockRequest, _: Context
+    ) -> pb.EstimateStockResponse:
+        """Estimate how many units are for sale near a price."""
+        counted = await self._checker.stock(
+            _request(request),
+            read.domain(request.domain),
+            request.asin,
+            _condition(request.condition),
+            request.target_cents,
+        )
+        return pb.EstimateStockResponse(estimate=estimate(counted), info=self._info(counted.effort))
+
+    async def VerifyProduct(
+        self, request: pb.VerifyProductRequest, _: Context
+    ) -> pb.VerifyProductResponse:
+        """Compare a product with what it was when somebody decided to buy it."""
+        spending = read.errand(request.spending, current_call().caller)
+        asked = Request(id=read.request_id(request.request_id), errand=spending)
+        found = await self._checker.verify(
+            asked, read.domain(request.domain), request.asin, _decision(request)
+        )
+        return pb.VerifyProductResponse(
+            verdict=VERDICTS[found.verdict],
+            message=found.message,
+            changes=[_change(one) for one in found.changes],
+            baseline=_baseline(found.then),
+            score=write.appraisal(found.now),
+            info=self._info(found.effort),
+        )
+
+    def _info(self, effort: Effort) -> pb.SearchInfo:
+        return write.info(effort.tally, effort.seconds, self._clock.now())
+
+
+def metrics(measured: Measured, market: int) -> pb.ProductMetrics:
+    """Write the numbers of a product; what is not known stays absent."""
+    found = measured.metrics
+    facts, score, fetched = found.facts, found.score, measured.glance.fetched
+    statistics, demand = facts.statistics, score.demand
+    now = statistics.current
+    return pb.ProductMetrics(
+        asin=facts.asin,
+        domain=keepa.Domain.ValueType(market),
+        title=facts.title,
+        amazon_cents=now.get(Kind.AMAZON),
+        new_cents=now.get(Kind.NEW),
+        used_cents=now.get(Kind.USED),
+        buy_box_cents=now.get(Kind.BUY_BOX_NEW),
+        median_new_90d_cents=found.median_new,
+        median_used_90d_cents=found.median_used,
+        sales_rank=now.get(Kind.SALES_RANK),
+        mean_sales_rank_30d=statistics.avg30.get(Kind.SALES_RANK),
+        mean_sales_rank_90d=statistics.avg90.get(Kind.SALES_RANK),
+        sales_rank_drop_count_30d=statistics.drops_30,
+        sales_rank_drop_count_90d=statistics.drops_90,
+        monthly_sales=None if demand is None else round(demand.monthly_sales, 2),
+        velocity_score=None if demand is None else round(demand.velocity, 2),
+        stability_score=None if score.stability is None else round(score.stability, 2),
+        confidence_score=round(score.confidence, 2),
+        new_offer_count=now.get(Kind.COUNT_NEW),
+        used_offer_count=now.get(Kind.COUNT_USED),
+        fba_offer_count=now.get(Kind.COUNT_NEW_FBA),
+        amazon_out_of_stock_percent_90d=statistics.out_of_stock_90.get(Kind.AMAZON),
+        amazon_present=score.inputs.figures.standing.amazon_selling,
+        fetch_time=write.timestamp(fetched.fetched_at),
+        currency_code=fetched.currency_code or write.USD,
+    )
+
+
+def estimate(counted: Counted) -> pb.StockEstimate:
+    """Write what is for sale near a price."""
+    stock, glance = counted.stock, counted.glance
+    return pb.StockEstimate(
+        asin=glance.fetched.asin,
+        target_cents=stock.target_cents,
+        low_cents=stock.low_cents,
+        high_cents=stock.high_cents,
+        unit_count=stock.units,
+        offer_count=len(stock.offers),
+        fba_offer_count=stock.fba,
+        known_stock_count=stock.known,
+        offers=[_offer(one) for one in stock.offers],
+        stale=glance.stale,
+        fetch_time=write.timestamp(glance.fetched.fetched_at),
+        currency_code=glance.fetched.currency_code or write.USD,
+    )
+
+
+def _request(message: pb.GetProductMetricsRequest | pb.EstimateStockRequest) -> Request:
+    return Request(
+        id=read.request_id(message.request_id),
+        errand=read.errand(message.spending, current_call().caller),
+        force_refresh=message.force_refresh,
+        cache_only=message.cache_only,
+    )
+
+
+def _condition(value: pb.Condition.ValueType) -> Condition:
+    return read.CONDITIONS.get(value, Condition.NEW)
+
+
+def _decision(request: pb.VerifyProductRequest) -> Decision:
+    options = read.options(request.options) if request.HasField("options") else None
+    match request.WhichOneof("decision"):
+        case "score":
+            return Decision(score_id=read.identity(request.score), options=options)
+        case "baseline":
+            return Decision(view=_view(request.baseline), options=options)
+        case _:
+            return Decision(options=options)
+
+
+def _view(told: pb.VerificationBaseline) -> View:
+    observed = told.observe_time.ToDatetime(tzinfo=UTC) if told.HasField("observe_time") else None
+    return View(
+        sell_cents=told.sell_cents,
+        rank=told.sales_rank or None,
+        fba_offers=told.fba_offer_count if told.HasField("fba_offer_count") else None,
+        observed_at=observed,
+    )
+
+
+def _baseline(view: View) -> pb.VerificationBaseline:
+    return pb.VerificationBaseline(
+        sell_cents=view.sell_cents or 0,
+        sales_rank=view.rank or 0,
+        fba_offer_count=view.fba_offers,
+        observe_time=write.timestamp(view.observed_at),
+    )
+
+
+def _change(one: Change) -> pb.VerificationChange:
+    return pb.VerificationChange(
+        field=one.field,
+        before=one.before,
+        after=one.after,
+        change_percent=one.percent,
+        verdict=VERDICTS[one.verdict],
+        message=one.message,
+    )
+
+
+def _offer(one: Offer) -> keepa.Offer:
+    return keepa.Offer(
+        id=one.id,
+        seller_id=one.seller_id,
+        condition=keepa.OfferCondition.ValueType(one.condition),
+        price_cents=one.price_cents,
+        shipping_cents=one.shipping_cents,
+        last_seen_time=write.timestamp(one.seen_at),
+        live=True,
+        fulfilled_by_amazon=one.fba,
+        sold_by_amazon=one.amazon,
+        warehouse_deal=one.warehouse_deal,
+        scam=one.scam,
+        stock_count=one.stock,
+    )
+
+
+def _series(facts: ProductFacts) -> list[keepa.Series]:
+    """Write the histories that scoring reads, prices with their shipping."""
+    names = {kind: name for name, kind in KINDS.items()}
+    return [
+        keepa.Series(name=names[Kind(kind)], times=one.times, values=one.values)
+        for kind, one in sorted(facts.series.items())
+    ]
