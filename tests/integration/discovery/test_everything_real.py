@@ -296,6 +296,174 @@ async def test_late_deadlines_spend_nothing(rich: World) -> None:
     await rich.release(envelope)
 
 
+async def first_passed(rich: World, number: int, **changes: object) -> list[pb.ProductScore]:
+    """The last word about some products that no test asked for before."""
+    asins = await some_asins(rich, number)
+    request = pb.ScoreProductsRequest(request_id=str(uuid4()), asins=asins, **changes)  # type: ignore[arg-type]
+    parts = [part async for part in rich.discovery.ScoreProducts(request)]
+    last = {part.score.asin: part.score for part in parts if part.HasField("score")}
+    return [last[asin] for asin in asins]
+
+
+async def test_the_best_candidates_are_looked_at_again_within_the_caller_s_envelope(
+    rich: World,
+) -> None:
+    """D5: live offers make buying prices real, for what the envelope holds and no more."""
+    envelope, before = await rich.hold(90), await rich.spent()
+
+    scores = await first_passed(
+        rich, 20, offer_check_count=20, spending=keepa.Spending(envelope=envelope)
+    )
+
+    spent = await rich.spent() - before
+    close = [score for score in scores if score.offers_fetched]
+    assert close
+    assert 20 < spent <= 90
+    assert any(score.buy_basis == pb.BUY_BASIS_OFFER for score in close)
+    held = await rich.ledger.GetReservation(budget_pb2.GetReservationRequest(name=envelope))
+    assert held.reservation.committed_token_count == spent
+    await rich.release(envelope)
+
+
+async def test_an_envelope_that_is_too_small_answers_what_fits(rich: World) -> None:
+    """D5: what was found is told, and why it ended, with the rest of the products named."""
+    envelope, before = await rich.hold(3), await rich.spent()
+    asins = await some_asins(rich, 8)
+    request = pb.ScoreProductsRequest(
+        request_id=str(uuid4()), asins=asins, spending=keepa.Spending(envelope=envelope)
+    )
+
+    parts = [part async for part in rich.discovery.ScoreProducts(request)]
+
+    found = [part.score for part in parts[:-1] if part.score.name]
+    assert len(found) == 3
+    assert parts[-1].info.stop_reason == pb.STOP_REASON_ENVELOPE_ENDED
+    assert await rich.spent() - before == 3
+    await rich.release(envelope)
+
+
+async def test_a_job_s_second_pass_leaves_what_the_job_needs(rich: World) -> None:
+    """Design 6.5, from event to event."""
+    asins, envelope = await some_asins(rich, 10), await rich.hold(70)
+    before, asked = await rich.spent(), scores_wanted(asins, envelope, kept_token_count=20)
+    await rich.ask(asked)
+
+    answer = await rich.answer(asked.step_id, 60)
+
+    spent = await rich.spent() - before
+    assert isinstance(answer, events.ScoringCompleted)
+    assert [score.asin for score in answer.scores] == asins
+    assert answer.info.token_count == spent
+    assert spent <= 50
+    await rich.release(envelope)
+
+
+async def test_a_product_is_verified_against_what_was_decided_on(rich: World) -> None:
+    """D10: fresh price, rank and offers, each compared; the price of being sure is told."""
+    score = (await first_passed(rich, 1))[0]
+    before = await rich.spent()
+    request = pb.VerifyProductRequest(request_id=str(uuid4()), asin=score.asin, score=score.name)
+
+    same = await rich.discovery.VerifyProduct(request)
+    dear = await rich.discovery.VerifyProduct(
+        pb.VerifyProductRequest(
+            request_id=str(uuid4()),
+            asin=score.asin,
+            baseline=pb.VerificationBaseline(sell_cents=2 * score.sell_cents),
+        )
+    )
+
+    assert same.verdict == pb.VERIFICATION_VERDICT_OK
+    assert same.score.offers_fetched
+    assert same.baseline.sell_cents == score.sell_cents
+    assert dear.verdict == pb.VERIFICATION_VERDICT_AVOID
+    assert [change.field for change in dear.changes] == ["sell_cents"]
+    assert await rich.spent() - before == same.info.token_count + dear.info.token_count > 0
+
+
+async def test_a_verification_that_cannot_be_paid_is_no_verdict(rich: World) -> None:
+    """D10: yesterday's offers say nothing about today; the refusal comes with its numbers."""
+    score = (await first_passed(rich, 1))[0]
+    checked = pb.VerifyProductRequest(request_id=str(uuid4()), asin=score.asin)
+    await rich.discovery.VerifyProduct(checked)
+    small, before = await rich.hold(2), await rich.spent()
+
+    found = await refused(
+        rich.discovery.VerifyProduct(
+            pb.VerifyProductRequest(
+                request_id=str(uuid4()),
+                asin=score.asin,
+                spending=keepa.Spending(envelope=small),
+            )
+        )
+    )
+
+    assert (found.reason, found.domain) == ("ENVELOPE_EXHAUSTED", "budget.arbitragevault")
+    assert found.facts["remaining"] == 2
+    assert await rich.spent() == before
+    await rich.release(small)
+
+
+async def test_stock_is_estimated_live_and_from_what_is_stored_when_it_must(rich: World) -> None:
+    """D9: within 15 % of the target; an old answer says that it is one."""
+    asin = (await some_asins(rich, 1))[0]
+    request = pb.EstimateStockRequest(request_id=str(uuid4()), asin=asin)
+
+    live = await rich.discovery.EstimateStock(request)
+    request.request_id, request.target_cents = str(uuid4()), 2 * live.estimate.target_cents
+    again = await rich.discovery.EstimateStock(request)
+    small = await rich.hold(2)
+    fallback = await rich.discovery.EstimateStock(
+        pb.EstimateStockRequest(
+            request_id=str(uuid4()),
+            asin=asin,
+            force_refresh=True,
+            spending=keepa.Spending(envelope=small),
+        )
+    )
+
+    assert live.info.token_count > 0
+    assert not live.estimate.stale
+    assert live.estimate.low_cents <= live.estimate.target_cents <= live.estimate.high_cents
+    for offer in live.estimate.offers:
+        price = offer.price_cents + offer.shipping_cents
+        assert live.estimate.low_cents <= price <= live.estimate.high_cents
+    assert (again.info.token_count, again.info.cache_hit) == (0, True)
+    assert fallback.estimate.stale
+    assert fallback.info.stale
+    assert fallback.info.stop_reason == pb.STOP_REASON_ENVELOPE_ENDED
+    assert fallback.estimate.unit_count == live.estimate.unit_count
+    await rich.release(small)
+
+
+async def test_one_product_s_numbers_cost_a_token_once(rich: World) -> None:
+    """E1's metrics, with the histories on request, and a miss when nothing may be spent."""
+    asin, other = await some_asins(rich, 2)
+    request = pb.GetProductMetricsRequest(request_id=str(uuid4()), asin=asin, include_series=True)
+
+    told = await rich.discovery.GetProductMetrics(request)
+    request.request_id = str(uuid4())
+    again = await rich.discovery.GetProductMetrics(request)
+    missed = await refused(
+        rich.discovery.GetProductMetrics(
+            pb.GetProductMetricsRequest(request_id=str(uuid4()), asin=other, cache_only=True)
+        )
+    )
+    nobody = await refused(
+        rich.discovery.GetProductMetrics(
+            pb.GetProductMetricsRequest(request_id=str(uuid4()), asin="B0NOTTHERE")
+        )
+    )
+
+    assert told.info.token_count == 1
+    assert told.metrics.new_cents > 0
+    assert told.metrics.sales_rank > 0
+    assert told.metrics.confidence_score > 0
+    assert {"NEW", "SALES"} <= {one.name for one in told.metrics.series}
+    assert (again.info.token_count, again.info.cache_hit) == (0, True)
+    assert (missed.reason, nobody.reason) == ("CACHE_MISS", "PRODUCT_NOT_FOUND")
+
+
 async def test_at_the_end_the_ledger_is_balanced(rich: World) -> None:
     """Whatever the other tests did: every token Keepa took is booked, and nothing is held."""
     verified = await rich.ledger.VerifyLedger(budget_pb2.VerifyLedgerRequest())
