@@ -79,6 +79,9 @@ class Announcing:
             asins=step.asins,
             options=_options(job, step),
             force_refresh=spec.force_refresh,
+            # Each product that is still to come costs one token at the most; what is left of
+            # the envelope beyond that may be spent on live offers.
+            kept_token_count=len(job.backlog),
         )
         return _addressed(scoring, job, step)
 

@@ -230,6 +230,19 @@ async def test_a_search_leaves_out_what_was_seen_and_takes_the_next(world: Any) 
     assert asked == [f"B{number:09d}" for number in range(310, 320)]
 
 
+async def test_live_offers_may_spend_what_no_later_product_needs(world: Any) -> None:
+    """Design 6.5: each request says how much of the envelope the rest of the job may cost."""
+    world.discovery.found = tuple(f"B{number:09d}" for number in range(400, 410))
+
+    created = await world.create(filter=discovery_pb.DiscoveryFilter())
+    await world.ended(created.name)
+
+    asked = world.discovery.of(events.ScoringRequested, created.name)
+    assert [len(event.asins) for event in asked] == [5, 5]
+    assert [event.kept_token_count for event in asked] == [5, 0]
+    assert all(event.HasField("kept_token_count") for event in asked)
+
+
 @pytest.mark.parametrize(
     ("value", "why"), [("0470820943", "check digit"), ("not an isbn", "not an ASIN")]
 )
