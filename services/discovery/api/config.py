@@ -111,10 +111,10 @@ def scoring_config(config: Config, day: date) -> pb.ScoringConfig:
         etag=config.etag,
         fees=_fees(config.fees_on(day)),
         recommendations=_recommendations(config),
-        strategies=[_strategy(one) for one in config.strategies.values()],
+        strategies=sorted(map(_strategy, config.strategies.values()), key=_place),
         views=[
             pb.ViewConfig(name=f"views/{view}", target_roi_percent=float(roi))
-            for view, roi in config.view_rois.items()
+            for view, roi in sorted(config.view_rois.items())
         ],
         gates=_gates(config.rules.limits),
         score_version=SCORE_VERSION,
@@ -254,6 +254,11 @@ def _strategy(one: Strategy) -> pb.StrategyConfig:
         buffer_basis_points=_basis_points(one.buffer_percent),
         fba_offer_count=one.fba_offers,
     )
+
+
+def _place(one: pb.StrategyConfig) -> int:
+    """Order strategies as the contract does: a database keeps no order of names."""
+    return int(one.strategy)
 
 
 def _read_strategies(message: pb.ScoringConfig) -> dict[str, Strategy]:

@@ -63,6 +63,9 @@ class NicheMethods:
 
 def quest(message: pb.DiscoverNichesRequest) -> Quest:
     """Read which niches are examined, and fill the defaults in."""
+    for name in message.names:
+        if name.startswith("bookmarks/"):
+            read.identity(name)
     return Quest(
         names=tuple(message.names),
         count=message.count or 1,
