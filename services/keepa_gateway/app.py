@@ -35,6 +35,7 @@ from services.keepa_gateway.usecases.balance import Balance
 from services.keepa_gateway.usecases.chores import Chores
 from services.keepa_gateway.usecases.estimates import Estimates
 from services.keepa_gateway.usecases.flights import Flights
+from services.keepa_gateway.usecases.gathering import Gatherer
 from services.keepa_gateway.usecases.lists import Lists
 from services.keepa_gateway.usecases.paid import PaidSections
 from services.keepa_gateway.usecases.products import Products
@@ -127,6 +128,7 @@ async def assemble(
         turn=turn,
         tick=tick,
     )
+    gatherer = Gatherer(way=way, paid=paid, snapshots=snapshots, packer=pack)
     tools = Tools(
         attempts=attempts,
         snapshots=snapshots,
@@ -136,6 +138,7 @@ async def assemble(
         packer=pack,
         tally=tally,
         flights=Flights(),
+        gatherer=gatherer,
     )
     lists = Lists(attempts=attempts, listings=listings, way=way, paid=paid)
     ask = UseCases(
@@ -158,7 +161,7 @@ async def assemble(
             Loop("tally", tally.run),
             Loop("chores", chores.run),
         ],
-        finish=[paid.finish, tally.flush],
+        finish=[gatherer.finish, paid.finish, tally.flush],
     )
 
 

@@ -102,6 +102,10 @@ class Budget(Protocol):
         """Whether the balance is unknown or too old to grant anything."""
         ...
 
+    async def available(self) -> int:
+        """Tokens that a reservation could use before any floor."""
+        ...
+
     async def capacity(self) -> int | None:
         """The most the bucket can hold; nothing before the first balance."""
         ...
@@ -129,6 +133,20 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """One payer's part in the outcome of a call.
+
+    Attributes:
+        consumed: The payer's share of what Keepa charged; nothing when that is not known.
+        found: The ASINs that answered each of its subjects.
+    """
+
+    attempt_id: UUID
+    consumed: int | None
+    found: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Harvest:
     """What an answer brought, to be stored with its outcome.
 
@@ -146,10 +164,10 @@ class Harvest:
 class Attempts(Protocol):
     """The record of every paid call, and the claims that keep two from asking the same."""
 
-    async def open(self, intent: Intent) -> Opened:
-        """Store an intent and claim its keys, before anything leaves.
+    async def open(self, intents: Sequence[Intent]) -> dict[UUID, Opened]:
+        """Store the intents of one call and claim their keys, all or none, before it leaves.
 
-        Claims that others hold are not gained; with none gained the attempt is fenced.
+        Claims that others hold are not gained; an attempt with none gained is fenced.
         """
         ...
 
@@ -160,16 +178,18 @@ class Attempts(Protocol):
         """
         ...
 
-    async def close(self, attempt_id: UUID, outcome: Outcome, harvest: Harvest) -> Attempt:
-        """Store an outcome with all it brought, and give its claims back, in one transaction.
+    async def close(
+        self, endings: Sequence[Ending], outcome: Outcome, harvest: Harvest
+    ) -> dict[UUID, Attempt]:
+        """Store a call's outcome with all it brought, and give its claims back, in one transaction.
 
         An outcome already stored stays. An unknown outcome keeps its claims, so that nobody pays
         again for what may be paid already.
         """
         ...
 
-    async def mark_settled(self, attempt_id: UUID) -> None:
-        """Note that budget knows the outcome, and give back any claims."""
+    async def mark_settled(self, *attempt_ids: UUID) -> None:
+        """Note that budget knows the outcomes, and give back any claims."""
         ...
 
     async def of_request(self, request_id: UUID) -> list[Attempt]:

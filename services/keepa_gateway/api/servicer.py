@@ -22,7 +22,9 @@ class KeepaGatewayServicer(ListMethods, MarketMethods, rpc.KeepaGatewayServiceSe
         self, request: pb.GetProductsRequest, context: Context
     ) -> AsyncIterator[pb.GetProductsResponse]:
         """Stream the products as they become known."""
-        asking = translate.asking(request, cache_only=request.cache_only)
+        asking = translate.asking(
+            request, cache_only=request.cache_only, fresh_only=request.fresh_only
+        )
         with_raw = request.include_raw_json
         wanted = translate.products_request(request)
         async for answer in self._ask.products.answer(wanted, asking, with_raw=with_raw):

@@ -38,7 +38,11 @@ PaidRequest = (
 
 
 def asking(
-    request: PaidRequest, *, cache_only: bool = False, default_age: timedelta = DEFAULT_MAX_AGE
+    request: PaidRequest,
+    *,
+    cache_only: bool = False,
+    fresh_only: bool = False,
+    default_age: timedelta = DEFAULT_MAX_AGE,
 ) -> Asking:
     """Who asks, on whose account, and how old an answer may be."""
     age = request.max_age_duration if request.HasField("max_age_duration") else None
@@ -48,6 +52,7 @@ def asking(
         until=current_call().deadline,
         max_age=default_age if age is None else age.ToTimedelta(),
         cache_only=cache_only,
+        fresh_only=fresh_only,
     )
 
 

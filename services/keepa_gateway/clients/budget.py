@@ -128,6 +128,10 @@ class GrpcBudget:
         """Read the account's state."""
         return (await self.account()).state != pb.BALANCE_STATE_KNOWN
 
+    async def available(self) -> int:
+        """Read what is available."""
+        return (await self.account()).available_token_count
+
     async def capacity(self) -> int | None:
         """Read what the account learned; a plan changes seldom, so it is kept for a while."""
         if time.monotonic() > self._capacity_until:

@@ -1,4 +1,4 @@
-"""One paid call from its intent to its settlement, and who asked for it."""
+"""One request's part in a paid call, from its intent to its settlement, and who asked for it."""
 
 import hashlib
 from collections.abc import Mapping
@@ -57,6 +57,7 @@ class Asking:
         request_id: The caller's; the same again is the same request.
         until: The caller's deadline on the monotonic clock; nothing when there is none.
         max_age: The oldest stored answer that will do.
+        fresh_only: An older one is worth nothing, also when nothing else can be had.
     """
 
     request_id: UUID
@@ -64,6 +65,7 @@ class Asking:
     until: float | None = None
     max_age: timedelta = timedelta(hours=24)
     cache_only: bool = False
+    fresh_only: bool = False
 
 
 class State(StrEnum):
@@ -80,6 +82,7 @@ class Intent:
 
     Attributes:
         attempt_id: At the same time the request id of its reservation.
+        call_id: The HTTP call it is part of, which several requests may share.
         number: Which call of the request it is, from 0.
         content: Hash of the request, to tell another one under the same id.
         keys: What of other requests waits for this one's answer, by subject.
@@ -89,6 +92,7 @@ class Intent:
     """
 
     attempt_id: UUID
+    call_id: UUID
     request_id: UUID
     number: int
     content: str
@@ -110,6 +114,7 @@ class Attempt:
         reason: Why it brought nothing; empty when it did.
         error: What Keepa itself said about it.
         settled: Whether budget knows the outcome.
+        http_status: Of Keepa's answer; nothing when none came.
     """
 
     attempt_id: UUID
@@ -132,6 +137,7 @@ class Attempt:
     started_at: datetime
     ended_at: datetime | None
     settled: bool
+    http_status: int | None = None
 
     @property
     def answered(self) -> bool:

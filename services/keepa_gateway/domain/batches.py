@@ -1,4 +1,4 @@
-"""Cutting a product request into calls that Keepa takes and the bucket can hold."""
+"""Cutting a product request into calls that Keepa takes and its payer can hold."""
 
 from services.chassis.errors import Kind, Refusal
 from services.keepa_gateway.domain.products_request import MOST_PRODUCTS, ProductsRequest
@@ -19,14 +19,13 @@ def limit(request: ProductsRequest, *, capacity: int, floor: int) -> int:
     return min(fits, max(single.most, capacity // SHARE_OF_CAPACITY))
 
 
-def split(request: ProductsRequest, *, most_tokens: int) -> tuple[ProductsRequest, ...]:
-    """Cut a request so that no call's upper bound exceeds ``most_tokens``.
+def size(request: ProductsRequest, *, most_tokens: int) -> int:
+    """How many products a call may ask for so that its bound stays within ``most_tokens``.
 
     Raises:
         Refusal: COST_EXCEEDS_CAPACITY when even one product could cost more.
     """
-    subjects = request.subjects
-    single = request.narrowed(subjects[:1]).cost().most if subjects else 0
+    single = request.narrowed(request.subjects[:1]).cost().most
     if single > most_tokens:
         raise Refusal(
             Kind.FAILED_PRECONDITION,
@@ -35,7 +34,21 @@ def split(request: ProductsRequest, *, most_tokens: int) -> tuple[ProductsReques
             facts={"required": single, "capacity": most_tokens},
             domain=BUDGET_DOMAIN,
         )
-    size = min(MOST_PRODUCTS, most_tokens // single) if single else MOST_PRODUCTS
-    return tuple(
-        request.narrowed(subjects[start : start + size]) for start in range(0, len(subjects), size)
-    )
+    return min(MOST_PRODUCTS, most_tokens // single) if single else MOST_PRODUCTS
+
+
+def affordable(batch: ProductsRequest, refusal: Refusal) -> int:
+    """How many products of a refused batch could have been paid for; 0 for any other refusal.
+
+    What a shortage required beyond the cost, a floor or somebody's turn, stays untouched.
+    """
+    facts, single = refusal.facts, batch.narrowed(batch.subjects[:1]).cost().most
+    if refusal.domain != BUDGET_DOMAIN or not single:
+        return 0
+    if refusal.reason in ("INSUFFICIENT_TOKENS", "WAIT_TIMEOUT"):
+        there = int(facts["balance"]) - (int(facts["required"]) - batch.cost().most)
+    elif refusal.reason == "ENVELOPE_EXHAUSTED":
+        there = int(facts["remaining"])
+    else:
+        return 0
+    return min(max(there, 0) // single, len(batch.subjects) - 1)

@@ -38,7 +38,7 @@ class Egress:
                 Kind.RESOURCE_EXHAUSTED,
                 "KEEPA_RATE_LIMITED",
                 f"Keepa answered 429 at a balance of {self.pause_balance}; everybody waits.",
-                facts={"balance": self.pause_balance},
+                facts={"balance": self.pause_balance, "http_status": 429},
                 retry_after=self.paused_until - now,
             )
         if self.breaker.circuit(now) is not Circuit.CLOSED:

@@ -1,7 +1,7 @@
 """What became of a call: the one table that decides whether tokens were spent."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
@@ -40,6 +40,7 @@ class Outcome:
         observation: The balance the answer stated, when believable.
         reason: What went wrong, as a sentence without secrets; empty when nothing did.
         error: What Keepa itself said about it.
+        status: Of the HTTP answer; nothing when none came.
     """
 
     verdict: Verdict
@@ -47,6 +48,7 @@ class Outcome:
     observation: Observation | None = None
     reason: str = ""
     error: KeepaError | None = None
+    status: int | None = None
 
 
 def unsent(reason: str) -> Outcome:
@@ -63,11 +65,12 @@ def unreadable(status: int) -> Outcome:
     """Judge an answer whose body holds no envelope, by its status alone."""
     if status in KEY_REFUSALS:
         reason = f"Keepa refused the key with HTTP {status}."
-        return Outcome(verdict=Verdict.KEY_REJECTED, consumed=0, reason=reason)
+        return Outcome(verdict=Verdict.KEY_REJECTED, consumed=0, reason=reason, status=status)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         reason = "Keepa answered HTTP 429 without a balance."
-        return Outcome(verdict=Verdict.RATE_LIMITED, consumed=0, reason=reason)
-    return unknown(f"Keepa answered HTTP {status} with an unreadable body.")
+        return Outcome(verdict=Verdict.RATE_LIMITED, consumed=0, reason=reason, status=status)
+    reason = f"Keepa answered HTTP {status} with an unreadable body."
+    return replace(unknown(reason), status=status)
 
 
 def judge(
@@ -89,6 +92,7 @@ def judge(
         observation=envelope.observation(now),
         reason=reason,
         error=envelope.error,
+        status=status,
     )
 
 

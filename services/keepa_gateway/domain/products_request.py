@@ -140,6 +140,15 @@ class ProductsRequest:
         kept = tuple(subjects)
         return replace(self, asins=kept) if self.asins else replace(self, codes=kept)
 
+    @property
+    def gatherable(self) -> bool:
+        """Whether it may share a call with others: every product has one price, known before.
+
+        Where the price is known only afterwards, nobody could say whose product cost what.
+        """
+        each = self.options.cost(1)
+        return bool(self.asins) and each.least == each.expected == each.most
+
     def cost(self) -> Cost:
         """What the request costs in one call; a code costs by what it returns."""
         if self.asins:

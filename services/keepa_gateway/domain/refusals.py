@@ -1,9 +1,11 @@
 """What a caller is told when a call brought nothing."""
 
+import math
 from datetime import timedelta
 
 from services.chassis.errors import Kind, Refusal
 from services.keepa_gateway.domain.attempt import Attempt
+from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.egress import key_rejected
 from services.keepa_gateway.domain.outcome import Verdict
 from services.keepa_gateway.domain.pacing import pause
@@ -30,13 +32,31 @@ def of_attempt(attempt: Attempt, tick: timedelta) -> Refusal | None:
                 Kind.UNAVAILABLE,
                 "KEEPA_UNAVAILABLE",
                 attempt.reason,
-                facts={"tokens": attempt.consumed or 0},
+                facts=_said(attempt),
                 retry_after=RETRY_SOON,
             )
         case Verdict.UNKNOWN:
             return outcome_unknown(attempt)
         case _:
             return None
+
+
+def of_call(refusal: Refusal, call: Call, *, balance: int | None = None) -> Refusal:
+    """Tell with a refusal what the call would have held, and the balance where it is known.
+
+    Both become headers, so that a client reads one form of refusal whatever stood in the way.
+    """
+    if refusal.kind is not Kind.RESOURCE_EXHAUSTED:
+        return refusal
+    known = {"required": call.cost.most} | ({} if balance is None else {"balance": balance})
+    return Refusal(
+        refusal.kind,
+        refusal.reason,
+        refusal.message,
+        facts=known | refusal.facts,
+        retry_after=refusal.retry_after,
+        domain=refusal.domain,
+    )
 
 
 def rate_limited(attempt: Attempt, tick: timedelta) -> Refusal:
@@ -46,7 +66,7 @@ def rate_limited(attempt: Attempt, tick: timedelta) -> Refusal:
         Kind.RESOURCE_EXHAUSTED,
         "KEEPA_RATE_LIMITED",
         f"Keepa answered 429 at a balance of {balance}; everybody waits.",
-        facts={"balance": balance},
+        facts={"balance": balance, "required": attempt.bound, "http_status": 429},
         retry_after=pause(attempt.observation, tick),
     )
 
@@ -59,12 +79,14 @@ def outcome_unknown(attempt: Attempt) -> Refusal:
         "OUTCOME_UNKNOWN",
         f"The answer was lost and up to {attempt.bound} tokens may have been paid for it; it is "
         "not asked again by itself.",
-        facts={"unsettled": unsettled},
+        facts={"bound": attempt.bound, "unsettled": unsettled},
     )
 
 
 def _said(attempt: Attempt) -> dict[str, str | int]:
     facts: dict[str, str | int] = {"tokens": attempt.consumed or 0}
+    if attempt.http_status is not None:
+        facts["http_status"] = attempt.http_status
     if attempt.error is not None:
         facts["keepa_type"] = str(attempt.error.type)
         facts["keepa_details"] = str(attempt.error.details or "")
@@ -116,6 +138,6 @@ def throttled(wait: timedelta, per_minute: int, *, waited: bool) -> Refusal:
         "WAIT_TIMEOUT" if waited else "THROTTLED",
         f"At {per_minute} requests per minute the next place is free in "
         f"{wait.total_seconds():.1f} s.",
-        facts={"per_minute": per_minute},
+        facts={"per_minute": per_minute, "wait_ms": math.ceil(wait.total_seconds() * 1000)},
         retry_after=wait,
     )

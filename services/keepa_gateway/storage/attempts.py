@@ -1,4 +1,4 @@
-"""The record of every paid call, and the claims that keep two from asking the same."""
+"""The record of every payer's part in a call, and the claims that keep two from asking the same."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,20 +6,35 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, bindparam, delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    FromClause,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    column,
+    delete,
+    func,
+    select,
+    text,
+    update,
+    values,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import sql
 from services.keepa_gateway.domain.attempt import Attempt, Intent, State
 from services.keepa_gateway.domain.outcome import Outcome, Verdict
-from services.keepa_gateway.ports import Harvest, Opened
+from services.keepa_gateway.ports import Ending, Harvest, Opened
 from services.keepa_gateway.storage import rows
 from services.keepa_gateway.storage.announcing import Announce
 from services.keepa_gateway.storage.gate import PostgresGate
 from services.keepa_gateway.storage.listings import keep_listing
-from services.keepa_gateway.storage.snapshots import keep_snapshots
+from services.keepa_gateway.storage.snapshots import keep_snapshots, packed_snapshots
 from services.keepa_gateway.storage.tables import attempt, claim
 
 # Pauses between the tries to store an outcome: nine seconds in all.
@@ -42,127 +57,175 @@ class PostgresAttempts:
         self._gate = gate
         self._announce = announce
 
-    async def open(self, intent: Intent) -> Opened:
-        """Store the intent first, then its claims.
+    async def open(self, intents: Sequence[Intent]) -> dict[UUID, Opened]:
+        """Store the intents first, then their claims.
 
-        Keys are claimed in their order, so two that claim some of the same cannot deadlock; a
-        claim that waits for the other's transaction sees it committed.
+        Both are written in the order of their keys, so two calls that have some in common cannot
+        deadlock; what waits for the other's transaction sees it committed.
         """
         async with sql.transaction(self._engine) as connection:
-            if not await self._insert(connection, intent):
-                return Opened(gained=(), foreign=True)
-            rows_of_claims = [
-                {"key": key, "attempt_id": intent.attempt_id}
-                for key in sorted(intent.keys.values())
-            ]
-            taken = insert(claim).values(rows_of_claims).on_conflict_do_nothing()
-            gained = set(await connection.scalars(taken.returning(claim.c.key)))
-            if not gained:
-                fenced = {"state": State.FENCED, "subjects": [], "reason": "Claimed by others."}
-                await self._change(connection, intent.attempt_id, fenced)
-                return Opened(gained=())
-            kept = tuple(subject for subject, key in intent.keys.items() if key in gained)
-            if len(kept) < len(intent.keys):
-                await self._change(connection, intent.attempt_id, {"subjects": list(kept)})
-        return Opened(gained=kept)
+            new = await self._insert(connection, intents)
+            own = [intent for intent in intents if intent.attempt_id in new]
+            gained = await self._gained(connection, own)
+            opened = {
+                one.attempt_id: Opened(gained=(), foreign=True)
+                for one in intents
+                if one.attempt_id not in new
+            }
+            for intent in own:
+                kept = tuple(
+                    subject
+                    for subject, key in intent.keys.items()
+                    if (intent.attempt_id, key) in gained
+                )
+                opened[intent.attempt_id] = Opened(gained=kept)
+                await self._keep(connection, intent, kept)
+        return opened
+
+    async def _keep(
+        self, connection: AsyncConnection, intent: Intent, kept: tuple[str, ...]
+    ) -> None:
+        """Narrow an intent to what it gained; with nothing gained it is fenced."""
+        if not kept:
+            fenced = {"state": State.FENCED, "subjects": [], "reason": "Claimed by others."}
+            await self._change(connection, intent.attempt_id, fenced)
+        elif len(kept) < len(intent.keys):
+            await self._change(connection, intent.attempt_id, {"subjects": list(kept)})
+
+    async def _gained(
+        self, connection: AsyncConnection, intents: Sequence[Intent]
+    ) -> set[tuple[UUID, str]]:
+        claims = [
+            {"key": key, "attempt_id": intent.attempt_id}
+            for intent in intents
+            for key in intent.keys.values()
+        ]
+        if not claims:
+            return set()
+        ordered = sorted(claims, key=lambda row: str(row["key"]))
+        taken = insert(claim).values(ordered).on_conflict_do_nothing()
+        rows_taken = await connection.execute(taken.returning(claim.c.attempt_id, claim.c.key))
+        return {(row.attempt_id, row.key) for row in rows_taken}
 
     async def _change(
-        self, connection: AsyncConnection, attempt_id: UUID, values: dict[str, Any]
+        self, connection: AsyncConnection, attempt_id: UUID, changed: dict[str, Any]
     ) -> None:
         own = attempt.c.attempt_id == attempt_id
-        await connection.execute(update(attempt).where(own).values(**values))
+        await connection.execute(update(attempt).where(own).values(**changed))
 
-    async def _insert(self, connection: AsyncConnection, intent: Intent) -> bool:
-        row = insert(attempt).values(
-            attempt_id=intent.attempt_id,
-            request_id=intent.request_id,
-            number=intent.number,
-            content=intent.content,
-            endpoint=intent.endpoint,
-            fingerprint=intent.fingerprint,
-            subjects=list(intent.keys),
-            found={},
-            hold=intent.hold,
-            bound=intent.bound,
-            after_sequence=intent.after_sequence,
-            state=State.SENT,
-            reason="",
-            started_at=func.clock_timestamp(),
-            give_up_at=func.clock_timestamp() + intent.deadline + self._grace,
-        )
-        new = row.on_conflict_do_nothing().returning(attempt.c.attempt_id)
-        return await connection.scalar(new) is not None
+    async def _insert(self, connection: AsyncConnection, intents: Sequence[Intent]) -> set[UUID]:
+        """Insert what is not there yet, and return that."""
+        ordered = sorted(intents, key=lambda one: one.attempt_id)
+        new = insert(attempt).values([self._row(intent) for intent in ordered])
+        stored = new.on_conflict_do_nothing().returning(attempt.c.attempt_id)
+        return set(await connection.scalars(stored))
+
+    def _row(self, intent: Intent) -> dict[str, Any]:
+        return {
+            "attempt_id": intent.attempt_id,
+            "call_id": intent.call_id,
+            "request_id": intent.request_id,
+            "number": intent.number,
+            "content": intent.content,
+            "endpoint": intent.endpoint,
+            "fingerprint": intent.fingerprint,
+            "subjects": list(intent.keys),
+            "found": {},
+            "hold": intent.hold,
+            "bound": intent.bound,
+            "after_sequence": intent.after_sequence,
+            "state": State.SENT,
+            "reason": "",
+            "started_at": func.clock_timestamp(),
+            "give_up_at": func.clock_timestamp() + intent.deadline + self._grace,
+        }
 
     async def shrink(self, attempt_id: UUID, subjects: Sequence[str], keys: Sequence[str]) -> None:
         """Change the intent and its claims in one transaction."""
-        values: dict[str, Any] = {"subjects": list(subjects)}
+        changed: dict[str, Any] = {"subjects": list(subjects)}
         if not subjects:
-            values |= {"state": State.FENCED, "reason": "Answered meanwhile."}
+            changed |= {"state": State.FENCED, "reason": "Answered meanwhile."}
         async with sql.transaction(self._engine) as connection:
-            await self._change(connection, attempt_id, values)
+            await self._change(connection, attempt_id, changed)
             given_up = (claim.c.attempt_id == attempt_id) & claim.c.key.not_in(list(keys))
             await connection.execute(delete(claim).where(given_up))
 
-    async def close(self, attempt_id: UUID, outcome: Outcome, harvest: Harvest) -> Attempt:
+    async def close(
+        self, endings: Sequence[Ending], outcome: Outcome, harvest: Harvest
+    ) -> dict[UUID, Attempt]:
         """Store an outcome; what was paid for outlasts a restart of the database."""
+        packed = await packed_snapshots(harvest.snapshots)
         for pause in PATIENCE_SECONDS:
             try:
-                return await self._close(attempt_id, outcome, harvest)
+                return await self._close(endings, outcome, harvest, packed)
             except (SQLAlchemyError, OSError, TimeoutError) as error:
                 if not sql.unavailable(error):
                     raise
                 await asyncio.sleep(pause)
-        return await self._close(attempt_id, outcome, harvest)
+        return await self._close(endings, outcome, harvest, packed)
 
-    async def _close(self, attempt_id: UUID, outcome: Outcome, harvest: Harvest) -> Attempt:
+    async def _close(
+        self,
+        endings: Sequence[Ending],
+        outcome: Outcome,
+        harvest: Harvest,
+        packed: Sequence[dict[str, Any]],
+    ) -> dict[UUID, Attempt]:
         async with sql.transaction(self._engine) as connection:
-            row = await self._end(connection, attempt_id, outcome, harvest)
-            if row is None:
-                return await self._one(connection, attempt_id)
-            await keep_snapshots(connection, harvest.snapshots)
-            if harvest.listing is not None:
-                await keep_listing(connection, row["fingerprint"], harvest.listing, row["ended_at"])
-            if outcome.verdict is not Verdict.UNKNOWN:
-                await self._give_back(connection, attempt_id)
-            await self._gate.apply(connection, outcome, trial=False)
-            for fact in harvest.facts:
-                await self._announce(connection, fact)
-            return rows.attempt(row)
+            ended = await self._end(connection, endings, outcome)
+            if ended:
+                await keep_snapshots(connection, packed)
+                await self._keep_list(connection, harvest, ended[0])
+                if outcome.verdict is not Verdict.UNKNOWN:
+                    await self._give_back(connection, [row["attempt_id"] for row in ended])
+                await self._gate.apply(connection, outcome, trial=False)
+                for fact in harvest.facts:
+                    await self._announce(connection, fact)
+            there = {row["attempt_id"]: rows.attempt(row) for row in ended}
+            for one in endings:
+                if one.attempt_id not in there:
+                    there[one.attempt_id] = await self._one(connection, one.attempt_id)
+            return there
+
+    async def _keep_list(self, connection: AsyncConnection, harvest: Harvest, row: Any) -> None:
+        if harvest.listing is not None:
+            await keep_listing(connection, row["fingerprint"], harvest.listing, row["ended_at"])
 
     async def _end(
-        self, connection: AsyncConnection, attempt_id: UUID, outcome: Outcome, harvest: Harvest
-    ) -> Any:
+        self, connection: AsyncConnection, endings: Sequence[Ending], outcome: Outcome
+    ) -> Sequence[Any]:
         """Store an outcome unless there is one; an outcome that came late beats "unknown"."""
-        columns = attempt.c
+        columns, part = attempt.c, _parts(endings)
         known = outcome.verdict is not Verdict.UNKNOWN
         replaceable = (columns.verdict == Verdict.UNKNOWN) & columns.settled_at.is_(None)
         still_open = columns.state == State.SENT
         ended = (
             update(attempt)
-            .where(columns.attempt_id == attempt_id, still_open | (replaceable & known))
+            .where(columns.attempt_id == part.c.attempt_id, still_open | (replaceable & known))
             .values(
                 state=State.ENDED,
                 verdict=outcome.verdict,
-                consumed=outcome.consumed,
+                consumed=cast(part.c.consumed, BigInteger),
+                http_status=outcome.status,
                 observation=rows.observation(outcome.observation),
                 reason=outcome.reason,
                 error=rows.error(outcome.error),
-                found={key: list(asins) for key, asins in (harvest.found or {}).items()},
+                found=part.c.found,
                 ended_at=func.clock_timestamp(),
             )
             .returning(attempt)
         )
-        return (await connection.execute(ended)).mappings().one_or_none()
+        return list((await connection.execute(ended)).mappings())
 
-    async def mark_settled(self, attempt_id: UUID) -> None:
-        """Note the settlement; a repeated one changes nothing."""
+    async def mark_settled(self, *attempt_ids: UUID) -> None:
+        """Note the settlements; a repeated one changes nothing."""
         async with sql.transaction(self._engine) as connection:
             await connection.execute(
                 update(attempt)
-                .where(attempt.c.attempt_id == attempt_id, attempt.c.settled_at.is_(None))
+                .where(attempt.c.attempt_id.in_(attempt_ids), attempt.c.settled_at.is_(None))
                 .values(settled_at=func.clock_timestamp())
             )
-            await self._give_back(connection, attempt_id)
+            await self._give_back(connection, attempt_ids)
 
     async def of_request(self, request_id: UUID) -> list[Attempt]:
         """Read the attempts of a request by its index."""
@@ -187,10 +250,15 @@ class PostgresAttempts:
         return await self._all(query.order_by(columns.started_at).limit(BATCH))
 
     async def give_up_lost(self) -> int:
-        """Mark by the clock of the database, which no process can be ahead of."""
+        """Mark by the clock of the database, which no process can be ahead of.
+
+        Rows that a living process is ending at this moment are passed over.
+        """
+        late = (attempt.c.state == State.SENT) & (attempt.c.give_up_at < func.clock_timestamp())
+        ids = select(attempt.c.attempt_id).where(late).with_for_update(skip_locked=True)
         lost = (
             update(attempt)
-            .where(attempt.c.state == State.SENT, attempt.c.give_up_at < func.clock_timestamp())
+            .where(attempt.c.attempt_id.in_(ids), attempt.c.state == State.SENT)
             .values(
                 state=State.ENDED,
                 verdict=Verdict.UNKNOWN,
@@ -232,8 +300,8 @@ class PostgresAttempts:
         async with sql.transaction(self._engine) as connection:
             await connection.execute(delete(attempt).where(old))
 
-    async def _give_back(self, connection: AsyncConnection, attempt_id: UUID) -> None:
-        await connection.execute(delete(claim).where(claim.c.attempt_id == attempt_id))
+    async def _give_back(self, connection: AsyncConnection, attempt_ids: Sequence[UUID]) -> None:
+        await connection.execute(delete(claim).where(claim.c.attempt_id.in_(attempt_ids)))
 
     async def _one(self, connection: AsyncConnection, attempt_id: UUID) -> Attempt:
         query = select(attempt).where(attempt.c.attempt_id == attempt_id)
@@ -243,3 +311,13 @@ class PostgresAttempts:
         async with self._engine.connect() as connection:
             found = (await connection.execute(query)).mappings().all()
         return [rows.attempt(row) for row in found]
+
+
+def _parts(endings: Sequence[Ending]) -> FromClause:
+    """The parts of a call as rows that one statement can join."""
+    columns = (column("attempt_id", Uuid), column("consumed", BigInteger), column("found", JSONB))
+    listed = [
+        (one.attempt_id, one.consumed, {key: list(asins) for key, asins in one.found.items()})
+        for one in endings
+    ]
+    return values(*columns, name="part").data(listed)

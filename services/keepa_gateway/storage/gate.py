@@ -112,8 +112,9 @@ class PostgresGate:
         async with self._engine.connect() as connection:
             sums = (await connection.execute(select(egress).where(self._own(egress)))).mappings()
             row = sums.one()
-            pending = select(func.count()).where(open_attempts, attempt.c.state == "sent")
-            unknown = select(func.count()).where(open_attempts, attempt.c.verdict == "unknown")
+            calls = func.count(func.coalesce(attempt.c.call_id, attempt.c.attempt_id).distinct())
+            pending = select(calls).where(open_attempts, attempt.c.state == "sent")
+            unknown = select(calls).where(open_attempts, attempt.c.verdict == "unknown")
             products = select(func.count()).select_from(snapshot).where(snapshot.c.known)
             state, now = await self._throttle(connection, lock=False)
             return Counts(

@@ -40,6 +40,7 @@ def attempt(row: Row) -> Attempt:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         settled=row["settled_at"] is not None,
+        http_status=row["http_status"],
     )
 
 

@@ -1,5 +1,6 @@
 """Products as they were fetched: the newest for each ASIN and set of options."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -16,6 +17,8 @@ from services.keepa_gateway.storage.packing import compress, expand
 from services.keepa_gateway.storage.tables import snapshot
 
 KEPT_FOR = timedelta(days=30)
+# What is unpacked on the event loop; more of it goes to a thread, where it holds nobody up.
+_HEAVY_BYTES = 64 << 10
 _DESCRIBING = ("domain", "asin", "profile", "options", "known", "codes", "fetched_at")
 
 
@@ -24,32 +27,40 @@ def profile(options: Iterable[tuple[str, str]]) -> str:
     return "&".join(f"{name}={value}" for name, value in options)
 
 
-async def keep_snapshots(connection: AsyncConnection, snapshots: Sequence[Snapshot]) -> None:
-    """Store what came, unless something newer is there."""
-    for one in sorted(snapshots, key=lambda each: (each.domain, each.asin)):
-        row = insert(snapshot).values(
-            domain=one.domain,
-            asin=one.asin,
-            profile=profile(one.options.parameters()),
-            options=asdict(one.options),
-            known=one.known,
-            codes=sorted(one.codes),
-            fetched_at=one.fetched_at,
-            product=compress(one.product),
-            raw=compress(one.raw),
-        )
-        new = row.excluded
-        written = {
-            name: new[name]
-            for name in ("options", "known", "codes", "fetched_at", "product", "raw")
-        }
-        await connection.execute(
-            row.on_conflict_do_update(
-                index_elements=[snapshot.c.domain, snapshot.c.asin, snapshot.c.profile],
-                set_=written,
-                where=snapshot.c.fetched_at < new.fetched_at,
-            )
-        )
+async def packed_snapshots(snapshots: Sequence[Snapshot]) -> list[dict[str, Any]]:
+    """Make the rows of some products, off the event loop: packing 100 books takes a while."""
+    if not snapshots:
+        return []
+    return await asyncio.to_thread(lambda: [_row(one) for one in snapshots])
+
+
+def _row(one: Snapshot) -> dict[str, Any]:
+    return {
+        "domain": one.domain,
+        "asin": one.asin,
+        "profile": profile(one.options.parameters()),
+        "options": asdict(one.options),
+        "known": one.known,
+        "codes": sorted(one.codes),
+        "fetched_at": one.fetched_at,
+        "product": compress(one.product),
+        "raw": compress(one.raw),
+    }
+
+
+async def keep_snapshots(connection: AsyncConnection, packed: Sequence[dict[str, Any]]) -> None:
+    """Store what came, unless something newer is there; in one order, against deadlocks."""
+    if not packed:
+        return
+    row = insert(snapshot)
+    new = row.excluded
+    names = ("options", "known", "codes", "fetched_at", "product", "raw")
+    kept = row.on_conflict_do_update(
+        index_elements=[snapshot.c.domain, snapshot.c.asin, snapshot.c.profile],
+        set_={name: new[name] for name in names},
+        where=snapshot.c.fetched_at < new.fetched_at,
+    )
+    await connection.execute(kept, sorted(packed, key=lambda one: (one["domain"], one["asin"])))
 
 
 class PostgresSnapshots:
@@ -91,7 +102,14 @@ class PostgresSnapshots:
         query = select(*columns).where(wanted).order_by(snapshot.c.fetched_at.desc())
         async with self._engine.connect() as connection:
             found = (await connection.execute(query)).mappings().all()
-        return [_snapshot(row) for row in found]
+        if sum(_weight(row) for row in found) < _HEAVY_BYTES:
+            return [_snapshot(row) for row in found]
+        return await asyncio.to_thread(lambda: [_snapshot(row) for row in found])
+
+
+def _weight(row: rows.Row) -> int:
+    """How many packed bytes a row holds."""
+    return len(row["product"]) + len(row.get("raw", b""))
 
 
 def _snapshot(row: rows.Row) -> Snapshot:

@@ -43,6 +43,9 @@ attempt = Table(
     Column("give_up_at", _instant, nullable=False),
     Column("ended_at", _instant),
     Column("settled_at", _instant),
+    # The HTTP call that the attempt is part of; rows of before version 3 were calls of their own.
+    Column("call_id", Uuid),
+    Column("http_status", Integer),
 )
 
 claim = Table(

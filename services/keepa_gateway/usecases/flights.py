@@ -35,7 +35,7 @@ class Flights:
                 flight.set_result(landing)
 
 
-def landing(done: asyncio.Task[Paid]) -> Landing:
+def landing(done: "asyncio.Future[Paid]") -> Landing:
     """What those who waited for a section learn from it."""
     if done.cancelled() or done.exception() is not None:
         return None

@@ -12,7 +12,7 @@ from services.keepa_gateway.domain.list_requests import ListRequest
 from services.keepa_gateway.domain.outcome import Verdict
 from services.keepa_gateway.ports import Attempts, Listings
 from services.keepa_gateway.usecases.flights import Flights, landing
-from services.keepa_gateway.usecases.paid import PaidSections, Plan, Reap, intent
+from services.keepa_gateway.usecases.paid import PaidSections, Plan, Reap, Wanted, intent
 from services.keepa_gateway.usecases.way import Way
 
 POLL_SECONDS = 0.2
@@ -136,8 +136,8 @@ class Lists:
         return await self._pay(question, number, key)
 
     def _plan(self, question: _Question) -> Plan:
-        async def missing(keys: tuple[str, ...]) -> tuple[str, ...]:
-            return keys if await self._stored(question) is None else ()
+        async def missing(wanted: Wanted) -> Wanted:
+            return wanted if await self._stored(question) is None else dict.fromkeys(wanted, ())
 
         return Plan(missing=missing, narrow=lambda _: question.call, reap=question.reap)
 

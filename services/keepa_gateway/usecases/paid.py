@@ -1,9 +1,11 @@
 """The paid section: from the stored intent to the settled outcome, whoever still waits for it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID
 
 from services.chassis import telemetry
 from services.chassis.errors import Refusal
@@ -11,14 +13,18 @@ from services.keepa_gateway.domain.attempt import Asking, Attempt, Intent
 from services.keepa_gateway.domain.bodies import BrokenBody
 from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.outcome import Outcome, Verdict
-from services.keepa_gateway.ports import Attempts, Budget, Harvest, Keepa
+from services.keepa_gateway.domain.shares import shares
+from services.keepa_gateway.ports import Attempts, Budget, Ending, Harvest, Keepa
 from services.keepa_gateway.usecases.reading import Reading, read
 from services.keepa_gateway.usecases.way import Held, Way
 
 UNSENT_TRIES = 3
 UNSENT_PAUSE_SECONDS = 0.1
 
-Missing = Callable[[tuple[str, ...]], Awaitable[tuple[str, ...]]]
+Result = TypeVar("Result")
+Wanted = Mapping[UUID, tuple[str, ...]]
+"""Subjects by the attempt that pays for them."""
+Missing = Callable[[Wanted], Awaitable[Wanted]]
 Narrow = Callable[[tuple[str, ...]], Call]
 Reap = Callable[[Reading, tuple[str, ...]], Awaitable[Harvest]]
 _log = telemetry.get_logger(__name__)
@@ -38,9 +44,12 @@ class Paid:
     harvest: Harvest
 
 
+NOT_SENT = Paid(attempt=None, harvest=Harvest())
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How an intent becomes a call, and its answer a harvest.
+    """How intents become a call, and its answer a harvest.
 
     Attributes:
         missing: Says which subjects the store cannot answer.
@@ -54,18 +63,37 @@ class Plan:
 
 
 class PaidSections:
-    """Runs paid sections in tasks that no call owns, and waits for them at stop."""
+    """Runs paid sections in tasks that no call owns, and waits for them at stop.
+
+    A section is one HTTP call. It has one payer or several, each with an intent and a hold of
+    its own: whatever becomes of the call becomes of every part of it.
+    """
 
     def __init__(self, *, keepa: Keepa, attempts: Attempts, budget: Budget, way: Way) -> None:
         self._keepa = keepa
         self._attempts = attempts
         self._budget = budget
         self._way = way
-        self._running: set[asyncio.Task[Paid]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
 
     def start(self, intent: Intent, plan: Plan) -> "asyncio.Task[Paid]":
-        """Begin a section; it ends by itself even when its caller goes away."""
-        task = asyncio.create_task(self._run(intent, plan), name=f"paid {intent.hold}")
+        """Begin a section with one payer; it ends by itself even when its caller goes away."""
+
+        async def alone() -> Paid:
+            return (await self._run([intent], plan))[intent.attempt_id]
+
+        return self._started(alone(), intent.call_id)
+
+    def start_shared(
+        self, intents: Sequence[Intent], plan: Plan
+    ) -> "asyncio.Task[dict[UUID, Paid]]":
+        """Begin a section with several payers; the result is by attempt."""
+        return self._started(self._run(intents, plan), intents[0].call_id)
+
+    def _started(
+        self, section: Coroutine[Any, Any, Result], call_id: UUID
+    ) -> "asyncio.Task[Result]":
+        task = asyncio.create_task(section, name=f"paid {call_id}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
@@ -75,33 +103,49 @@ class PaidSections:
         while self._running:
             await asyncio.wait(set(self._running))
 
-    async def _run(self, intent: Intent, plan: Plan) -> Paid:
-        subjects = await self._claim(intent, plan)
-        if not subjects:
-            return Paid(attempt=None, harvest=Harvest())
+    async def _run(self, intents: Sequence[Intent], plan: Plan) -> dict[UUID, Paid]:
+        parts = await self._claim(intents, plan)
+        paid = {intent.attempt_id: NOT_SENT for intent in intents}
+        if not parts:
+            await self._way.give_back_place()
+            return paid
+        subjects = tuple(subject for part in parts.values() for subject in part)
         reading = await self._send(plan.narrow(subjects))
         outcome, harvest = await _reaped(reading, subjects, plan.reap)
-        attempt = await self._attempts.close(intent.attempt_id, outcome, harvest)
-        await self.settle(attempt)
-        return Paid(attempt=attempt, gained=subjects, harvest=harvest)
+        endings = endings_of(outcome, harvest, parts)
+        attempts = await self._attempts.close(endings, outcome, harvest)
+        await self._settle_all(attempts.values())
+        for attempt_id, gained in parts.items():
+            paid[attempt_id] = Paid(attempt=attempts[attempt_id], gained=gained, harvest=harvest)
+        return paid
 
-    async def _claim(self, intent: Intent, plan: Plan) -> tuple[str, ...]:
-        """Store the intent and claim what nobody else asks for; with nothing left, let go.
+    async def _claim(self, intents: Sequence[Intent], plan: Plan) -> Wanted:
+        """Store the intents and claim what nobody else asks for; with nothing left, let go.
 
         What somebody answered between our look into the store and our claim is not asked again:
         under the claim the store is looked into once more.
         """
-        opened = await self._attempts.open(intent)
-        if opened.foreign:
-            return ()
-        missing = await plan.missing(opened.gained) if opened.gained else ()
-        if missing != opened.gained:
-            keys = [intent.keys[subject] for subject in missing]
-            await self._attempts.shrink(intent.attempt_id, missing, keys)
-        if not missing:
+        opened = await self._attempts.open(intents)
+        own = [intent for intent in intents if not opened[intent.attempt_id].foreign]
+        gained = {intent.attempt_id: opened[intent.attempt_id].gained for intent in own}
+        missing = await plan.missing(gained) if any(gained.values()) else gained
+        for intent in own:
+            left = missing[intent.attempt_id]
+            if left != gained[intent.attempt_id]:
+                keys = [intent.keys[subject] for subject in left]
+                await self._attempts.shrink(intent.attempt_id, left, keys)
+            if not left:
+                await self._let_go(intent)
+        return {attempt_id: left for attempt_id, left in missing.items() if left}
+
+    async def _let_go(self, intent: Intent) -> None:
+        """Give back a fenced hold; when budget is away the reconciler does it, and nobody waits."""
+        try:
             await self._budget.release(intent.hold)
-            await self._attempts.mark_settled(intent.attempt_id)
-        return missing
+        except Refusal as refusal:
+            _log.warning("release postponed", hold=intent.hold, reason=refusal.reason)
+            return
+        await self._attempts.mark_settled(intent.attempt_id)
 
     async def _send(self, call: Call) -> Reading:
         """Send, and send again only what certainly never left."""
@@ -114,10 +158,19 @@ class PaidSections:
             await asyncio.sleep(UNSENT_PAUSE_SECONDS * 2**tries)
         raise AssertionError
 
-    async def settle(self, attempt: Attempt) -> bool:
+    async def settle(self, attempt: Attempt) -> None:
         """Tell budget how an attempt ended, when that is known; the reconciler repeats it."""
-        if attempt.settled or attempt.consumed is None:
-            return attempt.settled
+        await self._settle_all([attempt])
+
+    async def _settle_all(self, attempts: Iterable[Attempt]) -> None:
+        open_ones = [one for one in attempts if not one.settled and one.consumed is not None]
+        told = await asyncio.gather(*(self._tell(one) for one in open_ones))
+        settled = [one.attempt_id for one, heard in zip(open_ones, told, strict=True) if heard]
+        if settled:
+            await self._attempts.mark_settled(*settled)
+
+    async def _tell(self, attempt: Attempt) -> bool:
+        """Commit or release; false when budget has to be told again."""
         try:
             if attempt.verdict is Verdict.UNSENT:
                 await self._budget.release(attempt.hold)
@@ -125,10 +178,24 @@ class PaidSections:
                 await self._budget.commit(attempt)
         except Refusal as refusal:
             _log.warning("settlement postponed", hold=attempt.hold, reason=refusal.reason)
-            if refusal.reason not in ("COMMIT_CONFLICT", "RESERVATION_NOT_FOUND"):
-                return False
-        await self._attempts.mark_settled(attempt.attempt_id)
+            return refusal.reason in ("COMMIT_CONFLICT", "RESERVATION_NOT_FOUND")
         return True
+
+
+def endings_of(outcome: Outcome, harvest: Harvest, parts: Wanted) -> list[Ending]:
+    """Split an outcome among those who pay for the call, by what each of them asked for."""
+    weights = [len(subjects) for subjects in parts.values()]
+    known = outcome.consumed is not None
+    costs = shares(outcome.consumed or 0, weights)
+    found = harvest.found or {}
+    return [
+        Ending(
+            attempt_id=attempt_id,
+            consumed=cost if known else None,
+            found={subject: found[subject] for subject in subjects if subject in found},
+        )
+        for (attempt_id, subjects), cost in zip(parts.items(), costs, strict=True)
+    ]
 
 
 async def _reaped(
@@ -153,10 +220,15 @@ def intent(
     content: str,
     keys: Mapping[str, str],
     deadline: timedelta,
+    call_id: UUID | None = None,
 ) -> Intent:
-    """Build what is stored before ``call`` leaves under ``held``."""
+    """Build what is stored before ``call`` leaves under ``held``.
+
+    ``call_id`` names a call that other intents share; else the call is this one's alone.
+    """
     return Intent(
         attempt_id=held.attempt_id,
+        call_id=call_id or held.attempt_id,
         request_id=asking.request_id,
         number=held.number,
         content=content,

@@ -1,10 +1,11 @@
 """One request for products on its way: stored, joined, paid for, or refused."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from services.chassis.errors import Refusal
 from services.keepa_gateway.domain import answers, refusals
@@ -15,14 +16,15 @@ from services.keepa_gateway.domain.attempt import (
     State,
     content_hash,
 )
-from services.keepa_gateway.domain.batches import limit, split
+from services.keepa_gateway.domain.batches import affordable, limit, size
 from services.keepa_gateway.domain.outcome import Verdict
-from services.keepa_gateway.domain.products_request import ProductsRequest
+from services.keepa_gateway.domain.products_request import MOST_PRODUCTS, ProductsRequest
 from services.keepa_gateway.domain.snapshot import Snapshot, best
 from services.keepa_gateway.ports import Attempts, Budget, Packer, Snapshots
 from services.keepa_gateway.usecases import harvesting
 from services.keepa_gateway.usecases.flights import Flights, landing
-from services.keepa_gateway.usecases.paid import Paid, PaidSections, Plan, intent
+from services.keepa_gateway.usecases.gathering import Gatherer, Share
+from services.keepa_gateway.usecases.paid import Paid, PaidSections, Plan, Wanted, intent
 from services.keepa_gateway.usecases.tally import Tally
 from services.keepa_gateway.usecases.way import Way
 
@@ -43,6 +45,7 @@ class Tools:
     packer: Packer
     tally: Tally
     flights: Flights
+    gatherer: Gatherer
 
 
 class Search:
@@ -65,17 +68,22 @@ class Search:
 
     async def run(self) -> AsyncGenerator[ProductAnswer, None]:
         """Answer everything; what was refused comes last."""
-        self._began = await self._own.way.look()
-        for one in await self._kept():
-            yield one
-        for one in await self._stored(self.pending, self._not_before):
-            yield one
-        if not self._asking.cache_only:
-            async with aclosing(self._fetch()) as fetched:
-                async for one in fetched:
-                    yield one
-        for one in await self._leftovers():
-            yield one
+        if self._request.gatherable and not self._asking.cache_only:
+            self._own.gatherer.expect(self)
+        try:
+            self._began = await self._own.way.look()
+            for one in await self._kept():
+                yield one
+            for one in await self._stored(self.pending, self._not_before):
+                yield one
+            if not self._asking.cache_only:
+                async with aclosing(self._fetch()) as fetched:
+                    async for one in fetched:
+                        yield one
+            for one in await self._leftovers():
+                yield one
+        finally:
+            self._own.gatherer.dismiss(self)
 
     @property
     def _not_before(self) -> datetime:
@@ -138,15 +146,17 @@ class Search:
         self._own.tally.hits(len(given), self._request.options.cost(1).expected)
         return self._done(given)
 
-    async def _missing(self, subjects: tuple[str, ...]) -> tuple[str, ...]:
-        """Say what the store cannot answer."""
+    async def _missing(self, wanted: Wanted) -> Wanted:
+        """Say what the store cannot answer of the one part there is."""
+        ((attempt_id, subjects),) = wanted.items()
         there = await self._look_up(subjects)
         options, since = self._request.options, self._not_before
-        return tuple(
+        left = (
             subject
             for subject in subjects
             if best(there.get(subject, ()), options, not_before=since) is None
         )
+        return {attempt_id: tuple(left)}
 
     async def _look_up(self, subjects: Sequence[str]) -> dict[str, list[Snapshot]]:
         """Read from the store; a code is stored whole only when one product may answer it."""
@@ -182,33 +192,86 @@ class Search:
         return self._done(lost)
 
     async def _pay(self, mine: list[str]) -> AsyncGenerator[ProductAnswer, None]:
-        """Pay batch by batch; the first refusal ends it, and the rest is left to others."""
+        """Pay call by call; the first refusal ends it, and the rest is left to others."""
         self._boarded = set(mine)
         try:
-            for batch in await self._batches(mine):
-                for one in self._landed(await self._paid(batch)):
+            left, most = mine, await self._size(mine)
+            while left and self.refusal is None:
+                batch, paid = await self._afforded(self._request.narrowed(left[:most]))
+                left = left[len(batch.subjects) :]
+                for one in self._landed(paid):
                     yield one
-                if self.refusal is not None:
-                    break
         except Refusal as refusal:
             self.refusal = refusal
         finally:
+            self._own.gatherer.dismiss(self)
             self._own.flights.land([self._keys[subject] for subject in self._boarded], None)
 
-    async def _batches(self, mine: list[str]) -> tuple[ProductsRequest, ...]:
+    async def _size(self, mine: list[str]) -> int:
+        """How many products one call may ask for; refuses what its caller would not pay."""
         if not mine:
-            return ()
-        capacity = await self._own.budget.capacity()
+            return 0
         wanted = self._request.narrowed(mine)
+        refusals.refuse_beyond(self._asking.spending.most_tokens, wanted.cost().most)
+        capacity = await self._own.budget.capacity()
         floor = self._asking.spending.priority.floor
         most = NO_LIMIT if capacity is None else limit(wanted, capacity=capacity, floor=floor)
-        batches = split(wanted, most_tokens=most)
-        most = sum(batch.cost().most for batch in batches)
-        refusals.refuse_beyond(self._asking.spending.most_tokens, most)
-        return batches
+        return size(wanted, most_tokens=most)
 
-    async def _paid(self, batch: ProductsRequest) -> Paid:
-        """Hold tokens, then let a section of its own pay; it lands the batch's flights itself."""
+    async def _afforded(self, batch: ProductsRequest) -> tuple[ProductsRequest, Paid]:
+        """Buy a batch, or as much of it as its payer has tokens for.
+
+        Whoever has waited for all of it takes what there is now, and does not wait again.
+
+        Raises:
+            Refusal: Nothing of it could be bought.
+        """
+        while True:
+            try:
+                return batch, await self._bought(batch)
+            except Refusal as refusal:
+                fewer = affordable(batch, refusal)
+                if not fewer:
+                    raise
+                batch = batch.narrowed(batch.subjects[:fewer])
+                impatient = replace(self._asking.spending, max_wait=timedelta(0))
+                self._asking = replace(self._asking, spending=impatient)
+
+    async def _bought(self, batch: ProductsRequest) -> Paid:
+        """Share a call with others where the price allows it; wait for tokens alone."""
+        if not batch.gatherable or len(batch.subjects) == MOST_PRODUCTS:
+            return await self._bought_alone(batch)
+        try:
+            return await self._bought_together(batch)
+        except Refusal as refusal:
+            patient = self._asking.spending.max_wait > timedelta(0)
+            if not patient or refusal.reason != "INSUFFICIENT_TOKENS":
+                raise
+        self._boarded.update(
+            subject for subject in batch.subjects if self._own.flights.board([self._keys[subject]])
+        )
+        return await self._bought_alone(batch)
+
+    async def _bought_together(self, batch: ProductsRequest) -> Paid:
+        share = Share(
+            request=batch,
+            asking=self._asking,
+            content=self._content,
+            keys={subject: self._keys[subject] for subject in batch.subjects},
+            number=self._calls,
+            not_before=self._not_before,
+        )
+        self._landing(share.keys, share.paid)
+        try:
+            bought = self._own.gatherer.buy(share)
+            self._own.gatherer.dismiss(self)
+            return await bought
+        finally:
+            self._calls = share.number
+
+    async def _bought_alone(self, batch: ProductsRequest) -> Paid:
+        """Hold tokens, then let a section of its own pay."""
+        self._own.gatherer.dismiss(self)
         call = batch.call()
         held = await self._own.way.hold(call, self._asking, self._calls)
         self._calls = held.number + 1
@@ -228,9 +291,13 @@ class Search:
                 reap=harvesting.products(batch, self._own.packer, self._own.way),
             ),
         )
-        self._boarded -= keys.keys()
-        section.add_done_callback(lambda done: self._own.flights.land(keys.values(), landing(done)))
+        self._landing(keys, section)
         return await asyncio.shield(section)
+
+    def _landing(self, keys: Mapping[str, str], paid: "asyncio.Future[Paid]") -> None:
+        """Let a purchase land its flights itself, whatever becomes of this search."""
+        self._boarded -= keys.keys()
+        paid.add_done_callback(lambda done: self._own.flights.land(keys.values(), landing(done)))
 
     def _landed(self, paid: Paid) -> list[ProductAnswer]:
         """Answer from what was just paid for; what another attempt claimed stays pending."""
@@ -255,30 +322,34 @@ class Search:
         joined = [one for one in self.pending if one not in mine]
         # All are looked up before the first is awaited: flights of one call land together.
         flights = {one: self._own.flights.find(self._keys[one]) for one in joined}
+        landed: dict[UUID, tuple[Attempt, list[str]]] = {}
         for subject, flight in flights.items():
-            if flight is not None:
-                given += await self._joined(subject, await asyncio.shield(flight))
+            landing = await asyncio.shield(flight) if flight is not None else None
+            if landing is not None and subject in landing.subjects:
+                landed.setdefault(landing.attempt_id, (landing, []))[1].append(subject)
+        for landing, subjects in landed.values():
+            given += await self._joined(landing, subjects)
         elsewhere = [one for one in self.pending if self._keys[one] in claims]
         if elsewhere and not given:
             await asyncio.sleep(POLL_SECONDS)
         return given + await self._stored(list(self.pending), self._not_before)
 
-    async def _joined(self, subject: str, landing: Attempt | None) -> list[ProductAnswer]:
-        """Take the answer that somebody else paid for; without one, ask again oneself."""
-        if landing is None or subject not in landing.subjects:
-            return []
+    async def _joined(self, landing: Attempt, subjects: Sequence[str]) -> list[ProductAnswer]:
+        """Take the answers that somebody else paid for; without any, ask again oneself."""
         if landing.verdict is Verdict.UNKNOWN:
-            return self._done([answers.unknown(subject, landing)])
+            return self._done([answers.unknown(subject, landing) for subject in subjects])
         if not landing.answered:
             return []
         own = landing.request_id == self._asking.request_id
-        return await self._of_attempt(landing, [subject], paid=own)
+        return await self._of_attempt(landing, subjects, paid=own)
 
     async def _leftovers(self) -> list[ProductAnswer]:
         """Give old snapshots for what was refused or not wanted, and say why for the rest."""
         if not self.pending:
             return []
-        old = await self._stored(list(self.pending), LONG_AGO, Status.STALE)
+        old: list[ProductAnswer] = []
+        if not self._asking.fresh_only:
+            old = await self._stored(list(self.pending), LONG_AGO, Status.STALE)
         stale = [answers.excused(one, self.refusal) for one in old]
         return stale + self._done(
             [answers.refused(subject, self.refusal) for subject in self.pending]

@@ -1,7 +1,8 @@
 """The way out, up to the moment at which tokens are held: gate, throttle, reservation."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -22,6 +23,10 @@ class Held:
     attempt_id: UUID
     number: int
     hold: Hold
+
+    def read_up_to(self, sequence: int) -> "Held":
+        """The same when the ledger was read further before the call leaves."""
+        return replace(self, hold=replace(self.hold, sequence=sequence))
 
 
 class Way:
@@ -47,7 +52,8 @@ class Way:
         self._clock = clock
         self._per_minute = per_minute
         self._burst = burst
-        self._seen = (clock.now(), float("-inf"))
+        self._seen = (clock.now(), clock.monotonic())
+        self._compared = False
 
     def now(self) -> datetime:
         """The present by the clock that all replicas share, told on by the steady one."""
@@ -56,10 +62,15 @@ class Way:
 
     async def look(self) -> datetime:
         """The shared instant, compared again when the last comparison is a moment old."""
-        if self._clock.monotonic() - self._seen[1] > COMPARED_FOR_SECONDS:
+        old = self._clock.monotonic() - self._seen[1] > COMPARED_FOR_SECONDS
+        if old or not self._compared:
             _, now = await self._gate.read()
-            self._seen = (now, self._clock.monotonic())
+            self._compare(now)
         return self.now()
+
+    def _compare(self, now: datetime) -> None:
+        self._seen = (now, self._clock.monotonic())
+        self._compared = True
 
     async def hold(self, call: Call, asking: Asking, number: int) -> Held:
         """Wait for a place and for tokens, within what the caller allows.
@@ -70,19 +81,44 @@ class Way:
             Refusal: Whatever stands in the way; then nothing is held.
         """
         patience = self._clock.monotonic() + asking.spending.max_wait.total_seconds()
-        self._check_deadline(call, asking)
-        await self._check_gate()
+        await self.check(call, asking)
         await self._take_place(call, asking, patience)
         try:
-            held = await self._reserve(call, asking, number, patience)
+            held = await self.reserve(call, asking, number, patience=patience)
         except BaseException:
             await self._gate.give_back_place()
             raise
-        await self._check_again(call, asking, held)
+        try:
+            await self.check(call, asking)
+        except BaseException:
+            await self._gate.give_back_place()
+            await self.give_back(held)
+            raise
         return held
 
-    async def _reserve(self, call: Call, asking: Asking, number: int, patience: float) -> Held:
-        """Reserve under the request's next id; ids of ended reservations are passed over."""
+    async def check(self, call: Call, asking: Asking) -> None:
+        """Look whether a call could leave now and its answer still find its caller.
+
+        Looked at again after the waits: the first 429 stops everybody.
+
+        Raises:
+            Refusal: Whatever stands in the way.
+        """
+        self.check_deadline(call, asking)
+        refusal = await self.closed()
+        if refusal is not None:
+            raise refusals.of_call(refusal, call)
+
+    async def reserve(
+        self, call: Call, asking: Asking, number: int, *, patience: float = 0.0
+    ) -> Held:
+        """Reserve under the request's next id; ids of ended reservations are passed over.
+
+        ``patience`` is an instant of the monotonic clock; by default nobody waits for tokens.
+
+        Raises:
+            Refusal: Budget's; then nothing is held.
+        """
         while True:
             own_id = attempt_id(asking.request_id, number)
             wait = timedelta(seconds=self._left(asking, call, patience))
@@ -93,49 +129,73 @@ class Way:
                 return Held(own_id, number, hold)
             number += 1
 
-    async def _check_again(self, call: Call, asking: Asking, held: Held) -> None:
-        """Look once more after the waits: the first 429 stops everybody.
+    async def give_back(self, held: Held) -> None:
+        """Give a hold back behind a fence.
 
-        The hold is given back only behind a fence: the same request may have reached another
-        replica, which sends under the same hold.
+        The same request may have reached another replica, which sends under the same hold.
         """
-        try:
-            self._check_deadline(call, asking)
-            await self._check_gate()
-        except BaseException:
-            await self._gate.give_back_place()
-            if await self._attempts.fence(held.attempt_id, held.hold.name):
-                await self._budget.release(held.hold.name)
-                await self._attempts.mark_settled(held.attempt_id)
-            raise
+        if await self._attempts.fence(held.attempt_id, held.hold.name):
+            await self._budget.release(held.hold.name)
+            await self._attempts.mark_settled(held.attempt_id)
 
-    def _check_deadline(self, call: Call, asking: Asking) -> None:
+    def check_deadline(self, call: Call, asking: Asking) -> None:
+        """Refuse what nobody would be there to hear.
+
+        Raises:
+            Refusal: DEADLINE_TOO_SHORT.
+        """
         if asking.until is None:
             return
         left = asking.until - self._clock.monotonic()
         if left < call.pace.usual.total_seconds():
             raise refusals.deadline_too_short(left, call.pace.usual)
 
-    async def _check_gate(self) -> None:
+    async def closed(self) -> Refusal | None:
+        """Why no call may leave, or nothing when one may; waits while the way is kept quiet.
+
+        The refusal is KEEPA_KEY_REJECTED, KEEPA_RATE_LIMITED or CIRCUIT_OPEN.
+        """
         while True:
             egress, now = await self._gate.read()
-            self._seen = (now, self._clock.monotonic())
-            refusal: Refusal | None = egress.refusal(now)
-            if refusal is not None:
-                raise refusal
+            self._compare(now)
+            refusal = egress.refusal(now)
             quiet = egress.quiet_for(now)
-            if not quiet:
-                return
+            if refusal is not None or not quiet:
+                return refusal
             await asyncio.sleep(min(quiet.total_seconds(), 0.2))
 
     async def _take_place(self, call: Call, asking: Asking, patience: float) -> None:
         """Sleep between tries and never inside: a sleeper blocks nobody (INC-9)."""
-        kept_back = asking.spending.priority.kept_back(self._burst)
-        waited = asking.spending.max_wait > timedelta(0)
-        while (wait := await self._gate.take_place(kept_back)) is not None:
+        while (wait := await self.place([asking])) is not None:
             if wait.total_seconds() > self._left(asking, call, patience):
-                raise refusals.throttled(wait, self._per_minute, waited=waited)
+                raise await self.throttled(wait, call, asking)
             await asyncio.sleep(wait.total_seconds())
+
+    async def place(self, askings: Iterable[Asking]) -> timedelta | None:
+        """Take one place for a call of theirs, or say how long until there is one."""
+        urgency = min(asking.spending.priority for asking in askings)
+        return await self._gate.take_place(urgency.kept_back(self._burst))
+
+    async def give_back_place(self) -> None:
+        """Undo a taken place whose call did not leave after all."""
+        await self._gate.give_back_place()
+
+    async def throttled(self, wait: timedelta, call: Call, asking: Asking) -> Refusal:
+        """Say that the throttle has no place in time, and what the tokens would allow."""
+        waited = asking.spending.max_wait > timedelta(0)
+        refusal = refusals.throttled(wait, self._per_minute, waited=waited)
+        return refusals.of_call(refusal, call, balance=await self._balance())
+
+    async def _balance(self) -> int | None:
+        """Tokens available, for people who are refused for another reason."""
+        try:
+            return await self._budget.available()
+        except Refusal:
+            return None
+
+    def left(self, call: Call, asking: Asking, since: float) -> float:
+        """Seconds that a caller who came at an instant of the monotonic clock still waits."""
+        return self._left(asking, call, since + asking.spending.max_wait.total_seconds())
 
     def _left(self, asking: Asking, call: Call, patience: float) -> float:
         """Seconds to wait at most, so that the answer still finds its caller."""

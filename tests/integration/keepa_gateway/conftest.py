@@ -1,17 +1,14 @@
 """A gateway with everything real around it, for each module or for each test anew."""
 
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
-from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 
 from services.chassis.testing.engines import Databases
-from tests.integration.keepa_gateway.world import BOOKS, CANARY, Sandbox, World, sandbox_process
+from tests.integration.keepa_gateway.world import CANARY, Sandbox, World, sandbox_process
 
-CATALOGUE = 2_000
 MakeWorld = Callable[..., Awaitable[World]]
 
 
@@ -60,18 +57,6 @@ def builder(databases: Databases, nats_url: str, stack: AsyncExitStack) -> MakeW
         for _ in range(gateways):
             await world.start_gateway()
         await world.ready()
-        if sandbox.url not in BOOKS:
-            BOOKS[sandbox.url] = await catalogue(world)
         return world
 
     return make
-
-
-async def catalogue(world: World) -> list[str]:
-    """The ASINs of a stand-in."""
-    request = pb.FindProductsRequest(
-        request_id=str(uuid.uuid4()),
-        selection=pb.ProductSelection(root_category_id=283155),
-        per_page=CATALOGUE if world.sandbox.rich else 100,
-    )
-    return list((await world.gateway.FindProducts(request)).asins)

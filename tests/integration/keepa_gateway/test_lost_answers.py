@@ -34,7 +34,7 @@ from tests.support import refusal
 
 pytestmark = pytest.mark.anyio
 
-SHORT = {"plain_seconds": 1.0, "list_seconds": 1.0, "hold_margin_seconds": 1.0}
+SHORT = {"plain_seconds": 2.0, "list_seconds": 2.0, "hold_margin_seconds": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ async def test_a_lost_answer_is_settled_by_a_later_balance(
     async def settled() -> bool:
         return bool(await world.holds(budget.RESERVATION_STATE_SETTLED))
 
-    await until(settled, 30)
+    await until(settled)
 
     (one,) = await world.holds(budget.RESERVATION_STATE_SETTLED)
     assert one.committed_token_count == 4
@@ -138,12 +138,12 @@ async def test_a_caller_who_goes_away_has_still_paid(
     """Fault 10: the section ends without him, and the next caller finds the answer."""
     world = await make_world(rich_sandbox)
     asins = world.sandbox.asins(3)
-    await world.sandbox.fault(fault="delay", milliseconds=700, path="/product")
+    await world.sandbox.fault(fault="delay", milliseconds=1500, path="/product")
     before = len(await world.sandbox.paid())
 
     call = world.gateway.GetProducts(products(asins))
     reading = asyncio.create_task(collected(call))
-    await asyncio.sleep(0.4)
+    await until(lambda: on_its_way(world))
     call.cancel()
     await asyncio.gather(reading, return_exceptions=True)
     for finish in world.services[0].finish:
@@ -174,7 +174,7 @@ async def test_a_hold_without_an_intent_is_released_with_proof(
     async def released() -> bool:
         return bool(await world.holds(budget.RESERVATION_STATE_RELEASED))
 
-    await until(released, 20)
+    await until(released)
     assert (await world.account()).unsettled_token_count == 0
 
 
@@ -182,12 +182,13 @@ async def test_a_settlement_that_budget_missed_is_repeated(
     make_world: MakeWorld, rich_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """K9: the outcome is stored, the commit was lost; the reconciler books the real cost."""
+    monkeypatch.setattr("services.keepa_gateway.clients.budget.SETTLE_SECONDS", 1.0)
     world = await make_world(rich_sandbox)
     asins = world.sandbox.asins(3)
-    await world.sandbox.fault(fault="delay", milliseconds=800, path="/product")
+    await world.sandbox.fault(fault="delay", milliseconds=1500, path="/product")
 
     reading = asyncio.create_task(collected(world.gateway.GetProducts(products(asins))))
-    await asyncio.sleep(0.4)
+    await until(lambda: on_its_way(world))
     async with locked(world, "budget.ledger"):
         answers = await reading
         assert {one.status for one in answers.values()} == {pb.PRODUCT_STATUS_FOUND}
@@ -196,7 +197,7 @@ async def test_a_settlement_that_budget_missed_is_repeated(
     async def committed() -> bool:
         return 3 in await committed_tokens(world)
 
-    await until(committed, 30)
+    await until(committed)
     assert (await world.verified()).consistent
 
 
@@ -208,6 +209,16 @@ async def locked(world: World, table: str) -> AsyncIterator[None]:
         async with connection.transaction():
             await connection.execute(f"lock table {table} in exclusive mode")
             yield
+    finally:
+        await connection.close()
+
+
+async def on_its_way(world: World) -> bool:
+    """Whether a call has left whose outcome nobody has stored yet."""
+    connection = await asyncpg.connect(sql.plain_url(world.database_url))
+    try:
+        query = "select count(*) from keepa_gateway.attempt where state = 'sent'"
+        return bool(await connection.fetchval(query))
     finally:
         await connection.close()
 
@@ -234,7 +245,7 @@ async def test_a_killed_gateway_leaves_an_unknown_call_that_is_never_resent(
 
     request = products(asins)
     reading = asyncio.create_task(collected(stub.GetProducts(request)))
-    await asyncio.sleep(0.8)
+    await until(lambda: on_its_way(world))
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     await asyncio.gather(reading, return_exceptions=True)
@@ -258,7 +269,7 @@ async def test_an_orderly_stop_finishes_what_is_paid(
     await world.sandbox.fault(fault="delay", milliseconds=1500, path="/product")
 
     reading = asyncio.create_task(collected(stub.GetProducts(products(asins))))
-    await asyncio.sleep(0.7)
+    await until(lambda: on_its_way(world))
     leaving.send_signal(signal.SIGTERM)
     status = await asyncio.to_thread(leaving.wait, 20)
     await asyncio.gather(reading, return_exceptions=True)

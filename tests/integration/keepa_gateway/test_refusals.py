@@ -23,6 +23,7 @@ from tests.support import refusal
 pytestmark = pytest.mark.anyio
 
 FRESH = Duration(seconds=0)
+FOUND, REFUSED = pb.PRODUCT_STATUS_FOUND, pb.PRODUCT_STATUS_REFUSED
 
 
 async def egress(gateway: object) -> pb.EgressStatus:
@@ -68,7 +69,7 @@ async def test_after_the_pause_calls_pass_again(make_world: MakeWorld) -> None:
 
 async def test_too_few_tokens_refuse_with_the_exact_numbers(make_world: MakeWorld) -> None:
     """INC-1 and INC-5: 100 products with offers on a small balance never leave."""
-    with sandbox_process("--rate", "5", "--balance", "60", "--key", "k" * 64) as sandbox:
+    with sandbox_process("--rate", "5", "--balance", "36", "--key", "k" * 64) as sandbox:
         world = await make_world(sandbox, keepa_api_key="k" * 64)
         asins = world.sandbox.asins(100)
         before = await sandbox.balance()
@@ -142,7 +143,8 @@ async def test_an_envelope_pays_and_ends(world: World) -> None:
     asins = world.sandbox.asins(12)
 
     await collected(world.gateway.GetProducts(products(asins[:3], spending=spending)))
-    exhausted = await refusal(world.gateway.GetProducts(products(asins[3:9], spending=spending)))
+    rest = await collected(world.gateway.GetProducts(products(asins[3:8], spending=spending)))
+    exhausted = await refusal(world.gateway.GetProducts(products(asins[8:9], spending=spending)))
     await world.ledger.ReleaseReservation(
         budget.ReleaseReservationRequest(
             request_id=str(uuid.uuid4()), name=name, reason=budget.RELEASE_REASON_FINISHED
@@ -150,10 +152,12 @@ async def test_an_envelope_pays_and_ends(world: World) -> None:
     )
     ended = await refusal(world.gateway.GetProducts(products(asins[9:], spending=spending)))
 
+    assert [rest[asin].status for asin in asins[3:8]] == [FOUND] * 2 + [REFUSED] * 3
+    assert {rest[asin].reason for asin in asins[5:8]} == {"ENVELOPE_EXHAUSTED"}
     assert exhausted.reason == "ENVELOPE_EXHAUSTED"
     assert ended.reason == "RESERVATION_ENDED"
     paid = await world.ledger.GetReservation(budget.GetReservationRequest(name=name))
-    assert paid.reservation.committed_token_count == 3
+    assert paid.reservation.committed_token_count == 5
 
 
 async def test_two_replicas_share_one_throttle(
@@ -164,10 +168,11 @@ async def test_two_replicas_share_one_throttle(
     world = await make_world(rich_sandbox, gateways=2, **limits)
     *asins, another = world.sandbox.asins(13)
     before = len(await world.sandbox.asked("product"))
+    alone = pb.ProductOptions(rating=True)  # Of no price known before: never gathered.
 
     results = await asyncio.gather(
         *(
-            collected(world.gateways[place % 2].GetProducts(products([asin])))
+            collected(world.gateways[place % 2].GetProducts(products([asin], options=alone)))
             for place, asin in enumerate(asins)
         ),
         return_exceptions=True,
@@ -178,6 +183,8 @@ async def test_two_replicas_share_one_throttle(
     refused = await refusal(world.gateway.GetProducts(products([another])))
     assert refused.reason == "THROTTLED"
     assert 0 < refused.retry_after.total_seconds() <= 60.1
+    assert refused.facts["required"] == 1
+    assert refused.facts["balance"] > 0
 
 
 async def test_a_patient_caller_waits_for_its_place(
@@ -217,6 +224,8 @@ async def test_five_failures_open_the_circuit_and_free_trials_close_it(
 ) -> None:
     """G6: while it is open nothing leaves; the trials are /token."""
     monkeypatch.setattr("services.keepa_gateway.domain.breaker.OPEN_FOR", timedelta(seconds=1))
+    soon = timedelta(seconds=0.2)
+    monkeypatch.setattr("services.keepa_gateway.usecases.balance.TRIAL_PAUSE", soon)
     world = await make_world(rich_sandbox)
     asins = world.sandbox.asins(7)
     await world.sandbox.fault(fault="status", status=503, requests=5, path="/product")

@@ -4,7 +4,7 @@ import pytest
 
 from services.chassis.errors import Refusal
 from services.keepa_gateway.domain import costs
-from services.keepa_gateway.domain.batches import limit, split
+from services.keepa_gateway.domain.batches import limit, size
 from services.keepa_gateway.domain.costs import Cost
 from services.keepa_gateway.domain.list_requests import BestSellersRequest, FinderRequest
 from services.keepa_gateway.domain.products_request import ProductOptions, ProductsRequest
@@ -97,14 +97,10 @@ def test_every_line_of_the_price_list_has_its_bound(cost: Cost, most: int) -> No
     assert cost.least <= cost.expected <= cost.most
 
 
-def test_batches_fit_the_bucket_and_lose_nothing() -> None:
+def test_batches_fit_the_bucket() -> None:
     """INC-8: a call larger than the capacity would wait for ever."""
-    request = products(100, offers=20)
-
-    batches = split(request, most_tokens=290)
-
-    assert [batch.cost().most for batch in batches[:-1]] == [288] * 5
-    assert tuple(asin for batch in batches for asin in batch.asins) == request.asins
+    assert size(products(100, offers=20), most_tokens=290) == 290 // 16
+    assert size(products(100), most_tokens=10_000) == 100
 
 
 def test_a_batch_of_unknown_price_leaves_most_of_the_bucket() -> None:
@@ -118,7 +114,7 @@ def test_a_batch_of_unknown_price_leaves_most_of_the_bucket() -> None:
 
 def test_a_product_beyond_the_bucket_is_refused_at_once() -> None:
     with pytest.raises(Refusal) as refused:
-        split(products(1, offers=100), most_tokens=50)
+        size(products(1, offers=100), most_tokens=50)
 
     assert refused.value.reason == "COST_EXCEEDS_CAPACITY"
     assert refused.value.facts == {"required": 64, "capacity": 50}

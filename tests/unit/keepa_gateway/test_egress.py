@@ -45,7 +45,7 @@ def test_a_429_stops_everybody_until_its_tick() -> None:
     refusal = state.refusal(NOW + SECOND)
     assert refusal is not None
     assert refusal.reason == "KEEPA_RATE_LIMITED"
-    assert refusal.facts == {"balance": -3}
+    assert refusal.facts == {"balance": -3, "http_status": 429}
     assert state.refusal(NOW + refusal.retry_after + SECOND) is None
     assert [type(fact) for fact in facts] == [RateLimited]
 
