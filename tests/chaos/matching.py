@@ -9,15 +9,15 @@ Line = Mapping[str, Any]
 
 
 def unexplained(lines: Sequence[Line], attempts: Sequence[Line]) -> list[str]:
-    """Pair every priced line with one attempt that had held tokens before it arrived.
+    """Pair every priced line with one call that had held tokens before it arrived.
 
-    Lines are taken in the order of their arrival, and each takes the attempt whose time ends
-    first, which finds a full pairing when there is one. An attempt is paired once, so a second
-    payment under one attempt is left over as well.
+    Lines are taken in the order of their arrival, and each takes the call whose time ends
+    first, which finds a full pairing when there is one. A call is paired once, so a second
+    payment under one call is left over as well.
     """
     free: dict[str, list[Line]] = {}
-    for attempt in attempts:
-        free.setdefault(attempt["endpoint"], []).append(attempt)
+    for call in calls_of(attempts):
+        free.setdefault(call["endpoint"], []).append(call)
     found = []
     for line in sorted(lines, key=lambda line: line["arrived_ms"]):
         candidates = free.get(str(line["path"]).strip("/"), [])
@@ -28,6 +28,26 @@ def unexplained(lines: Sequence[Line], attempts: Sequence[Line]) -> list[str]:
             continue
         candidates.remove(min(fitting, key=lambda attempt: _ms(attempt["give_up_at"])))
     return found
+
+
+def calls_of(attempts: Sequence[Line]) -> list[Line]:
+    """Put together the attempts of several payers that went out as one call."""
+    shared: dict[Any, list[Line]] = {}
+    for attempt in attempts:
+        shared.setdefault(attempt["call_id"] or attempt["attempt_id"], []).append(attempt)
+    return [parts[0] if len(parts) == 1 else _one_call(parts) for parts in shared.values()]
+
+
+def _one_call(parts: Sequence[Line]) -> Line:
+    costs = [part["consumed"] for part in parts]
+    return {
+        "endpoint": parts[0]["endpoint"],
+        "subjects": [subject for part in parts for subject in part["subjects"]],
+        "held_at": max(part["held_at"] for part in parts),
+        "started_at": min(part["started_at"] for part in parts),
+        "give_up_at": max(part["give_up_at"] for part in parts),
+        "consumed": None if None in costs else sum(costs),
+    }
 
 
 def _fits(line: Line, attempt: Line) -> bool:
