@@ -29,10 +29,11 @@ def explain(
     """Replay Keepa's bucket from one observation to a later one.
 
     A call is charged somewhere between its arrival and its answer; the two ends bracket
-    the truth. One whose answer carried no balance is charged at the end.
+    the truth. One whose answer carried no balance was charged at any time in between, and
+    only before or after a full bucket makes a difference.
     """
     calls = tuple(calls)
-    early = sorted((_or(call.arrived_ms, end.made_ms), call.tokens) for call in calls)
+    early = sorted((_or(call.arrived_ms, start.made_ms), call.tokens) for call in calls)
     late = sorted((_or(call.made_ms, end.made_ms), call.tokens) for call in calls)
     first, second = _replay(start, early, end, rules), _replay(start, late, end, rules)
     nearest = min(first, second, key=lambda outcome: abs(outcome[0] - end.tokens))

@@ -36,11 +36,16 @@ class Observed(Value, frozen=True, kw_only=True):
 
 
 class Waiting(Value, frozen=True, kw_only=True):
-    """A request was queued."""
+    """A request was queued.
+
+    Attributes:
+        first: Whether nobody of its priority or a higher one waited: its promise is kept.
+    """
 
     terms: Terms
     until: datetime
     promised_at: datetime | None
+    first: bool = False
 
     @property
     def tokens(self) -> int:

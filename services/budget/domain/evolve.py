@@ -61,6 +61,7 @@ def _waiting(state: State, entry: Entry, fact: facts.Waiting) -> State:
         sequence=entry.sequence,
         until=fact.until,
         promised_at=fact.promised_at,
+        first=fact.first,
         content=entry.content,
     )
     return _place(state, queued)

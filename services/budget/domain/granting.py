@@ -61,8 +61,12 @@ def reserve(state: State, command: Reserve, now: datetime) -> Decision | Refusal
     elif len(state.waiting) >= state.rules.queue_limit:
         return obstacle.queue_full(state.rules.queue_limit, now)
     else:
-        until = now + command.max_wait
-        queued = Waiting(terms=command.terms, until=until, promised_at=obstacle.start)
+        queued = Waiting(
+            terms=command.terms,
+            until=now + command.max_wait,
+            promised_at=obstacle.start,
+            first=_finds_nobody(state, command.terms, now),
+        )
         draft.add(queued, command.terms, content=command.content)
     return draft.answer(command.terms.id)
 
@@ -73,7 +77,7 @@ def admit(state: State, _: Admit, now: datetime) -> Decision:
     head: Terms | None = None
     for queued in _in_order(state):
         terms = queued.terms
-        if queued.until is not None and queued.until <= now:
+        if not _waits(queued, now):
             continue  # Its wait is over; the sweep or its own caller ends it.
         obstacle = assess(draft.state, terms, now)
         if isinstance(obstacle, Refusal):
@@ -210,7 +214,7 @@ def _in_turn(state: State, terms: Terms, now: datetime) -> Shortfall | None:
         head = queued.terms
         if head.priority > terms.priority:
             return None
-        if head.parent is None and queued.until is not None and queued.until > now:
+        if head.parent is None and _waits(queued, now):
             if not _delays(state, terms, head, now):
                 return None
             required = head.required + terms.tokens
@@ -234,16 +238,32 @@ def _delays(state: State, terms: Terms, head: Terms, now: datetime) -> bool:
     return alone is not None and (behind is None or behind > alone)
 
 
+def _finds_nobody(state: State, terms: Terms, now: datetime) -> bool:
+    """Whether a newcomer is the head of its queue, and stays so until it is served."""
+    return terms.parent is None and not any(
+        each.terms.parent is None and each.terms.priority <= terms.priority and _waits(each, now)
+        for each in state.waiting.values()
+    )
+
+
+def _waits(queued: Reservation, now: datetime) -> bool:
+    return queued.until is not None and queued.until > now
+
+
 def _in_order(state: State) -> list[Reservation]:
-    """Return the queue: by priority, then by tokens the caller holds already, then arrival."""
+    """Return the queue: by priority, the promised head, tokens the caller holds, arrival.
+
+    A head that found nobody before it keeps its place, else the promise would move with
+    what others hold.
+    """
     if not state.waiting:
         return []
     holdings: Counter[str] = Counter()
     for reservation in state.live.values():
         holdings[reservation.terms.tags.caller] += reservation.charge
 
-    def turn(queued: Reservation) -> tuple[Priority, int, int]:
+    def turn(queued: Reservation) -> tuple[Priority, bool, int, int]:
         terms = queued.terms
-        return (terms.priority, holdings[terms.tags.caller], queued.sequence)
+        return (terms.priority, not queued.first, holdings[terms.tags.caller], queued.sequence)
 
     return sorted(state.waiting.values(), key=turn)

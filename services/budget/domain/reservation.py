@@ -61,6 +61,7 @@ class Reservation(Value, frozen=True, kw_only=True):
         content: Fingerprint of the request that waits or was granted.
         until: When the wait ends; None unless WAITING.
         promised_at: When a WAITING one is expected to start.
+        first: Whether that is a promise, which only a higher priority may move.
     """
 
     terms: Terms
@@ -77,6 +78,7 @@ class Reservation(Value, frozen=True, kw_only=True):
     content: str = ""
     until: datetime | None = None
     promised_at: datetime | None = None
+    first: bool = False
 
     @property
     def id(self) -> UUID:

@@ -257,14 +257,30 @@ def test_the_queue_is_fair_by_tokens_per_caller() -> None:
     """A caller that holds much waits behind one that holds nothing."""
     book = opened(100)
     granted(book.reserve(90, caller="greedy"))
+    head = granted(book.reserve(5, caller="other", max_wait=A_MINUTE * 2))
     greedy = granted(book.reserve(15, caller="greedy", max_wait=A_MINUTE * 2))
     modest = granted(book.reserve(15, caller="modest", max_wait=A_MINUTE * 2))
 
     book.now = modest.promised_at
     book.admit()
 
-    assert book.view(modest).stage is Stage.HELD
+    assert [book.view(each).stage for each in (head, modest)] == [Stage.HELD] * 2
     assert book.view(greedy).stage is Stage.WAITING
+
+
+def test_only_a_higher_priority_moves_the_promise_of_the_head() -> None:
+    """What others hold, and who else asks, changes nothing for who was first."""
+    book = opened(100)
+    granted(book.reserve(90, caller="greedy"))
+    head = granted(book.reserve(15, caller="greedy", max_wait=A_MINUTE * 2))
+    equal = granted(book.reserve(15, caller="modest", max_wait=A_MINUTE * 2))
+
+    book.now = head.promised_at
+    book.admit()
+
+    assert (head.first, equal.first) == (True, False)
+    assert book.view(head).stage is Stage.HELD
+    assert book.view(equal).stage is Stage.WAITING
 
 
 def test_a_wait_ends_with_its_reason_and_the_id_is_free_again() -> None:

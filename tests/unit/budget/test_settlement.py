@@ -338,3 +338,19 @@ def test_a_retry_that_brings_the_balance_covers_the_cost_that_the_first_try_left
     book.commit(call, 30, left=470, **answer)
 
     assert (uncovered, book.available) == (435, 465)
+
+
+def test_a_cost_without_a_balance_may_have_come_before_the_bucket_filled_again() -> None:
+    """Nobody knows when it was charged: what both ends explain is nobody's gift or theft."""
+    book = opened(1200)
+    bare = granted(book.reserve(100))
+    told = granted(book.reserve(20))
+    book.pass_time(1)
+    book.commit(bare, 100)
+    book.pass_time(59)
+    read = book.state.sequence
+
+    book.commit(told, 20, left=1100, after=read)
+
+    assert book.total("Credit") == book.total("Foreign") == 0
+    assert (book.available, book.state.doubt) == (1100, 0)

@@ -146,7 +146,7 @@ class _LedgerEntryKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ledge
     LEDGER_ENTRY_KIND_BALANCE_LOW: _LedgerEntryKind.ValueType  # 12
     """The balance fell below 50 or below 20."""
     LEDGER_ENTRY_KIND_ADJUSTED: _LedgerEntryKind.ValueType  # 13
-    """An operator corrected something."""
+    """An operator corrected something. Never sent: Keepa's own balance corrects the ledger."""
     LEDGER_ENTRY_KIND_EXTENDED: _LedgerEntryKind.ValueType  # 14
     """The expiry of a hold was moved."""
 
@@ -180,7 +180,7 @@ LEDGER_ENTRY_KIND_OVERFLOW: LedgerEntryKind.ValueType  # 11
 LEDGER_ENTRY_KIND_BALANCE_LOW: LedgerEntryKind.ValueType  # 12
 """The balance fell below 50 or below 20."""
 LEDGER_ENTRY_KIND_ADJUSTED: LedgerEntryKind.ValueType  # 13
-"""An operator corrected something."""
+"""An operator corrected something. Never sent: Keepa's own balance corrects the ledger."""
 LEDGER_ENTRY_KIND_EXTENDED: LedgerEntryKind.ValueType  # 14
 """The expiry of a hold was moved."""
 Global___LedgerEntryKind: _TypeAlias = LedgerEntryKind  # noqa: Y015
