@@ -109,6 +109,15 @@ class Cost:
     unsettled: int
 
 
+@dataclass(frozen=True)
+class Abandoned:
+    """An envelope that nobody uses: its job was refused, and budget may have granted it."""
+
+    job_id: UUID
+    attempt: int
+    since: datetime
+
+
 class Work(Protocol):
     """One transaction on the jobs: all of it is stored, or nothing."""
 
@@ -154,6 +163,22 @@ class Work(Protocol):
 
     async def withdraw(self, job_id: UUID) -> None:
         """Forget a pending job and the request that made it, as if it had never come."""
+        ...
+
+    async def abandon(self, job_id: UUID, attempt: int) -> None:
+        """Remember an envelope that a forgotten job may hold, so that it is given back."""
+        ...
+
+    async def abandoned(self, job_id: UUID) -> int:
+        """The highest attempt of a job whose envelope is being given back; 0 without one."""
+        ...
+
+    async def claim_abandoned(self, *, lease: timedelta, most: int) -> list[Abandoned]:
+        """Take envelopes to be given back; no other replica gets them for a while."""
+        ...
+
+    async def settle_abandoned(self, envelope: Abandoned) -> None:
+        """Forget an envelope that is given back."""
         ...
 
     async def claim(self, *, lease: timedelta, most: int) -> list[UUID]:
@@ -372,8 +397,8 @@ class Budget(Protocol):
 class Discovery(Protocol):
     """Knows what is stored already, and so what a job would cost."""
 
-    async def estimate_search(self, spec: Spec, wanted: int) -> tuple[int, bool]:
-        """The most that a search for ``wanted`` ASINs can cost, and whether it is stored."""
+    async def estimate_search(self, spec: Spec, wanted: int) -> Estimate:
+        """The most that a search for ``wanted`` ASINs and the job's products can cost."""
         ...
 
     async def estimate_products(self, spec: Spec, asins: Sequence[str]) -> Estimate:

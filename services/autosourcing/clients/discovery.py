@@ -30,16 +30,27 @@ class GrpcDiscovery:
         self._stub = discovery_pb2_grpc.DiscoveryServiceStub(channel)
         self._filter = filter_message
 
-    async def estimate_search(self, spec: Spec, wanted: int) -> tuple[int, bool]:
-        """Price the search alone."""
+    async def estimate_search(self, spec: Spec, wanted: int) -> Estimate:
+        """Price the search, and of a stored one its products, less those that are stored.
+
+        Where those seen lately are left out, others of the list take their places, and nobody
+        knows which: then no more is paid than all of the list would cost.
+        """
         assert spec.criteria is not None
+        scored = spec.products if spec.include_recent else wanted
         request = pb.EstimateDiscoveryRequest(
-            filter=self._filter(spec.criteria, wanted), force_refresh=spec.force_refresh
+            filter=self._filter(spec.criteria, wanted),
+            scored_count=scored,
+            force_refresh=spec.force_refresh,
         )
         answer = await self._estimate(request)
         if answer is None:
-            return estimate.search_cost(wanted), False
-        return answer.search_token_count, answer.search_cached
+            return estimate.for_search(spec.products)
+        if not answer.search_cached:
+            return Estimate(answer.search_token_count, spec.products, spec.products)
+        paid = min(spec.products, answer.product_token_count)
+        stored = min(spec.products - paid, answer.cached_count)
+        return Estimate(answer.search_token_count, paid, spec.products, stored)
 
     async def estimate_products(self, spec: Spec, asins: Sequence[str]) -> Estimate:
         """Price given products, less those that are stored."""

@@ -77,6 +77,12 @@ def start(job: Job, limits: Limits, now: datetime, *, envelope: str = "") -> Cha
     return _go_on(Change(running, (Started(),)), limits, now)
 
 
+def queue(job: Job) -> Change:
+    """Tell that a job waits, and what is known of when it starts."""
+    assert job.state is State.PENDING
+    return Change(job, (Progressed(),))
+
+
 def found(
     job: Job,
     step: UUID,

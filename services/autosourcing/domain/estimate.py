@@ -74,10 +74,9 @@ def candidates_wanted(products: int) -> int:
     return -(-products // ASINS_PER_SEARCH_TOKEN) * ASINS_PER_SEARCH_TOKEN
 
 
-def for_search(products: int, *, cached_search: bool = False) -> Estimate:
-    """Estimate a job that searches first: nobody knows yet which products are cached."""
-    search = 0 if cached_search else search_cost(candidates_wanted(products))
-    return Estimate(search, products, products)
+def for_search(products: int) -> Estimate:
+    """Estimate a job that searches first: nobody knows yet which products are stored."""
+    return Estimate(search_cost(candidates_wanted(products)), products, products)
 
 
 def for_identifiers(products: int, *, cached: int = 0) -> Estimate:

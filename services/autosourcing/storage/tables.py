@@ -59,6 +59,16 @@ requests = Table(
     Index("requests_created", "created_at"),
 )
 
+abandoned = Table(
+    "abandoned",
+    metadata,
+    Column("job_id", Uuid, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("since", Instant, nullable=False, server_default=text("clock_timestamp()")),
+    Column("attend_at", Instant, nullable=False, server_default=text("clock_timestamp()")),
+    Index("abandoned_attend", "attend_at"),
+)
+
 moments = Table(
     "moments",
     metadata,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from google.protobuf.message import Message
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -15,7 +15,7 @@ from services.autosourcing.domain.course import Change
 from services.autosourcing.domain.job import Announcement, Job
 from services.autosourcing.domain.picks import Outcome
 from services.autosourcing.domain.spec import Profile
-from services.autosourcing.ports import Request, SavedPick
+from services.autosourcing.ports import Abandoned, Request, SavedPick
 from services.autosourcing.storage import rows, tables
 from services.autosourcing.storage.changes import CHANNEL
 from services.chassis import sql
@@ -112,6 +112,45 @@ class PostgresWork:
             await self._connection.execute(
                 delete(tables.requests).where(tables.requests.c.id == request_id)
             )
+
+    async def abandon(self, job_id: UUID, attempt: int) -> None:
+        """Insert the envelope, to be given back at once."""
+        row = {"job_id": job_id, "attempt": attempt}
+        await self._connection.execute(
+            insert(tables.abandoned).values(row).on_conflict_do_nothing()
+        )
+
+    async def abandoned(self, job_id: UUID) -> int:
+        """Look the job's attempts up."""
+        table = tables.abandoned
+        query = select(func.coalesce(func.max(table.c.attempt), 0)).where(table.c.job_id == job_id)
+        return int(await self._connection.scalar(query) or 0)
+
+    async def claim_abandoned(self, *, lease: timedelta, most: int) -> list[Abandoned]:
+        """Lock due rows that nobody else is locking, and move their instant."""
+        table = tables.abandoned
+        due = (
+            select(table.c.job_id, table.c.attempt)
+            .where(table.c.attend_at <= func.clock_timestamp())
+            .limit(most)
+            .with_for_update(skip_locked=True)
+        )
+        leased = update(table).where(tuple_(table.c.job_id, table.c.attempt).in_(due))
+        claimed = await self._connection.execute(
+            leased.values(attend_at=func.clock_timestamp() + lease).returning(
+                table.c.job_id, table.c.attempt, table.c.since
+            )
+        )
+        return [Abandoned(**row) for row in claimed.mappings()]
+
+    async def settle_abandoned(self, envelope: Abandoned) -> None:
+        """Delete the row."""
+        table = tables.abandoned
+        await self._connection.execute(
+            delete(table).where(
+                table.c.job_id == envelope.job_id, table.c.attempt == envelope.attempt
+            )
+        )
 
     async def claim(self, *, lease: timedelta, most: int) -> list[UUID]:
         """Lock due rows that nobody else is locking, and move their instant."""

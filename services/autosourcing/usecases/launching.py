@@ -63,7 +63,7 @@ class Launching:
         except Refusal as refusal:
             if job.queue.until is not None and _waiting_helps(refusal):
                 return await self._postpone(job, refusal)
-            await self.withdraw(job)
+            await self.withdraw(job, refusal)
             raise
 
     async def launch(self, job: Job, *, wait: timedelta = timedelta(0)) -> Job:
@@ -82,12 +82,14 @@ class Launching:
             job = await self._next_envelope(job, grant)
         raise Refusal(Kind.UNAVAILABLE, "UPSTREAM_UNAVAILABLE", "Budget gives no open envelope.")
 
-    async def withdraw(self, job: Job) -> None:
-        """Forget a job that never started."""
+    async def withdraw(self, job: Job, refusal: Refusal) -> None:
+        """Forget a job that never started, but not the envelope that it may hold."""
         async with self._jobs.transaction() as work:
             present = await work.lock(job.id)
             if present is not None and present.state is State.PENDING:
                 await work.withdraw(present.id)
+                if _may_have_granted(refusal):
+                    await work.abandon(present.id, present.queue.attempt)
 
     async def _find_or_add(self, request: Request, draft: Job, wait: timedelta) -> Job:
         """The job that the request made, else the draft with its plan, stored now."""
@@ -101,7 +103,8 @@ class Launching:
         async with self._jobs.transaction() as work:
             now = await work.now()
             until = now + min(wait, self._limits.longest_wait) if wait else None
-            job = replace(draft, plan=plan, created_at=now, queue=Queue(until=until))
+            queue = Queue(until=until, attempt=1 + await work.abandoned(draft.id))
+            job = replace(draft, plan=plan, created_at=now, queue=queue)
             if not await work.remember(request, str(job.id).encode()):
                 return await self._known(work, request) or job
             return await work.add(job, request.id, attend_at=attention.after_change(job, now))
@@ -179,14 +182,17 @@ class Launching:
             now = await work.now()
             expected = now + refusal.retry_after if refusal.retry_after else None
             present = replace(present, queue=replace(present.queue, expected_start_at=expected))
-            await work.update(present)
-            await work.attend(present.id, now)
-            return present
+            return await work.save(course.queue(present), attend_at=now)
 
 
 def _draws_on(job: Job | None, grant: Grant) -> bool:
     """Whether a running job has taken the grant; one that ended pending names it too."""
     return job is not None and not job.state.final and job.envelope.name == grant.name
+
+
+def _may_have_granted(refusal: Refusal) -> bool:
+    """Whether budget may hold tokens although it did not say so."""
+    return refusal.kind in (Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED)
 
 
 def _waiting_helps(refusal: Refusal) -> bool:

@@ -74,14 +74,9 @@ class Planning:
         return plan, estimate
 
     async def _price_search(self, spec: Spec) -> Estimate:
-        """The products are not known yet, so each counts as one that must be paid.
-
-        Even where the search is stored: those that were seen lately are left out, and others,
-        which nobody has stored, take their places.
-        """
+        """The products are known only where the search is stored; else each one is paid."""
         wanted = estimates.candidates_wanted(spec.products)
-        search_tokens, _stored = await self._discovery.estimate_search(spec, wanted)
-        return Estimate(search_tokens, spec.products, spec.products)
+        return await self._discovery.estimate_search(spec, wanted)
 
     async def _recent(self, spec: Spec, asins: tuple[str, ...]) -> frozenset[str]:
         assert spec.criteria is not None

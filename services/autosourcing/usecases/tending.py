@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.autosourcing.domain import attention, course, endings
 from services.autosourcing.domain.course import Change
-from services.autosourcing.domain.job import Ending, Job, State
+from services.autosourcing.domain.job import Ending, Job, State, envelope_name
 from services.autosourcing.domain.limits import Limits, gate
 from services.autosourcing.ports import Budget, Changes, Cost, Jobs
 from services.autosourcing.usecases.launching import Launching
@@ -18,6 +18,9 @@ LEASE = timedelta(seconds=10)
 """How long a claimed job is left alone by the other replicas."""
 
 RETRY = timedelta(seconds=2)
+ABANDONED_WATCH = timedelta(seconds=30)
+"""How long budget may still grant what it was asked for and did not answer."""
+
 START_PATIENCE = timedelta(minutes=2)
 LONGEST_SLEEP_SECONDS = 1.0
 MOST_AT_ONCE = 64
@@ -48,6 +51,7 @@ class Tending:
             async with self._changes.heard() as ear:
                 while True:
                     await self._claim_due()
+                    await self._give_back()
                     await ear.wait(await self._pause())
         finally:
             tasks = list(self._running.values())
@@ -81,6 +85,20 @@ class Tending:
                 self._again.add(job_id)
             else:
                 self._begin(job_id)
+
+    async def _give_back(self) -> None:
+        """Release envelopes that refused jobs may hold; a late grant is met by a repetition."""
+        async with self._jobs.transaction() as work:
+            claimed = await work.claim_abandoned(lease=LEASE, most=MOST_AT_ONCE)
+        for left in claimed:
+            try:
+                await self._budget.release(left.job_id, envelope_name(left.job_id, left.attempt))
+            except Refusal as refusal:
+                _log.warning("envelope not given back yet", reason=refusal.reason)
+                return
+            async with self._jobs.transaction() as work:
+                if await work.now() - left.since > ABANDONED_WATCH:
+                    await work.settle_abandoned(left)
 
     def _begin(self, job_id: UUID) -> None:
         task = asyncio.create_task(self.tend(job_id), name=f"tend {job_id}")
@@ -139,6 +157,7 @@ class Tending:
                 await work.attend(job_id, min(now + pause, until))
             elif job.queue.until is None:
                 await work.withdraw(job_id)
+                await work.abandon(job_id, job.queue.attempt)
             else:
                 change = course.give_up(job, self._ending(job, refusal), now)
                 await work.save(change, attend_at=attention.after_change(change.job, now))

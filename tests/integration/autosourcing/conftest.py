@@ -190,6 +190,8 @@ class Discovery(discovery_pb2_grpc.DiscoveryServiceServicer):
     found: tuple[str, ...] = tuple(f"B{number:09d}" for number in range(12))
     answer: Answer | None = None
     cached: int = 0
+    priced: discovery_pb.EstimateDiscoveryResponse | None = None
+    asked: discovery_pb.EstimateDiscoveryRequest | None = None
     taken: set[str] = field(default_factory=set)
 
     def reset(self) -> None:
@@ -197,10 +199,14 @@ class Discovery(discovery_pb2_grpc.DiscoveryServiceServicer):
         self.found = tuple(f"B{number:09d}" for number in range(12))
         self.answer = None
         self.cached = 0
+        self.priced = None
 
     async def EstimateDiscovery(
         self, request: discovery_pb.EstimateDiscoveryRequest, context: Any
     ) -> discovery_pb.EstimateDiscoveryResponse:
+        self.asked = request
+        if self.priced is not None:
+            return self.priced
         if request.HasField("asins"):
             count = len(request.asins.asins) - self.cached
             return discovery_pb.EstimateDiscoveryResponse(

@@ -30,7 +30,8 @@ class AutoSourcingServiceStub:
     useful: durable, within their limits to the token and the second, with live progress.
 
     Calls that change something carry a `request_id`; repeated with the same content they
-    return the first answer, with other content they fail with `REQUEST_ID_REUSED`.
+    return the first answer, with other content they fail with `REQUEST_ID_REUSED`. The
+    request of a job is known as long as the job, every other one for 30 days.
     """
 
     def __init__(self, channel):
@@ -161,7 +162,8 @@ class AutoSourcingServiceServicer:
     useful: durable, within their limits to the token and the second, with live progress.
 
     Calls that change something carry a `request_id`; repeated with the same content they
-    return the first answer, with other content they fail with `REQUEST_ID_REUSED`.
+    return the first answer, with other content they fail with `REQUEST_ID_REUSED`. The
+    request of a job is known as long as the job, every other one for 30 days.
     """
 
     def EstimateJob(self, request, context):
@@ -244,7 +246,8 @@ class AutoSourcingServiceServicer:
 
         Spends and stores nothing: what it gives back goes into `JobSpec.identifiers`. Every
         line that is no identifier is reported with its number and the reason. Fails with
-        `INVALID_FIELD` when the content is no text or holds no line at all.
+        `INVALID_FIELD` when the content is no text, holds no line at all, or holds more than
+        20,000 lines.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -491,7 +494,8 @@ class AutoSourcingService:
     useful: durable, within their limits to the token and the second, with live progress.
 
     Calls that change something carry a `request_id`; repeated with the same content they
-    return the first answer, with other content they fail with `REQUEST_ID_REUSED`.
+    return the first answer, with other content they fail with `REQUEST_ID_REUSED`. The
+    request of a job is known as long as the job, every other one for 30 days.
     """
 
     @staticmethod

@@ -31,7 +31,8 @@ class AutoSourcingServiceStub:
     useful: durable, within their limits to the token and the second, with live progress.
 
     Calls that change something carry a `request_id`; repeated with the same content they
-    return the first answer, with other content they fail with `REQUEST_ID_REUSED`.
+    return the first answer, with other content they fail with `REQUEST_ID_REUSED`. The
+    request of a job is known as long as the job, every other one for 30 days.
     """
 
     @_typing.overload
@@ -78,7 +79,8 @@ class AutoSourcingServiceStub:
 
     Spends and stores nothing: what it gives back goes into `JobSpec.identifiers`. Every
     line that is no identifier is reported with its number and the reason. Fails with
-    `INVALID_FIELD` when the content is no text or holds no line at all.
+    `INVALID_FIELD` when the content is no text, holds no line at all, or holds more than
+    20,000 lines.
     """
     CreateProfile: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.CreateProfileRequest, _autosourcing_pb2.CreateProfileResponse]
     """Saves a profile.
@@ -139,7 +141,8 @@ class AutoSourcingServiceAsyncStub(AutoSourcingServiceStub):
     useful: durable, within their limits to the token and the second, with live progress.
 
     Calls that change something carry a `request_id`; repeated with the same content they
-    return the first answer, with other content they fail with `REQUEST_ID_REUSED`.
+    return the first answer, with other content they fail with `REQUEST_ID_REUSED`. The
+    request of a job is known as long as the job, every other one for 30 days.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -183,7 +186,8 @@ class AutoSourcingServiceAsyncStub(AutoSourcingServiceStub):
 
     Spends and stores nothing: what it gives back goes into `JobSpec.identifiers`. Every
     line that is no identifier is reported with its number and the reason. Fails with
-    `INVALID_FIELD` when the content is no text or holds no line at all.
+    `INVALID_FIELD` when the content is no text, holds no line at all, or holds more than
+    20,000 lines.
     """
     CreateProfile: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.CreateProfileRequest, _autosourcing_pb2.CreateProfileResponse]  # type: ignore[assignment]
     """Saves a profile.
@@ -243,7 +247,8 @@ class AutoSourcingServiceServicer:
     useful: durable, within their limits to the token and the second, with live progress.
 
     Calls that change something carry a `request_id`; repeated with the same content they
-    return the first answer, with other content they fail with `REQUEST_ID_REUSED`.
+    return the first answer, with other content they fail with `REQUEST_ID_REUSED`. The
+    request of a job is known as long as the job, every other one for 30 days.
     """
 
     def EstimateJob(
@@ -335,7 +340,8 @@ class AutoSourcingServiceServicer:
 
         Spends and stores nothing: what it gives back goes into `JobSpec.identifiers`. Every
         line that is no identifier is reported with its number and the reason. Fails with
-        `INVALID_FIELD` when the content is no text or holds no line at all.
+        `INVALID_FIELD` when the content is no text, holds no line at all, or holds more than
+        20,000 lines.
         """
 
     def CreateProfile(
