@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 
 import grpc.aio
 from arbitragevault.budget.v1 import budget_pb2, budget_pb2_grpc
@@ -11,6 +12,7 @@ from services.budget.api.servicer import BudgetServicer
 from services.budget.domain.rules import Rules
 from services.budget.events.announce import Announcer, Words
 from services.budget.settings import Settings
+from services.budget.storage.ledger import CHANNEL
 from services.budget.storage.readings import PostgresReadings
 from services.budget.storage.relaying import LedgerSource
 from services.budget.usecases.budget import Budget
@@ -23,6 +25,7 @@ from services.chassis.events.relay import Relay
 from services.chassis.loops import Loop
 from services.chassis.service import Service
 
+LINGER_SECONDS = 0.05  # So that a stream of single commits is published in batches.
 FULL_NAME = budget_pb2.DESCRIPTOR.services_by_name["BudgetService"].full_name
 
 
@@ -36,6 +39,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     ledger = PostgresReadings(engine)
     desk = Desk(ledger, rules, shortcut=ledger)
     stack.push_async_callback(desk.close)
+    bell = await stack.enter_async_context(sql.Bell(settings.database_url, CHANNEL))
     servicer = BudgetServicer(Budget(desk, ledger), Readings(desk, ledger, rules))
 
     client = await stack.enter_async_context(nats.connection(settings.nats_url, "budget"))
@@ -43,7 +47,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     await nats.ensure_stream(js, "budget")
     words = Words(present.account, present.reservation, present.warning)
     source = LedgerSource(ledger, Announcer(words), rules)
-    relay = Relay(engine, source, Publisher(js), "budget relay")
+    relay = Relay(engine, source, Publisher(js), "budget relay", linger_seconds=LINGER_SECONDS)
 
     def register(server: grpc.aio.Server) -> None:
         budget_pb2_grpc.add_BudgetServiceServicer_to_server(servicer, server)
@@ -52,6 +56,10 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         name="budget",
         register=register,
         full_names=[FULL_NAME],
-        loops=[Loop("sweep", desk.sweep), Loop("relay", relay.run)],
+        loops=[
+            Loop("sweep", desk.sweep),
+            Loop("listen", partial(desk.listen, bell)),
+            Loop("relay", relay.run),
+        ],
         finish=[desk.finish],
     )

@@ -68,6 +68,7 @@ class Batch:
         after: The sequence of that state.
         decided_at: The database's time as it was estimated for the decisions.
         tolerance: How far behind the database's clock that may turn out to be.
+        ring: Whether other replicas and the relay should hear of it at once.
         strange: Ids of which the state knows nothing and that the entries do not bind; the
             decisions hold only if the ledger knows nothing of them either.
     """
@@ -75,8 +76,17 @@ class Batch:
     after: int
     decided_at: datetime
     tolerance: timedelta
+    ring: bool
     strange: Collection[UUID]
     entries: Sequence[Entry]
+
+
+class Bell(Protocol):
+    """Rings after somebody has written to a ledger; a hint only, so every wait is bounded."""
+
+    async def wait(self, seconds: float) -> None:
+        """Sleep until it rings, or for so long."""
+        ...
 
 
 class Shortcut(Protocol):

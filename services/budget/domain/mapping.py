@@ -1,6 +1,7 @@
 """Persistent collections: a change returns a new one and leaves the old one as it was."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, ValuesView
+from itertools import chain
 from typing import Any, TypeVar, cast, overload
 
 K = TypeVar("K", bound=Hashable)
@@ -42,8 +43,11 @@ class Map(Mapping[K, V]):
         return self._buckets[hash(key) % BUCKETS].get(key, default)
 
     def __iter__(self) -> Iterator[K]:
-        for bucket in self._buckets:
-            yield from bucket
+        return chain.from_iterable(self._buckets)
+
+    def values(self) -> ValuesView[V]:
+        """Look at the values without looking each key up once more."""
+        return _Values(self)
 
     def __len__(self) -> int:
         return self._size
@@ -60,7 +64,9 @@ class Map(Mapping[K, V]):
         """Return this map with ``key`` set to ``value``."""
         place = hash(key) % BUCKETS
         bucket = self._buckets[place]
-        return self._with(place, {**bucket, key: value}, self._size + (key not in bucket))
+        changed = bucket.copy()
+        changed[key] = value
+        return self._with(place, changed, self._size + (key not in bucket))
 
     def drop(self, key: K) -> "Map[K, V]":
         """Return this map without ``key``; the same map when it is not there."""
@@ -68,7 +74,9 @@ class Map(Mapping[K, V]):
         bucket = self._buckets[place]
         if key not in bucket:
             return self
-        return self._with(place, {k: v for k, v in bucket.items() if k != key}, self._size - 1)
+        changed = bucket.copy()
+        del changed[key]
+        return self._with(place, changed, self._size - 1)
 
     def _with(self, place: int, bucket: dict[K, V], size: int) -> "Map[K, V]":
         changed: Map[K, V] = Map.__new__(Map)
@@ -76,6 +84,15 @@ class Map(Mapping[K, V]):
         changed._buckets[place] = bucket
         changed._size = size
         return changed
+
+
+class _Values(ValuesView[V]):
+    """The values, bucket after bucket."""
+
+    _mapping: Map[Any, V]
+
+    def __iter__(self) -> Iterator[V]:
+        return chain.from_iterable(bucket.values() for bucket in self._mapping._buckets)  # noqa: SLF001
 
 
 _EMPTY: Map[Hashable, object] = Map()

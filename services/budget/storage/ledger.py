@@ -22,6 +22,7 @@ from services.chassis import sql
 from services.chassis.errors import Refusal
 
 PAGE = 10_000
+CHANNEL = "budget_ledger"  # Of NOTIFY; rings when somebody has written.
 
 _TAKE = "select * from budget.take($1, $2, $3)"
 _RECALL = f"""{past.TOUCHED}
@@ -44,7 +45,8 @@ on conflict (account) do update set sequence = excluded.sequence, version = excl
     state = excluded.state
 where snapshots.sequence < excluded.sequence or snapshots.version < excluded.version
 """
-_STORE = f"select budget.store({', '.join(f'${at}' for at in range(1, 20))})"
+_RING = "select pg_notify($1, $2)"
+_STORE = "select budget.store($1, $2, $3, $4, $5, $6, $7)"
 
 
 class PostgresTurn:
@@ -60,9 +62,10 @@ class PostgresTurn:
         self.recalled = Recalled(list(told.values()), bound)
 
     async def append(self, entries: Sequence[Entry]) -> None:
-        """Insert all entries by one statement."""
+        """Insert all entries by one statement, and let the other replicas know."""
         if entries:
-            await self._connection.execute(rows.INSERT, self._account, *rows.columns(entries))
+            await self._connection.execute(_RING, CHANNEL, self._account)
+            await self._connection.execute(rows.INSERT, self._account, rows.document(entries))
 
     async def keep(self, state: State) -> None:
         """Replace the account's snapshot."""
@@ -88,11 +91,11 @@ class PostgresLedger:
 
     async def store(self, account: str, batch: Batch) -> datetime | None:
         """Compare and insert in one round trip."""
-        columns = rows.columns(batch.entries)
         decided = (batch.decided_at, batch.tolerance, list(batch.strange))
+        document = rows.document(batch.entries) if batch.entries else None
         async with self._raw() as connection:
             clock: datetime | None = await connection.fetchval(
-                _STORE, account, batch.after, *decided, *columns
+                _STORE, account, batch.after, *decided, document, batch.ring
             )
         return clock
 

@@ -13,10 +13,10 @@ from services.budget.domain.rules import Rules
 from services.budget.domain.state import State
 from services.budget.ports import Ledger
 from services.budget.storage import rows
+from services.budget.storage.ledger import CHANNEL
 from services.chassis.events.publisher import Outgoing
 
 BALANCE_EVERY = timedelta(seconds=1)  # BalanceChanged is sent no more often.
-CHANNEL = "budget_ledger"
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _CURSORS = """

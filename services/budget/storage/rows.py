@@ -1,7 +1,9 @@
 """Entries as rows and back: columns for what is searched, JSON for the fact itself."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -33,21 +35,39 @@ COLUMNS = (
 SELECT = COLUMNS.replace("fact", "fact::text as fact")
 INSERT = f"""
 insert into budget.ledger (account, {COLUMNS})
-select $1, * from unnest(
-    $2::bigint[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::uuid[],
-    $8::uuid[], $9::text[], $10::text[], $11::text[], $12::uuid[], $13::uuid[], $14::text[],
-    $15::jsonb[])
+select $1, * from jsonb_to_recordset($2) as row(
+    sequence bigint, kind text, at timestamptz, tokens bigint, available bigint,
+    reservation uuid, parent uuid, caller text, action text, endpoint text, job uuid,
+    request_id uuid, content text, fact jsonb)
 """  # noqa: S608 - only column names are put in
+
+
+class _Row(msgspec.Struct, omit_defaults=True):
+    """An entry as the columns of its row; what is left out becomes null."""
+
+    sequence: int
+    kind: str
+    at: datetime
+    tokens: int
+    available: int
+    caller: str
+    action: str
+    endpoint: str
+    content: str
+    fact: Fact
+    reservation: UUID | None = None
+    parent: UUID | None = None
+    job: UUID | None = None
+    request_id: UUID | None = None
+
 
 _encoder = msgspec.json.Encoder()
 _decoders = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
 
 
-def columns(entries: Sequence[Entry]) -> list[list[Any]]:
-    """Turn entries into one list for each column, in the order of ``COLUMNS``."""
-    if not entries:
-        return [[] for _ in COLUMNS.split(",")]
-    return [list(column) for column in zip(*map(_row, entries), strict=True)]
+def document(entries: Sequence[Entry]) -> str:
+    """Write entries as one document for ``INSERT``; a value for each column costs ten times more."""
+    return _encoder.encode([_row(entry) for entry in entries]).decode()
 
 
 def entry(row: Mapping[str, Any]) -> Entry:
@@ -66,21 +86,21 @@ def entry(row: Mapping[str, Any]) -> Entry:
     )
 
 
-def _row(entry: Entry) -> tuple[Any, ...]:
+def _row(entry: Entry) -> _Row:
     about, tags = entry.about, entry.about.tags
-    return (
-        entry.sequence,
-        NAMES[type(entry.fact)],
-        entry.at,
-        entry.fact.tokens,
-        entry.available,
-        about.reservation,
-        about.parent,
-        tags.caller,
-        tags.action,
-        tags.endpoint,
-        tags.job,
-        entry.request_id,
-        entry.content,
-        _encoder.encode(entry.fact).decode(),
+    return _Row(
+        sequence=entry.sequence,
+        kind=NAMES[type(entry.fact)],
+        at=entry.at,
+        tokens=entry.fact.tokens,
+        available=entry.available,
+        caller=tags.caller,
+        action=tags.action,
+        endpoint=tags.endpoint,
+        content=entry.content,
+        fact=entry.fact,
+        reservation=about.reservation,
+        parent=about.parent,
+        job=tags.job,
+        request_id=entry.request_id,
     )

@@ -39,18 +39,19 @@ class Budget:
 
     async def reserve_all(self, many: Sequence[Terms]) -> list[Told | Refusal]:
         """Decide many requests in their order, in as few transactions as fit."""
-        placed = await asyncio.gather(*map(self._placed, many), return_exceptions=True)
-        asked = [
-            self._desk.post(terms.account, Reserve(terms=terms))
-            for terms in placed
-            if isinstance(terms, Terms)
-        ]
-        told = iter(await asyncio.gather(*asked, return_exceptions=True))
-        outcomes = [next(told) if isinstance(terms, Terms) else terms for terms in placed]
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException) and not isinstance(outcome, Refusal):
-                raise outcome
-        return [each for each in outcomes if isinstance(each, Told | Refusal)]
+        placed = await self._all_placed(many)
+        asked: dict[str, list[Terms]] = {}
+        for terms in placed:
+            if isinstance(terms, Terms):
+                asked.setdefault(terms.account, []).append(terms)
+        told = {account: iter(await self._ask(account, asked[account])) for account in asked}
+        return [next(told[each.account]) if isinstance(each, Terms) else each for each in placed]
+
+    async def _ask(self, account: str, many: Sequence[Terms]) -> Sequence[Told | Refusal]:
+        try:
+            return await self._desk.all_at(account, [Reserve(terms=terms) for terms in many])
+        except Refusal as refusal:
+            return [refusal] * len(many)
 
     async def commit(self, command: Commit) -> Told:
         """Book what a call consumed."""
@@ -74,6 +75,15 @@ class Budget:
         await self._ledger.open_account(account)
         return await self._desk.at(account, command)
 
+    async def _all_placed(self, many: Sequence[Terms]) -> list[Terms | Refusal]:
+        placed: list[Terms | Refusal] = []
+        for terms in many:
+            try:
+                placed.append(await self._placed(terms))
+            except Refusal as refusal:
+                placed.append(refusal)
+        return placed
+
     async def _placed(self, terms: Terms) -> Terms:
         """Put a draw on its envelope's account."""
         if terms.parent is None:
@@ -94,18 +104,6 @@ async def _wait(writer: Writer, reservation: UUID, max_wait: timedelta) -> Told:
         if writer.stopping and reservation in writer.state.waiting:
             raise refusals.server_stopping()
     except asyncio.CancelledError:
-        _leave(writer, reservation)
+        writer.post([Leave(reservation=reservation)])  # Nobody is left to hear of it.
         raise
-    return await _leave(writer, reservation)
-
-
-def _leave(writer: Writer, reservation: UUID) -> "asyncio.Future[Told]":
-    """Leave the queue, whether or not somebody is left to hear of it."""
-    leaving = writer.post(Leave(reservation=reservation))
-    leaving.add_done_callback(_seen)
-    return leaving
-
-
-def _seen(leaving: "asyncio.Future[Told]") -> None:
-    if not leaving.cancelled():
-        leaving.exception()
+    return writer.granted(reservation) or await writer.ask(Leave(reservation=reservation))

@@ -1,13 +1,15 @@
 """The writers of all accounts, and which account a reservation belongs to."""
 
 import asyncio
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.budget.domain import refusals
 from services.budget.domain.commands import Command, Sweep
 from services.budget.domain.rules import Rules
-from services.budget.ports import Ledger, Shortcut
+from services.budget.ports import Bell, Ledger, Shortcut
 from services.budget.usecases.writer import Told, Writer
+from services.chassis.errors import Refusal
 
 SWEEP_SECONDS = 1.0
 REMEMBERED = 100_000  # Reservations whose account is remembered.
@@ -45,11 +47,16 @@ class Desk:
         finally:
             self._forget_unknown(account)
 
-    def post(self, account: str, command: Command) -> asyncio.Future[Told]:
-        """Hand in a command among others of one batch."""
-        told = self.writer(account).post(command)
-        told.add_done_callback(lambda _: self._forget_unknown(account))
-        return told
+    async def all_at(self, account: str, commands: Sequence[Command]) -> list[Told | Refusal]:
+        """Ask an account many things of one batch.
+
+        Raises:
+            Refusal: Of all of them: ACCOUNT_NOT_FOUND, or the database is out of reach.
+        """
+        try:
+            return await self.writer(account).post(commands)
+        finally:
+            self._forget_unknown(account)
 
     async def account_of(self, reservation: UUID) -> str:
         """Return the account that a reservation belongs to.
@@ -74,6 +81,13 @@ class Desk:
             accounts = await self._ledger.accounts()
             await asyncio.gather(*(self.at(account, Sweep()) for account in accounts))
             await asyncio.sleep(SWEEP_SECONDS)
+
+    async def listen(self, bell: Bell) -> None:
+        """Look for ever at what other replicas did, as soon as they did it."""
+        while True:
+            await bell.wait(SWEEP_SECONDS)
+            for writer in self._writers.values():
+                writer.look()
 
     async def finish(self) -> None:
         """End this replica's waits, keeping their places, and store what was asked."""

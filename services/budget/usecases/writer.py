@@ -1,10 +1,12 @@
 """One account's writer: commands that arrive while a batch is stored form the next batch."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
 from services.budget.domain import refusals
@@ -13,7 +15,7 @@ from services.budget.domain.decide import decide
 from services.budget.domain.draft import Answer, Decision
 from services.budget.domain.entries import Entry, Held, Observed, Released
 from services.budget.domain.evolve import evolve, forget, recall, replay
-from services.budget.domain.rules import Rules
+from services.budget.domain.rules import Kind, Rules, Stage
 from services.budget.domain.state import State
 from services.budget.ports import Batch, Conflict, Ledger, Shortcut
 from services.budget.usecases.notices import notice
@@ -40,8 +42,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    command: Command
-    told: asyncio.Future[Told]
+    commands: Sequence[Command]
+    told: "asyncio.Future[list[Told | Refusal]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,13 @@ class Writer:
         self._kept_at = 0
         self._keeping: asyncio.Task[None] | None = None
         self._seen: tuple[datetime, float] | None = None
-        self._queue: list[_Job] = []
+        self._queue: deque[_Job] = deque()
+        self._queued = 0  # Commands in the queue.
         self._draining: asyncio.Task[None] | None = None
         self._watched: dict[UUID, asyncio.Event] = {}
         self._followers: set[Follower] = set()
         self._pulsing: asyncio.Task[None] | None = None
+        self._looking = asyncio.Event()
 
     async def ask(self, command: Command) -> Told:
         """Decide one command and return when its outcome is stored.
@@ -115,14 +119,22 @@ class Writer:
         Raises:
             Refusal: The command's own, or STORAGE_UNAVAILABLE.
         """
-        return await self.post(command)
+        (outcome,) = await self.post([command])
+        if isinstance(outcome, Refusal):
+            raise outcome
+        return outcome
 
-    def post(self, command: Command) -> asyncio.Future[Told]:
-        """Hand in a command; it is decided whether or not somebody awaits the outcome."""
-        told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
-        if len(self._queue) >= QUEUE:
+    def post(self, commands: Sequence[Command]) -> "asyncio.Future[list[Told | Refusal]]":
+        """Hand in commands of one batch; they are decided whether or not somebody awaits that.
+
+        Raises:
+            Refusal: OVERLOADED; the future may raise STORAGE_UNAVAILABLE.
+        """
+        if self._queued >= QUEUE:
             raise refusals.overloaded(QUEUE)
-        self._queue.append(_Job(command, told))
+        told: asyncio.Future[list[Told | Refusal]] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Job(commands, told))
+        self._queued += len(commands)
         if self._draining is None or self._draining.done():
             self._draining = asyncio.create_task(self._drain(), name=f"write {self.account}")
         return told
@@ -143,6 +155,13 @@ class Writer:
         finally:
             self._watched.pop(reservation, None)
 
+    def granted(self, reservation: UUID) -> Told | None:
+        """Tell a call's grant that was just made, without another way to the ledger."""
+        held, now = self.state.live.get(reservation), self._now()
+        if held is None or now is None or held.stage is not Stage.HELD:
+            return None
+        return Told(held, self.state, now) if held.terms.kind is Kind.CALL else None
+
     @contextmanager
     def following(self) -> Iterator["Follower"]:
         """Give a queue of every change from now on, with the state after each."""
@@ -157,6 +176,10 @@ class Writer:
     def idle(self) -> bool:
         """Whether nothing is known, asked or awaited here."""
         return not (self._warm or self._queue or self._watched or self._followers)
+
+    def look(self) -> None:
+        """Let waiters in, if any are here: somebody has written."""
+        self._looking.set()
 
     def stop_waiting(self) -> None:
         """Send the waiters of this replica away; others may go on with their waits."""
@@ -180,19 +203,31 @@ class Writer:
         while self._queue:
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            taken, self._queue = self._queue[:BATCH], self._queue[BATCH:]
-            jobs = [job for job in taken if not job.told.done()]
+            jobs = self._taken()
             if jobs:
-                (outcome,) = await asyncio.gather(self._store(jobs), return_exceptions=True)
+                commands = [command for job in jobs for command in job.commands]
+                (outcome,) = await asyncio.gather(self._store(commands), return_exceptions=True)
                 _hand_out(jobs, outcome)
 
-    async def _store(self, jobs: Sequence[_Job]) -> list[Told | Refusal]:
+    def _taken(self) -> list[_Job]:
+        """Take a batch off the queue, without the jobs whose callers are gone."""
+        jobs: list[_Job] = []
+        room = BATCH
+        while self._queue and room > 0:
+            job = self._queue.popleft()
+            self._queued -= len(job.commands)
+            if not job.told.done():
+                jobs.append(job)
+                room -= len(job.commands)
+        return jobs
+
+    async def _store(self, commands: Sequence[Command]) -> list[Told | Refusal]:
         """Store one batch; trying again is safe, for what was stored after all is recalled."""
         failure: Exception | None = None
         for pause in PAUSES:
             await asyncio.sleep(pause)
             try:
-                return await self._attempt([job.command for job in jobs])
+                return await self._attempt(commands)
             except Conflict as conflict:
                 failure = refusals.storage_unavailable()
                 failure.__cause__ = conflict
@@ -239,6 +274,7 @@ class Writer:
             after=base.sequence,
             decided_at=now,
             tolerance=_tolerance(entries, self._rules),
+            ring=_worth_ringing(base, entries),
             strange=_unknown_to(base, commands) - {entry.request_id for entry in entries},
             entries=entries,
         )
@@ -308,7 +344,10 @@ class Writer:
     async def _pulse(self) -> None:
         """While somebody waits here, look at each certain tick and a few times between."""
         while self._watched:
-            await asyncio.sleep(self._until_pulse())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._until_pulse()):
+                    await self._looking.wait()
+            self._looking.clear()
             await asyncio.gather(self.ask(Admit()), return_exceptions=True)
 
     def _until_pulse(self) -> float:
@@ -318,6 +357,11 @@ class Writer:
         ticks = self.state.anchor.certain_ticks(now, self._rules)
         tick = self.state.anchor.tick_at(ticks + 1, self._rules) - now
         return min(PULSE_SECONDS, max(0.0, tick.total_seconds()) + PULSE_LATE_SECONDS)
+
+
+def _worth_ringing(base: State, entries: Sequence[Entry]) -> bool:
+    """Whether somebody elsewhere may wait for this: all but plain grants end or free something."""
+    return bool(base.waiting) or any(not isinstance(entry.fact, Held) for entry in entries)
 
 
 def _tolerance(entries: Sequence[Entry], rules: Rules) -> timedelta:
@@ -357,21 +401,20 @@ def _decide_all(
 
 
 def _hand_out(jobs: Sequence[_Job], outcome: list[Told | Refusal] | BaseException) -> None:
-    """Answer everybody; a failed batch fails each of its commands."""
-    failed = isinstance(outcome, BaseException)
-    outcomes = [outcome] * len(jobs) if isinstance(outcome, BaseException) else outcome
-    for job, told in zip(jobs, outcomes, strict=True):
+    """Answer everybody; a failed batch fails each of its jobs."""
+    outcomes = iter(() if isinstance(outcome, BaseException) else outcome)
+    for job in jobs:
+        told = list(islice(outcomes, len(job.commands)))
         if job.told.done():
             continue
-        if isinstance(told, Told):
-            job.told.set_result(told)
+        if isinstance(outcome, BaseException):
+            job.told.set_exception(outcome)
+            job.told.add_done_callback(_look_at)
         else:
-            job.told.set_exception(told)
-            if failed:
-                job.told.add_done_callback(_look_at)
+            job.told.set_result(told)
 
 
-def _look_at(told: asyncio.Future[Told]) -> None:
+def _look_at(told: "asyncio.Future[list[Told | Refusal]]") -> None:
     """Mark an exception as seen, for commands that nobody awaits."""
     if not told.cancelled():
         told.exception()

@@ -50,7 +50,13 @@ class Relay:
     """
 
     def __init__(
-        self, engine: AsyncEngine, source: Source | Table, publisher: Publisher, lock_key: str | int
+        self,
+        engine: AsyncEngine,
+        source: Source | Table,
+        publisher: Publisher,
+        lock_key: str | int,
+        *,
+        linger_seconds: float = 0.0,
     ) -> None:
         self._engine = engine
         self._source = OutboxSource(source) if isinstance(source, Table) else source
@@ -59,6 +65,7 @@ class Relay:
         self._bell = sql.Bell(sql.engine_url(engine), self._source.channel)
         self._purged_at = float("-inf")
         self._delayed = False
+        self._linger_seconds = linger_seconds  # After a small batch, so that the next is larger.
 
     def hint(self) -> None:
         """Wake the relay without the way through the database."""
@@ -70,9 +77,12 @@ class Relay:
             try:
                 await self._take_lock(connection)
                 while True:
-                    if not await self._relay_batch(connection):
+                    published = await self._relay_batch(connection)
+                    if not published:
                         await self._purge_sometimes(connection)
                         await self._bell.wait(POLL_SECONDS)
+                    elif published < BATCH:
+                        await asyncio.sleep(self._linger_seconds)
             finally:
                 # The lock and the settings belong to the session: it must not return to the pool.
                 await connection.invalidate()
@@ -89,20 +99,20 @@ class Relay:
         await connection.commit()
         _log.debug("relay began", channel=self._source.channel)
 
-    async def _relay_batch(self, connection: AsyncConnection) -> bool:
-        """Publish one batch and mark it sent in one transaction; tell whether to go on at once."""
+    async def _relay_batch(self, connection: AsyncConnection) -> int:
+        """Publish one batch and mark it sent in one transaction; tell how many events it had."""
         async with connection.begin():
             batch = await self._source.pending(connection, BATCH)
             if not batch:
-                return False
+                return 0
             try:
                 await self._publisher.publish(batch)
             except PublishError as error:
                 self._report_delay(str(error))
-                return False
+                return 0
             await self._source.mark_sent(connection, batch)
         self._report_delay("")
-        return True
+        return len(batch)
 
     def _report_delay(self, error: str) -> None:
         """Log the beginning and the end of a delay, not each of its seconds."""

@@ -13,15 +13,13 @@ depends_on = None
 STORE = """
 create function budget.store(
     wanted text, after bigint, decided timestamptz, tolerance interval, ids uuid[],
-    sequences bigint[], kinds text[], instants timestamptz[], amounts bigint[], rests bigint[],
-    reservations uuid[], parents uuid[], callers text[], actions text[], endpoints text[],
-    jobs uuid[], requests uuid[], contents text[], facts jsonb[])
+    entries jsonb, ring boolean)
 returns timestamptz
 language plpgsql volatile as $$
 declare
     clock timestamptz;
 begin
-    if cardinality(sequences) > 0 then
+    if entries is not null then
         perform from budget.accounts a where a.name = wanted for update;
         if not found then
             return null;
@@ -40,12 +38,18 @@ begin
     if decided > clock or decided < clock - tolerance then
         return null;
     end if;
-    insert into budget.ledger (
-        account, sequence, kind, at, tokens, available, reservation, parent, caller, action,
-        endpoint, job, request_id, content, fact)
-    select wanted, * from unnest(
-        sequences, kinds, instants, amounts, rests, reservations, parents, callers, actions,
-        endpoints, jobs, requests, contents, facts);
+    if entries is not null then
+        insert into budget.ledger (
+            account, sequence, kind, at, tokens, available, reservation, parent, caller, action,
+            endpoint, job, request_id, content, fact)
+        select wanted, * from jsonb_to_recordset(entries) as row(
+            sequence bigint, kind text, at timestamptz, tokens bigint, available bigint,
+            reservation uuid, parent uuid, caller text, action text, endpoint text, job uuid,
+            request_id uuid, content text, fact jsonb);
+    end if;
+    if ring then
+        perform pg_notify('budget_ledger', wanted);
+    end if;
     return clock;
 end $$
 """
