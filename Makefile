@@ -9,6 +9,7 @@ INSTALLED := $(VENV)/.installed
 CATALOG ?=
 SEEDS ?= 1
 SEED ?= 1
+JOBS ?= 1000
 DATA ?=
 PORT_BASE ?=
 ONLY ?=
@@ -16,7 +17,7 @@ ONLY ?=
 LOCAL_OPTIONS := $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(DATA),--data "$(DATA)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types check bench chaos compat gen lock
+.PHONY: help setup demo up test lint types check bench chaos soak compat gen lock
 
 help: ## List the verbs.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -59,6 +60,9 @@ bench: $(INSTALLED) ## Measure against baselines in one run; writes out/bench.js
 
 chaos: $(INSTALLED) ## Kill everything at random and audit what is left; SEEDS=n runs, from SEED=n on.
 	@$(BIN)/python -m tests.chaos --seed $(SEED) --seeds $(SEEDS)
+
+soak: $(INSTALLED) ## Run JOBS=n jobs on two replicas of everything while processes die, audit them, print figures.
+	@$(BIN)/python -m tests.soak --jobs $(JOBS) --seed $(SEED)
 
 compat: $(INSTALLED) $(COMPAT)/.installed ## Drive the sandbox with the unmodified Python package `keepa`, in an environment of its own.
 	@$(BIN)/python -m tests.compat $(COMPAT)/bin/python

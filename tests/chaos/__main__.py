@@ -59,9 +59,9 @@ def _one(seed: int, seconds: float, data: Path) -> int:
 
 
 async def _storm(stack: Stack, rng: random.Random, seconds: float, *, foreign: bool) -> int:
-    tending = asyncio.create_task(_tend(stack))
+    tending = asyncio.create_task(tend(stack))
     async with Clients(stack) as clients:
-        asins = await _warm_up(clients)
+        asins = await warm_up(clients)
         load = Load(clients, rng, asins)
         nemesis = Nemesis(stack, rng, foreign=foreign)
         work = asyncio.create_task(load.run())
@@ -76,22 +76,23 @@ async def _storm(stack: Stack, rng: random.Random, seconds: float, *, foreign: b
         await auditor.audit()
     tending.cancel()
     kills = sum(count for what, count in nemesis.counts.items() if what.startswith("kill"))
-    print(f"kills={kills} {_line(nemesis.counts)}")
-    print(f"load: {_line(load.counts)}")
-    print(f"facts: {_line(auditor.facts)}")
+    print(f"kills={kills} {line(nemesis.counts)}")
+    print(f"load: {line(load.counts)}")
+    print(f"facts: {line(auditor.facts)}")
     for violation in auditor.violations:
         print(f"VIOLATION {violation}")
     print(f"seed violations: {len(auditor.violations)}", flush=True)
     return len(auditor.violations)
 
 
-async def _tend(stack: Stack) -> None:
+async def tend(stack: Stack) -> None:
+    """Keep the second replicas running, for ever."""
     while True:
         stack.tend()
         await asyncio.sleep(0.3)
 
 
-async def _warm_up(clients: Clients) -> list[str]:
+async def warm_up(clients: Clients) -> list[str]:
     """Wait for all replicas, and learn which products there are."""
     request = searches.DiscoverProductsRequest(
         request_id="00000000-0000-4000-8000-000000000001",
@@ -112,7 +113,8 @@ async def _warm_up(clients: Clients) -> list[str]:
     return list(found.asins)
 
 
-def _line(counts: dict[str, int]) -> str:
+def line(counts: dict[str, int]) -> str:
+    """Write counts in one line, by name."""
     return " ".join(f"{what.replace(' ', '_')}={counts[what]}" for what in sorted(counts))
 
 

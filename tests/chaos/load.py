@@ -105,11 +105,15 @@ class Load:
         request = jobs.CreateJobRequest(request_id=self._uuid(), spec=self._spec())
         if self._rng.random() < 0.5:
             request.max_wait_duration.FromTimedelta(timedelta(seconds=self._rng.randint(1, 20)))
+        await self.follow(request, cancel=self._rng.random() < 0.1)
+
+    async def follow(self, request: jobs.CreateJobRequest, *, cancel: bool = False) -> bool:
+        """Make a job and watch it to its end, perhaps cancelled; False when it is refused."""
         answer = await self._persist(
             "autosourcing", lambda stub: stub.CreateJob(request, timeout=10), "CreateJob"
         )
         if answer is None:
-            return
+            return False
         name = answer.job.name
         self.counts["jobs"] += 1
         self.acknowledged[request.request_id] = name
@@ -119,11 +123,11 @@ class Load:
             )
             if again is not None and again.job.name != name:
                 self.strange.append(f"{request.request_id} made {name} and {again.job.name}")
-        cancel = self._rng.random() < 0.1
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch(name))
             if cancel:
                 group.create_task(self._cancel(name))
+        return True
 
     async def _cancel(self, name: str) -> None:
         await asyncio.sleep(self._rng.uniform(0, 4))

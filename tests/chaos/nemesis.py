@@ -25,10 +25,18 @@ FREEZE_SHARE = 0.6
 class Nemesis:
     """Breaks one thing after the other; `counts` says what it did."""
 
-    def __init__(self, stack: Stack, rng: random.Random, *, foreign: bool) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        rng: random.Random,
+        *,
+        foreign: bool,
+        pause_seconds: tuple[float, float] = PAUSE_SECONDS,
+    ) -> None:
         self._stack = stack
         self._rng = rng
         self._foreign = foreign
+        self._pause = pause_seconds
         self._frozen: set[int] = set()
         self._thaws: set[asyncio.Task[None]] = set()
         self.counts: Counter[str] = Counter()
@@ -37,7 +45,7 @@ class Nemesis:
         """Break things until cancelled; whatever is frozen then thaws."""
         try:
             while True:
-                await asyncio.sleep(self._rng.uniform(*PAUSE_SECONDS))
+                await asyncio.sleep(self._rng.uniform(*self._pause))
                 await self._strike()
         finally:
             self._thaw_all()

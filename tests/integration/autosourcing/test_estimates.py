@@ -81,10 +81,10 @@ async def test_the_first_message_of_a_queued_job_says_when_it_starts(world: Any)
 
 async def test_tokens_of_a_refused_job_come_back_at_once(world: Any) -> None:
     """A5: budget held them, its answer was lost, and the caller does not ask again."""
-    world.budget.forgets_to_answer = True
+    world.budget.forgets_to_answer = world.budget.silent_release = True
     await refusal(world.create())
     assert world.budget.available < 1000
-    world.budget.forgets_to_answer = False
+    world.budget.forgets_to_answer = world.budget.silent_release = False
 
     await world.until(lambda: world.budget.released)
 
