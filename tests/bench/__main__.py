@@ -4,7 +4,6 @@ python -m tests.bench [part ...] [--rounds 5] [--seconds 2] [--out out/bench.jso
 """
 
 import argparse
-import asyncio
 import importlib
 import importlib.util
 from pathlib import Path
@@ -14,7 +13,7 @@ from services.chassis import telemetry
 from tests.bench import harness
 from tests.bench.harness import Figure
 
-PARTS = ("reserve", "chassis", "gateway", "discovery", "autosourcing")
+PARTS = ("reserve", "grants", "restart", "chassis", "gateway", "discovery", "autosourcing")
 
 
 def main() -> int:
@@ -33,7 +32,7 @@ def main() -> int:
     figures: list[Figure] = []
     for part in options.parts or present:
         module = importlib.import_module(f"tests.bench.{part}")
-        measured = asyncio.run(module.measure(options.rounds, options.seconds))
+        measured = harness.run(module.measure(options.rounds, options.seconds))
         harness.show(measured)
         figures += measured
     harness.write(figures, options.out)

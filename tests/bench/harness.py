@@ -10,13 +10,15 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any, TypeVar
 
 import grpc.aio
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -24,6 +26,7 @@ from services.chassis.rpc.client import create_channel
 
 ROOT = Path(__file__).parents[2]
 CHANNELS = 4
+T = TypeVar("T")
 Call = Callable[[], Awaitable[object]]
 
 
@@ -182,6 +185,12 @@ async def channels(address: str, count: int = CHANNELS) -> AsyncIterator[list[gr
     async with AsyncExitStack() as stack:
         opened = [create_channel(address, caller="bench") for _ in range(count)]
         yield [await stack.enter_async_context(channel) for channel in opened]
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run on the event loop that services run on."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
 
 
 def show(figures: Sequence[Figure]) -> None:

@@ -113,16 +113,17 @@ async def prepare(engine: AsyncEngine) -> None:
 
 
 def register(server: grpc.aio.Server, engine: AsyncEngine) -> None:
-    """Add the methods to a server of the chassis."""
+    """Add the methods and the echoes to a server."""
     plain = Plain(engine)
-    single = (budget.ReserveTokensRequest, budget.ReserveTokensResponse)
-    many = (budget.BatchReserveTokensRequest, budget.BatchReserveTokensResponse)
-    handlers = {
-        "Reserve": _handler(plain.reserve, *single),
-        "Batch": _handler(plain.batch, *many),
-        "Echo": _handler(echo, *single),
-        "EchoBatch": _handler(echo_batch, *many),
-    }
+    _register(server, Reserve=_single(plain.reserve), Batch=_many(plain.batch), **_ECHOES)
+
+
+def register_echo(server: grpc.aio.Server) -> None:
+    """Add the echoes alone."""
+    _register(server, **_ECHOES)
+
+
+def _register(server: grpc.aio.Server, **handlers: Any) -> None:
     generic = grpc.method_handlers_generic_handler(SERVICE, handlers)
     server.add_generic_rpc_handlers((generic,))
 
@@ -149,9 +150,20 @@ def asked_many(count: int) -> budget.BatchReserveTokensRequest:
     return budget.BatchReserveTokensRequest(requests=[asked() for _ in range(count)])
 
 
+def _single(behaviour: Any) -> Any:
+    return _handler(behaviour, budget.ReserveTokensRequest, budget.ReserveTokensResponse)
+
+
+def _many(behaviour: Any) -> Any:
+    return _handler(behaviour, budget.BatchReserveTokensRequest, budget.BatchReserveTokensResponse)
+
+
 def _handler(behaviour: Any, request: Any, answer: Any) -> Any:
     return grpc.unary_unary_rpc_method_handler(
         behaviour,
         request_deserializer=request.FromString,
         response_serializer=answer.SerializeToString,
     )
+
+
+_ECHOES = {"Echo": _single(echo), "EchoBatch": _many(echo_batch)}

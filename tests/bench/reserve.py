@@ -7,7 +7,7 @@ tens of thousands of open holds.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -177,23 +177,16 @@ def _pair(channel: grpc.aio.Channel) -> Call:
     return call
 
 
-async def _serve(database_url: str, nats_url: str) -> None:
-    """Serve the real budget, the echo and the plain way on one port; print it."""
-    settings = Settings(
-        port=0,
-        database_url=sql.role_url(database_url, "budget"),
-        nats_url=nats_url,
-        max_concurrent_rpcs=1_000,
-    )
+async def serve_budget(
+    settings: Settings, also: Callable[[grpc.aio.Server], None] = lambda _: None
+) -> None:
+    """Serve the real budget with its loops, and other things on the same port; print it."""
     async with AsyncExitStack() as stack:
-        engine = sql.create_engine(database_url, application="bench")
-        stack.push_async_callback(engine.dispose)
-        await plain.prepare(engine)
         service = await app.build(settings, stack)
 
         def register(server: grpc.aio.Server) -> None:
             service.register(server)
-            plain.register(server, engine)
+            also(server)
 
         served = await stack.enter_async_context(
             serve(register, service="budget", full_names=service.full_names, limits=settings)
@@ -203,6 +196,19 @@ async def _serve(database_url: str, nats_url: str) -> None:
         await asyncio.gather(*(supervise(loop) for loop in service.loops))
 
 
+async def _serve(database_url: str, nats_url: str) -> None:
+    """Serve the real budget, the echo and the plain way."""
+    settings = Settings(
+        port=0,
+        database_url=sql.role_url(database_url, "budget"),
+        nats_url=nats_url,
+        max_concurrent_rpcs=1_000,
+    )
+    engine = sql.create_engine(database_url, application="bench")
+    await plain.prepare(engine)
+    await serve_budget(settings, lambda server: plain.register(server, engine))
+
+
 if __name__ == "__main__":
     telemetry.configure_logging(SimpleNamespace(log_level="WARNING", log_format="console"))
-    asyncio.run(_serve(*sys.argv[2:]))
+    harness.run(_serve(*sys.argv[2:]))
