@@ -1,6 +1,7 @@
 """Who gets tokens, and when: floors, gates, envelopes, and the queue."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -72,9 +73,12 @@ def reserve(state: State, command: Reserve, now: datetime) -> Decision | Refusal
 
 
 def admit(state: State, _: Admit, now: datetime) -> Decision:
-    """Grant what waits, in turn: the head, and what can pass it without delaying it."""
+    """Grant what waits, in turn: the heads, and what can pass them without delaying one.
+
+    Each priority has a head of its own, whose promise its equals must keep as well.
+    """
     draft = Draft(state, now)
-    head: Terms | None = None
+    heads: dict[Priority, Terms] = {}
     for queued in _in_order(state):
         terms = queued.terms
         if not _waits(queued, now):
@@ -83,10 +87,10 @@ def admit(state: State, _: Admit, now: datetime) -> Decision:
         if isinstance(obstacle, Refusal):
             if obstacle.reason in ("RESERVATION_ENDED", "ENVELOPE_EXHAUSTED"):
                 draft.add(Released(tokens=terms.tokens, reason=Reason.WAIT_ENDED), terms)
-        elif obstacle is None and (head is None or not _delays(draft.state, terms, head, now)):
+        elif obstacle is None and not _delayed(draft.state, terms, heads.values(), now):
             _hold(draft, terms, queued.content, terms.id)
         elif terms.parent is None:
-            head = head or terms
+            heads.setdefault(terms.priority, terms)
     return draft.decision()
 
 
@@ -210,17 +214,21 @@ def _in_turn(state: State, terms: Terms, now: datetime) -> Shortfall | None:
     """Say what a newcomer must wait for because others were here before it."""
     if terms.parent is not None:
         return None
+    heads: dict[Priority, Terms] = {}
     for queued in _in_order(state):
-        head = queued.terms
-        if head.priority > terms.priority:
-            return None
-        if head.parent is None and _waits(queued, now):
-            if not _delays(state, terms, head, now):
-                return None
-            required = head.required + terms.tokens
-            start = _start(state, state.charged + required)
-            return Shortfall(state.available(now), required, start)
-    return None
+        ahead = queued.terms.priority <= terms.priority and queued.terms.parent is None
+        if ahead and _waits(queued, now):
+            heads.setdefault(queued.terms.priority, queued.terms)
+    head = _delayed(state, terms, heads.values(), now)
+    if head is None:
+        return None
+    required = head.required + terms.tokens
+    return Shortfall(state.available(now), required, _start(state, state.charged + required))
+
+
+def _delayed(state: State, terms: Terms, heads: Iterable[Terms], now: datetime) -> Terms | None:
+    """Return the first of the heads whose start a grant of ``terms`` would move."""
+    return next((head for head in heads if _delays(state, terms, head, now)), None)
 
 
 def _delays(state: State, terms: Terms, head: Terms, now: datetime) -> bool:

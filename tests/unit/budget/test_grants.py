@@ -283,6 +283,20 @@ def test_only_a_higher_priority_moves_the_promise_of_the_head() -> None:
     assert book.view(equal).stage is Stage.WAITING
 
 
+def test_an_equal_may_not_pass_because_a_higher_priority_stands_before_both() -> None:
+    """Each priority has a head of its own; only those above it may move its promise."""
+    book = opened(60)
+    head = granted(book.reserve(90, priority=BACKGROUND, max_wait=A_MINUTE * 9))
+    small = granted(book.reserve(6, priority=BACKGROUND, max_wait=A_MINUTE * 9))
+    granted(book.reserve(120, max_wait=A_MINUTE * 9))
+
+    book.admit()
+
+    assert book.view(small).stage is Stage.WAITING
+    refused(book.reserve(6, priority=BACKGROUND), "INSUFFICIENT_TOKENS")
+    assert book.view(head).first
+
+
 def test_a_wait_ends_with_its_reason_and_the_id_is_free_again() -> None:
     """A timeout is a refusal: it binds nothing and holds nothing."""
     book = opened(15)
