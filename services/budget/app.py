@@ -1,7 +1,7 @@
 """Budget's composition root: settings become engine, ledger, desk, servicer and loops."""
 
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import grpc.aio
@@ -10,6 +10,7 @@ from arbitragevault.budget.v1 import budget_pb2, budget_pb2_grpc
 from services.budget.api import present
 from services.budget.api.servicer import BudgetServicer
 from services.budget.domain.rules import Rules
+from services.budget.domain.state import State
 from services.budget.events.announce import Announcer, Words
 from services.budget.settings import Settings
 from services.budget.storage.ledger import CHANNEL
@@ -40,13 +41,19 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     desk = Desk(ledger, rules, shortcut=ledger)
     stack.push_async_callback(desk.close)
     bell = await stack.enter_async_context(sql.Bell(settings.database_url, CHANNEL))
-    servicer = BudgetServicer(Budget(desk, ledger), Readings(desk, ledger, rules))
+    readings = Readings(desk, ledger, rules)
+    servicer = BudgetServicer(Budget(desk, ledger), readings)
 
     client = await stack.enter_async_context(nats.connection(settings.nats_url, "budget"))
     js = client.jetstream()
     await nats.ensure_stream(js, "budget")
+
+    async def look(account: str) -> tuple[State, datetime]:
+        told = await readings.account(account)
+        return told.state, told.now
+
     words = Words(present.account, present.reservation, present.warning)
-    source = LedgerSource(ledger, Announcer(words), rules)
+    source = LedgerSource(ledger, Announcer(words), look)
     relay = Relay(engine, source, Publisher(js), "budget relay", linger_seconds=LINGER_SECONDS)
 
     def register(server: grpc.aio.Server) -> None:

@@ -1,6 +1,6 @@
 """The ledger as events: what each entry tells others, with the state it left."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
@@ -31,23 +31,32 @@ class Words:
 class Announcer:
     """Turns entries into events; ids follow from the ledger, so that a repetition is a copy."""
 
+    kinds: Collection[type[facts.Fact]] = (
+        facts.BalanceLow,
+        facts.Overflow,
+        facts.Foreign,
+        facts.Credit,
+        facts.Committed,
+        facts.Released,
+        facts.Unknown,
+        facts.Settled,
+    )
+
     def __init__(self, words: Words) -> None:
         self._words = words
 
-    def events(self, entry: Entry, state: State) -> Iterator[Outgoing]:
-        """Yield what an entry tells, given the state right after it."""
-        event = self._event(entry, state)
-        if event is not None:
-            yield _outgoing(state.account, entry.sequence, entry.at, event)
+    def event(self, account: str, entry: Entry, reservation: Reservation | None) -> Outgoing:
+        """Build what an entry tells, given its reservation as the entry left it."""
+        event = self._event(f"accounts/{account}", entry, reservation)
+        return _outgoing(account, entry.sequence, entry.at, event)
 
     def balance(self, state: State, now: datetime) -> Outgoing:
         """Build the newest state of an account."""
         event = events.BalanceChanged(account=self._words.account(state, now))
         return _outgoing(state.account, state.sequence, now, event)
 
-    def _event(self, entry: Entry, state: State) -> Message | None:
-        name, fact = f"accounts/{state.account}", entry.fact
-        match fact:
+    def _event(self, name: str, entry: Entry, reservation: Reservation | None) -> Message:
+        match entry.fact:
             case facts.BalanceLow(tokens=tokens, threshold=threshold):
                 return events.BalanceLow(
                     account=name,
@@ -62,11 +71,8 @@ class Announcer:
                 )
             case facts.Foreign() | facts.Credit():
                 return _drift(name, entry)
-            case facts.Committed() | facts.Released() | facts.Unknown() | facts.Settled():
-                ended = state.find(entry.about.reservation) if entry.about.reservation else None
-                assert ended is not None, entry
-                return events.ReservationEnded(reservation=self._words.reservation(ended))
-        return None
+        assert reservation is not None, entry
+        return events.ReservationEnded(reservation=self._words.reservation(reservation))
 
 
 def _drift(name: str, entry: Entry) -> events.DriftDetected:

@@ -1,6 +1,6 @@
 """The ledgers in PostgreSQL: one short transaction for each batch, under the account's lock."""
 
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any
@@ -138,6 +138,14 @@ class PostgresLedger:
         """Retell reservations from their entries."""
         told, _ = past.retell(map(rows.entry, await self._fetch(_RECALL, list(ids))))
         return [told[each] for each in ids if each in told]
+
+    async def left_by(self, entries: Sequence[Entry]) -> Mapping[int, Reservation]:
+        """Tell by sequence how entries of one account left their reservations."""
+        ids = {each.about.reservation for each in entries if each.about.reservation is not None}
+        if not ids:
+            return {}
+        found = await self._fetch(_RECALL, list(ids))
+        return past.left_by(map(rows.entry, found), {each.sequence for each in entries})
 
     async def _fetch(self, statement: str, *values: Any) -> Sequence[Any]:
         """Run one statement that may be repeated, and once more when its connection died."""

@@ -1,6 +1,6 @@
 """The past of single reservations, told from their own entries and nothing else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
 from services.budget.domain.entries import Entry
@@ -16,6 +16,23 @@ with touched as (
         select reservation from budget.ledger
         where request_id = any($1::uuid[]) and reservation is not null) as ids)
 """
+
+
+def left_by(entries: Iterable[Entry], asked: Collection[int]) -> Mapping[int, Reservation]:
+    """Tell by sequence how some entries left their reservations.
+
+    Args:
+        entries: All of those reservations and of their children, in order.
+        asked: Sequences of the entries in question.
+    """
+    state, found = State(account=""), dict[int, Reservation]()
+    for entry in entries:
+        state = evolve(replace(state, sequence=entry.sequence - 1), entry)
+        if entry.sequence in asked and entry.about.reservation is not None:
+            told = state.find(entry.about.reservation)
+            assert told is not None, entry
+            found[entry.sequence] = told
+    return found
 
 
 def retell(entries: Iterable[Entry]) -> tuple[Mapping[UUID, Reservation], Mapping[UUID, Bound]]:

@@ -1,22 +1,21 @@
 """The ledger as a relay reads it: entries after a cursor of its own, in order, at least once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.budget.domain.entries import Entry
-from services.budget.domain.evolve import evolve, forget
-from services.budget.domain.rules import Rules
+from services.budget.domain.entries import Entry, Fact
+from services.budget.domain.reservation import Reservation
 from services.budget.domain.state import State
-from services.budget.ports import Ledger
 from services.budget.storage import rows
-from services.budget.storage.ledger import CHANNEL
+from services.budget.storage.ledger import CHANNEL, PostgresLedger
 from services.chassis.events.publisher import Outgoing
 
 BALANCE_EVERY = timedelta(seconds=1)  # BalanceChanged is sent no more often.
+Look = Callable[[str], Awaitable[tuple[State, datetime]]]
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _CURSORS = """
@@ -26,8 +25,9 @@ select a.name, coalesce(c.sequence, 0) as sequence, clock_timestamp() as now,
 from budget.accounts a left join budget.relay_cursors c on c.account = a.name order by a.name
 """
 _ENTRIES = f"""
-select {rows.SELECT} from budget.ledger where account = $1 and sequence > $2
-order by sequence limit $3
+select {rows.SELECT} from budget.ledger
+where account = $1 and sequence > $2 and sequence <= $3 and kind = any($4::text[])
+order by sequence limit $5
 """  # noqa: S608 - only column names are put in
 _MOVE = """
 insert into budget.relay_cursors (account, sequence, announced_sequence, announced_at)
@@ -40,8 +40,11 @@ on conflict (account) do update set sequence = excluded.sequence,
 class Announces(Protocol):
     """What turns entries into events."""
 
-    def events(self, entry: Entry, state: State) -> Iterable[Outgoing]:
-        """Give what an entry tells, with the state right after it."""
+    kinds: Collection[type[Fact]]
+    """The facts that tell others anything."""
+
+    def event(self, account: str, entry: Entry, reservation: Reservation | None) -> Outgoing:
+        """Give what an entry tells, with its reservation as the entry left it."""
         ...
 
     def balance(self, state: State, now: datetime) -> Outgoing:
@@ -53,7 +56,7 @@ class Announces(Protocol):
 class _Step:
     """How far a batch brings one account."""
 
-    state: State
+    sequence: int
     announced: int
     announced_at: datetime
 
@@ -61,17 +64,20 @@ class _Step:
 class LedgerSource:
     """Implements the relay's ``Source`` over the ledger.
 
-    The state that events carry is folded along; it is kept between batches, and moves on
-    only when the broker has what was told of it.
+    It reads the entries that tell something, and folds only the reservations they end: no
+    state of its own, so that one which takes over has nothing to catch up with.
+
+    Args:
+        look: Tells an account's newest state, and when that was.
     """
 
     channel = CHANNEL
 
-    def __init__(self, ledger: Ledger, announcer: Announces, rules: Rules) -> None:
+    def __init__(self, ledger: PostgresLedger, announcer: Announces, look: Look) -> None:
         self._ledger = ledger
         self._announcer = announcer
-        self._rules = rules
-        self._states: dict[str, State] = {}
+        self._look = look
+        self._kinds = [rows.NAMES[kind] for kind in announcer.kinds]
         self._steps: dict[str, _Step] = {}
 
     async def pending(self, connection: AsyncConnection, limit: int) -> Sequence[Outgoing]:
@@ -80,7 +86,8 @@ class LedgerSource:
         self._steps = {}
         batch: list[Outgoing] = []
         for cursor in await raw.fetch(_CURSORS):
-            if (cursor["newest"] or 0) > cursor["announced"] and len(batch) < limit:
+            seen = min(cursor["sequence"], cursor["announced"])
+            if (cursor["newest"] or 0) > seen and len(batch) < limit:
                 batch += await self._read(raw, cursor, limit - len(batch))
         if not batch:
             await self._move(connection)
@@ -95,44 +102,28 @@ class LedgerSource:
         """Forget nothing: the ledger is kept."""
 
     async def _read(self, raw: Any, cursor: Any, limit: int) -> list[Outgoing]:
-        account, events = cursor["name"], list[Outgoing]()
-        state = await self._state(account, cursor["sequence"])
-        self._states[account] = state  # However often the broker makes us come back here.
-        for row in await raw.fetch(_ENTRIES, account, state.sequence, limit):
-            entry = rows.entry(row)
-            state = evolve(state, entry)
-            events += self._announcer.events(entry, state)
-            state = forget(state)
+        account, newest = cursor["name"], cursor["newest"]
+        place = (account, cursor["sequence"], newest)
+        entries = list(map(rows.entry, await raw.fetch(_ENTRIES, *place, self._kinds, limit)))
+        ended = await self._ledger.left_by(entries)
+        events = [
+            self._announcer.event(account, entry, ended.get(entry.sequence)) for entry in entries
+        ]
+        reached = entries[-1].sequence if len(entries) == limit else newest
         announced, at = cursor["announced"], cursor["announced_at"] or LONG_AGO
         late = cursor["now"] - at >= BALANCE_EVERY or at > cursor["now"]
-        if state.sequence == cursor["newest"] and state.sequence > announced and late:
-            events.append(self._announcer.balance(state, cursor["now"]))
-            announced, at = state.sequence, cursor["now"]
-        self._steps[account] = _Step(state, announced, at)
+        if reached == newest > announced and late:
+            state, now = await self._look(account)
+            events.append(self._announcer.balance(state, now))
+            announced, at = max(newest, state.sequence), cursor["now"]
+        self._steps[account] = _Step(reached, announced, at)
         return events
-
-    async def _state(self, account: str, sequence: int) -> State:
-        """Return the state at the cursor: the one kept, or a replay up to it."""
-        kept = self._states.get(account)
-        if kept is not None and kept.sequence == sequence:
-            return kept
-        state = State(account=account, rules=self._rules)
-        loaded = await self._ledger.load(account, self._rules)
-        if loaded.sequence == sequence:
-            return loaded
-        while state.sequence < sequence:
-            page = await self._ledger.page(account, state.sequence, 5_000)
-            for entry in page:
-                if entry.sequence <= sequence:
-                    state = forget(evolve(state, entry))
-        return state
 
     async def _move(self, connection: AsyncConnection) -> None:
         raw = await _driver(connection)
         for account, step in self._steps.items():
-            moved = (account, step.state.sequence, step.announced, step.announced_at)
+            moved = (account, step.sequence, step.announced, step.announced_at)
             await raw.execute(_MOVE, *moved)
-            self._states[account] = step.state
         self._steps = {}
 
 
