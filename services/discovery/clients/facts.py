@@ -1,6 +1,6 @@
 """The gateway's product message as the facts that scoring reads."""
 
-from collections.abc import Iterable
+from bisect import bisect_right
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -27,6 +27,9 @@ KINDS = {
     "BUY_BOX_USED_SHIPPING": Kind.BUY_BOX_USED,
     "COUNT_NEW_FBA": Kind.COUNT_NEW_FBA,
 }
+READ_SECONDS = 400 * 86_400
+"""How far back histories are read from a product's update: the longest window is 365 days."""
+
 COUNTS = frozenset({Kind.COUNT_NEW, Kind.COUNT_USED, Kind.COUNT_NEW_FBA})
 MEDIA_ROOTS = frozenset({283155, 5174, 2625373011, 229534, 468642})
 """Books, music, film, software and games of amazon.com: where the closing fee is charged."""
@@ -73,7 +76,7 @@ def facts(product: pb.Product) -> ProductFacts:
         updated_at=_instant(product, "update_time"),
         ebay_updated_at=_instant(product, "ebay_update_time"),
         statistics=_statistics(product.statistics),
-        series=_series(product.series),
+        series=_series(product),
         offers=_offers(product),
     )
 
@@ -84,18 +87,24 @@ def _media(product: pb.Product) -> bool:
     return product.product_group.lower() in MEDIA_GROUPS
 
 
-def _series(series: Iterable[pb.Series]) -> dict[int, Series]:
-    """Read the histories that scoring knows; a price is what the buyer pays, shipping included."""
+def _series(product: pb.Product) -> dict[int, Series]:
+    """Read the histories that scoring knows; a price is what the buyer pays, shipping included.
+
+    What is older than any window that is looked at is left where it is, but for the value that
+    held when the oldest one began.
+    """
+    oldest = product.update_time.seconds - READ_SECONDS
     found = {}
-    for one in series:
+    for one in product.series:
         kind = KINDS.get(one.name)
         if kind is None:
             continue
-        values = list(one.values)
+        first = max(0, bisect_right(one.times, oldest) - 1)
+        values = one.values[first:]
         if one.shipping:
-            pairs = zip(values, one.shipping, strict=True)
+            pairs = zip(values, one.shipping[first:], strict=True)
             values = [price + max(0, shipping) for price, shipping in pairs]
-        found[int(kind)] = Series(list(one.times), values)
+        found[int(kind)] = Series(one.times[first:], values)
     return found
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from math import sqrt
 
 from services.discovery.domain.product import Series
@@ -108,15 +109,19 @@ def current(series: Series, as_of: datetime) -> int | None:
 def weeks_with_drops(series: Series, as_of: datetime, weeks: int) -> float:
     """Give the part of the last weeks in which the rank improved at least once."""
     start = _second(as_of) - weeks * SECONDS_PER_WEEK
-    first = bisect_left(series.times, start)
-    last = bisect_right(series.times, _second(as_of))
-    before = series.values[first - 1] if first else 0
-    seen = set()
-    for second, rank in zip(series.times[first:last], series.values[first:last], strict=True):
+    edges = [bisect_left(series.times, start + week * SECONDS_PER_WEEK) for week in range(weeks)]
+    edges.append(bisect_right(series.times, _second(as_of)))
+    return sum(_drops(series.values, *edge) for edge in pairwise(edges)) / weeks
+
+
+def _drops(values: Sequence[int], first: int, last: int) -> bool:
+    """Whether a rank of a stretch is better than the one before; most weeks say so early."""
+    before = values[first - 1] if first else 0
+    for rank in values[first:last]:
         if 0 < rank < before:
-            seen.add(min((second - start) // SECONDS_PER_WEEK, weeks - 1))
+            return True
         before = rank
-    return len(seen) / weeks
+    return False
 
 
 def in_season(day: datetime) -> bool:

@@ -1,6 +1,7 @@
 """Cents: every amount is an integer, and every fraction is rounded half up, once, per line."""
 
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 CENT = Decimal(1)
 HUNDREDTH = Decimal("0.01")
@@ -12,8 +13,11 @@ def cents(amount: Decimal) -> int:
 
 
 def share(amount_cents: int, percent: Decimal) -> int:
-    """Take ``percent`` per cent of an amount, rounded half up to the cent."""
-    return cents(amount_cents * percent / 100)
+    """Take ``percent`` per cent of an amount, rounded half up to the cent, in whole numbers."""
+    numerator, denominator = _ratio(percent)
+    part, whole = abs(amount_cents * numerator), 100 * denominator
+    rounded = (2 * part + whole) // (2 * whole)
+    return rounded if (amount_cents < 0) == (numerator < 0) else -rounded
 
 
 def percentage(part_cents: int, whole_cents: int) -> Decimal | None:
@@ -33,3 +37,8 @@ def dollars(amount_cents: int) -> str:
     sign = "-" if amount_cents < 0 else ""
     whole, rest = divmod(abs(amount_cents), 100)
     return f"{sign}${whole:,}.{rest:02d}"
+
+
+@lru_cache(maxsize=256)
+def _ratio(percent: Decimal) -> tuple[int, int]:
+    return percent.as_integer_ratio()
