@@ -6,7 +6,7 @@ own timeouts, 291 KB of gzip became 300 MB, and truncated gzip was accepted with
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 
@@ -94,17 +94,14 @@ async def _plain(response: httpx.Response) -> AsyncIterator[bytes]:
         raise BadAnswerError
 
 
-def _inflated(inflater: "zlib._Decompress", received: bytes) -> list[bytes]:
-    """Inflate one received chunk; a chunk that would grow beyond every answer is refused."""
-    pieces: list[bytes] = []
-    pending, size = received, 0
+def _inflated(inflater: "zlib._Decompress", received: bytes) -> Iterator[bytes]:
+    """Inflate one received chunk piece by piece, so that a bomb is met before it goes off."""
+    pending = received
     try:
-        while pending and size <= MOST_BYTES and not inflater.eof:
-            pieces.append(inflater.decompress(pending, 4 * _CHUNK))
-            size += len(pieces[-1])
+        while pending and not inflater.eof:
+            yield inflater.decompress(pending, 4 * _CHUNK)
             pending = inflater.unconsumed_tail
     except zlib.error:
         raise BadAnswerError from None
-    if size > MOST_BYTES or (inflater.eof and inflater.unused_data):
+    if inflater.eof and inflater.unused_data:
         raise BadAnswerError
-    return pieces

@@ -12,6 +12,8 @@ from services.keepa_gateway.domain.envelope import Envelope
 Shape = TypeVar("Shape")
 
 _MARK = re.compile(rb'["{}]')
+# Up to the next brace outside of a string, without ever turning back: one step in C, however far.
+_BRACE = re.compile(rb'(?:[^"{}]++|"(?:[^"\\]++|\\.)*+")*+([{}])', re.DOTALL)
 _AFTER_KEY = re.compile(rb"\s*:\s*\[\s*")
 _AFTER_ITEM = re.compile(rb"\s*([,\]])\s*")
 
@@ -74,12 +76,9 @@ class Slices:
     def _object_end(self, position: int) -> int:
         """Find the end of the object that begins at ``position``."""
         depth = 0
-        while (mark := _MARK.search(self.body, position)) is not None:
-            position = mark.end()
-            if mark[0] == b'"':
-                position = self._string_end(position)
-                continue
-            depth += 1 if mark[0] == b"{" else -1
+        while (brace := _BRACE.match(self.body, position)) is not None:
+            position = brace.end()
+            depth += 1 if brace[1] == b"{" else -1
             if depth == 0:
                 return position
         raise BrokenBody
