@@ -6,7 +6,7 @@ Data goes to standard output, progress and errors to standard error. Exit codes:
 
 import typer
 
-from services.cli.commands import health, jobs, products, tokens
+from services.cli.commands import health, jobs, products, schedules, tokens
 
 app = typer.Typer(
     help="Finds Amazon products worth reselling, with every Keepa token accounted for.",
@@ -30,3 +30,5 @@ for command in (
     health.doctor,
 ):
     app.command()(command)
+
+app.add_typer(schedules.app, name="schedules")

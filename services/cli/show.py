@@ -128,7 +128,10 @@ def job_line(job: autosourcing.Job) -> Text:
     line = Text(f"{state:<14}", style=COLORS.get(state, "yellow"))
     line.append(f"{job.analyzed_count}/{job.planned_count} analysed  ", style="default")
     line.append(f"{job.pick_count} picks  {job.token_count} tokens  ", style="default")
-    return line.append(job.message, style="dim")
+    line.append(job.message, style="dim")
+    if job.state == autosourcing.JOB_STATE_PENDING and job.HasField("expected_start_time"):
+        line.append(f"; starts at about {job.expected_start_time.ToDatetime():%H:%M:%S} UTC")
+    return line
 
 
 def jobs(shown: Sequence[autosourcing.Job]) -> Table:
@@ -149,6 +152,44 @@ def jobs(shown: Sequence[autosourcing.Job]) -> Table:
             job.message,
         )
     return table
+
+
+def schedules(shown: Sequence[autosourcing.Schedule]) -> Table:
+    """Show schedules, one a line."""
+    table = Table(box=None)
+    table.add_column("schedule", no_wrap=True)  # To be copied whole.
+    for name in ("called", "hours", "time zone", "next start"):
+        table.add_column(name)
+    for schedule in shown:
+        table.add_row(
+            schedule.name,
+            schedule.display_name,
+            " ".join(str(hour) for hour in schedule.hours),
+            schedule.time_zone,
+            _next_start(schedule),
+        )
+    return table
+
+
+def slots(shown: Sequence[autosourcing.ScheduleSlot]) -> Table:
+    """Show what became of hours, the newest first."""
+    table = Table(box=None)
+    for name in ("date", "hour", "outcome", "job or reason"):
+        table.add_column(name)
+    for slot in shown:
+        outcome = word(autosourcing.SlotOutcome, slot.outcome, "SLOT_OUTCOME_")
+        color = "green" if slot.job else "yellow"
+        hour = f"{slot.hour:02}:00"
+        table.add_row(slot.date, hour, Text(outcome, style=color), slot.job or slot.reason)
+    return table
+
+
+def _next_start(schedule: autosourcing.Schedule) -> Text:
+    if schedule.paused:
+        return Text("paused", style="yellow")
+    if not schedule.HasField("next_slot_time"):
+        return Text("not within a year", style="yellow")
+    return Text(f"{schedule.next_slot_time.ToDatetime():%Y-%m-%d %H:%M} UTC")
 
 
 def picks(shown: Sequence[autosourcing.Pick]) -> Table:

@@ -118,3 +118,39 @@ def test_an_unobserved_balance_is_called_unknown_and_never_a_number() -> None:
 def test_a_value_of_a_newer_contract_shows_its_number() -> None:
     """Readers accept enum values that they do not know."""
     assert show.word(budget.LedgerEntryKind, 999, "LEDGER_ENTRY_KIND_") == "999"
+
+
+def test_a_schedule_says_when_it_starts_next_or_why_not() -> None:
+    """A8: a paused schedule looks paused, not forgotten."""
+    named = {"name": "schedules/1", "hours": [7, 19], "time_zone": "Europe/Paris"}
+    waiting = autosourcing.Schedule(**named)
+    waiting.next_slot_time.FromJsonString("2026-11-22T06:00:00Z")
+
+    said = text(show.schedules([waiting, autosourcing.Schedule(**named, paused=True)]))
+
+    assert "7 19" in said
+    assert "2026-11-22 06:00 UTC" in said
+    assert "paused" in said
+
+
+def test_what_became_of_an_hour_is_shown_with_its_job_or_the_reason() -> None:
+    """A8: a missed run is reported."""
+    started = autosourcing.ScheduleSlot(
+        date="2026-11-21", hour=7, outcome=autosourcing.SLOT_OUTCOME_STARTED, job="jobs/9"
+    )
+    missed = autosourcing.ScheduleSlot(
+        date="2026-03-29", hour=2, outcome=autosourcing.SLOT_OUTCOME_MISSED, reason="No such hour"
+    )
+
+    said = text(show.slots([started, missed]))
+
+    assert "07:00  STARTED  jobs/9" in said
+    assert "02:00  MISSED   No such hour" in said
+
+
+def test_a_job_that_queues_says_when_it_starts() -> None:
+    """A2: who waits wants to know for how long."""
+    job = autosourcing.Job(state=autosourcing.JOB_STATE_PENDING, message="Waiting for tokens")
+    job.expected_start_time.FromJsonString("2026-11-21T04:05:06Z")
+
+    assert "Waiting for tokens; starts at about 04:05:06 UTC" in text(show.job_line(job))
