@@ -31,6 +31,9 @@ from services.discovery.usecases.scouting import Scout
 from services.discovery.usecases.searching import Ended, SearchDesk
 from services.discovery.usecases.viewing import Viewer
 
+PREVIOUS = "scores/-"
+"""Stands for the newest older score of the same product."""
+
 
 class DiscoveryServicer(
     CheckingMethods,
@@ -141,12 +144,20 @@ class DiscoveryServicer(
         self, request: pb.ExplainScoreRequest, _: Context
     ) -> pb.ExplainScoreResponse:
         """Read one score with everything that is needed to redo it by hand."""
-        explained = await self._reader.explain(read.identity(request.name))
+        other = request.compare_to
+        explained = await self._reader.explain(
+            read.identity(request.name),
+            other_id=read.identity(other) if other and other != PREVIOUS else None,
+            before=other == PREVIOUS,
+        )
         assert explained.appraisal.score is not None
         return pb.ExplainScoreResponse(
             score=write.appraisal(explained.appraisal),
             inputs=write.inputs(explained.appraisal.score),
             steps=explained.steps,
+            lines=[write.score_line(one) for one in explained.lines],
+            other=None if explained.other is None else write.appraisal(explained.other),
+            differences=[write.score_difference(one) for one in explained.differences],
         )
 
     async def ListScores(self, request: pb.ListScoresRequest, _: Context) -> pb.ListScoresResponse:

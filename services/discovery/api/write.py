@@ -12,6 +12,7 @@ from services.discovery.domain.answers import Appraisal, Tally
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.health import CacheHealth
 from services.discovery.domain.past import Search
+from services.discovery.domain.scoring.lines import Difference, Line
 from services.discovery.domain.scoring.money import hundredths
 from services.discovery.domain.scoring.profit import Outcome
 from services.discovery.domain.scoring.score import Calculation, Score
@@ -149,6 +150,18 @@ def inputs(one: Score) -> dict[str, str]:
         "document": one.inputs.encode().decode(),
     }
     return {name: str(value) for name, value in named.items() if value is not None}
+
+
+def score_line(one: Line) -> pb.ScoreLine:
+    """Write one line of a calculation."""
+    return pb.ScoreLine(key=one.key, label=one.label, value=one.value, formula=one.formula)
+
+
+def score_difference(one: Difference) -> pb.ScoreDifference:
+    """Write one line that is not the same in two scores."""
+    return pb.ScoreDifference(
+        key=one.key, label=one.label, before=one.before, after=one.after, input=one.input
+    )
 
 
 def duration(span: timedelta) -> Duration:

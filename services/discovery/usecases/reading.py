@@ -1,22 +1,31 @@
 """Reading what is stored: scores with their explanation, former searches, the caches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from services.chassis.errors import Kind, Refusal
 from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.health import CacheHealth
+from services.discovery.domain.kept import not_found
 from services.discovery.domain.past import SearchKind
 from services.discovery.domain.scoring.explain import steps
+from services.discovery.domain.scoring.lines import Difference, Line, differences, lines
+from services.discovery.domain.scoring.score import Score
 from services.discovery.ports import Caches, ScorePage, Scores, Searches, SearchPage
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A score with the lines in which to redo it."""
+    """A score with the lines in which to redo it.
+
+    Attributes:
+        other: The score it is compared with; ``differences`` say why they are not the same.
+    """
 
     appraisal: Appraisal
     steps: tuple[str, ...]
+    lines: tuple[Line, ...]
+    other: Appraisal | None = None
+    differences: tuple[Difference, ...] = ()
 
 
 class Reader:
@@ -27,22 +36,33 @@ class Reader:
         self._searches = searches
         self._caches = caches
 
-    async def explain(self, score_id: UUID) -> Explanation:
+    async def explain(
+        self, score_id: UUID, *, other_id: UUID | None = None, before: bool = False
+    ) -> Explanation:
         """Read one score and write down its calculation.
+
+        Args:
+            score_id: The score.
+            other_id: The score it is compared with.
+            before: Compare with the newest older one of the same product, if there is one.
 
         Raises:
             Refusal: SCORE_NOT_FOUND.
         """
+        one, score = await self._scored(score_id)
+        told = Explanation(one, steps(score), lines(score))
+        if before:
+            other_id = await self._scores.before(score_id)
+        if other_id is None:
+            return told
+        other, older = await self._scored(other_id)
+        return replace(told, other=other, differences=differences(lines(older), told.lines))
+
+    async def _scored(self, score_id: UUID) -> tuple[Appraisal, Score]:
         found = await self._scores.find(score_id)
         if found is None or found.score is None:
-            name = f"scores/{score_id}"
-            raise Refusal(
-                Kind.NOT_FOUND,
-                "SCORE_NOT_FOUND",
-                f"There is no score named {name}.",
-                resource=("Score", name),
-            )
-        return Explanation(found, steps(found.score))
+            raise not_found("SCORE", "Score", f"scores/{score_id}")
+        return found, found.score
 
     async def scores(
         self, asin: str, least_rung: int, *, size: int, after: tuple[str, str] | None

@@ -19,6 +19,7 @@ from tests.integration.discovery.stage import (
     replica,
     servicer_of,
 )
+from tests.unit.discovery.ledger import redo
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +45,13 @@ def search(title: str = "", **changes: Any) -> pb.DiscoverProductsRequest:
     """A search of its own: the title makes the key."""
     wanted = pb.DiscoveryFilter(title=title or str(uuid4()), max_results=60)
     return pb.DiscoverProductsRequest(request_id=str(uuid4()), filter=wanted, **changes)
+
+
+async def score_of(discovery: Any, request: pb.ScoreProductsRequest) -> pb.ProductScore:
+    """The score of a request for one product."""
+    parts = [part async for part in discovery.ScoreProducts(request)]
+    score: pb.ProductScore = parts[0].score
+    return score
 
 
 async def test_a_stored_answer_costs_nothing_and_says_so(discovery: Any) -> None:
@@ -155,6 +163,54 @@ async def test_a_score_can_be_redone_from_what_is_told(discovery: Any) -> None:
     assert told.steps[-1].startswith("CONSIDER")
     assert told.inputs["rank_drops_90"] == "60"
     assert '"score_version":"2026.1"' in told.inputs["document"]
+
+
+async def test_a_score_comes_out_again_from_the_lines_that_are_told(discovery: Any) -> None:
+    """D5: a person with a pencil needs nothing but this answer."""
+    request = pb.ScoreProductsRequest(request_id=str(uuid4()), asins=[asin(901)])
+    score = await score_of(discovery, request)
+
+    told = await discovery.ExplainScore(pb.ExplainScoreRequest(name=score.name))
+
+    found = redo([(line.key, line.value, line.formula) for line in told.lines])
+    assert found["max_buy_cents"] == score.max_buy_cents
+    assert found["profit_cents"] == score.profit_cents
+    assert found["recommendation"] == "CONSIDER"
+    assert not told.differences
+
+
+async def test_a_score_is_compared_with_the_one_before_line_by_line(
+    discovery: Any, one: Replica
+) -> None:
+    """Why did this change: first what went in, then what follows from it."""
+    request = pb.ScoreProductsRequest(request_id=str(uuid4()), asins=[asin(902)])
+    first = await score_of(discovery, request)
+    dear = pb.ScoreProductsRequest(
+        request_id=str(uuid4()),
+        asins=[asin(902)],
+        options=pb.ScoringOptions(buy_cents={asin(902): 1250}),
+    )
+    second = await score_of(discovery, dear)
+
+    question = pb.ExplainScoreRequest(name=second.name, compare_to="scores/-")
+    told = await discovery.ExplainScore(question)
+    question.compare_to = first.name
+    named = await discovery.ExplainScore(question)
+    alone = await discovery.ExplainScore(
+        pb.ExplainScoreRequest(name=first.name, compare_to="scores/-")
+    )
+    question.compare_to = f"scores/{uuid4()}"
+    missing = await refused(discovery.ExplainScore(question))
+
+    changed = {line.key: (line.before, line.after, line.input) for line in told.differences}
+    assert told.other.name == named.other.name == first.name
+    assert changed["buy_basis"] == ("ASSUMED", "USER", True)
+    assert changed["buy_cents"][1:] == ("1250", True)
+    assert changed["profit_cents"][2] is False
+    assert "net_cents" not in changed
+    assert named.differences == told.differences
+    assert not alone.HasField("other")
+    assert missing.reason == "SCORE_NOT_FOUND"
 
 
 async def test_lists_page_without_gaps_or_repeats(discovery: Any) -> None:

@@ -32,6 +32,11 @@ class Inputs:
     terms: Terms
     figures: Figures
 
+    @property
+    def card(self) -> FeeCard:
+        """The fees of the day, with the business's own in their places."""
+        return self.terms.rules.amend(card_for(self.as_of.date())[0])
+
     def encode(self) -> bytes:
         """Write the inputs as JSON that is the same for the same inputs, to the byte."""
         return msgspec.json.encode(self, order="deterministic")

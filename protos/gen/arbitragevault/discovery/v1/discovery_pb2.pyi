@@ -3495,8 +3495,9 @@ class ScoreLine(_message.Message):
     formula: _builtins.str
     """How the value follows from the keys of lines above and from numbers; empty for an
     input. `half_up` rounds to whole units, halves away from zero; `least`, `greatest`,
-    `floor`, `ceil` and `ln` are what they say; `*`, `/`, `+`, `-`, `>=`, `and`, `or`,
-    `not` as usual.
+    `floor`, `ceil`, `ln` and `power` are what they say; `before_tax(a, p)` is the highest
+    whole price that with p percent of it, rounded half up, is at most a (a itself when
+    that is negative). Operators, comparisons and `'X' if a else 'Y'` read as they look.
     """
     def __init__(
         self,

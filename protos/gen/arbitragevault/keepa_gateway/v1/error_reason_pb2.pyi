@@ -25,19 +25,23 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Never sent."""
     ERROR_REASON_KEEPA_RATE_LIMITED: _ErrorReason.ValueType  # 1
-    """Keepa answered 429: everybody waits for the tick. Metadata: `balance`; `RetryInfo`."""
+    """Keepa answered 429: everybody waits for the tick. Metadata: `balance`, `required`, `http_status`; `RetryInfo`."""
     ERROR_REASON_THROTTLED: _ErrorReason.ValueType  # 2
-    """The request-rate throttle has no place now. Metadata: `per_minute`; `RetryInfo`."""
+    """The request-rate throttle has no place now. Metadata: `per_minute`, `wait_ms`, `balance`, `required`; `RetryInfo`."""
     ERROR_REASON_CIRCUIT_OPEN: _ErrorReason.ValueType  # 3
     """The breaker is open after repeated failures. `RetryInfo`."""
     ERROR_REASON_KEEPA_UNAVAILABLE: _ErrorReason.ValueType  # 4
-    """Keepa could not be reached; certainly nothing was sent. `RetryInfo`."""
+    """Keepa could not be reached and certainly nothing was sent, or it failed and said what it took. Metadata: `tokens`,
+    `http_status` when it answered; `RetryInfo`.
+    """
     ERROR_REASON_KEEPA_KEY_REJECTED: _ErrorReason.ValueType  # 5
     """Keepa does not accept the key; no call leaves until an operator acts."""
     ERROR_REASON_KEEPA_REQUEST_REJECTED: _ErrorReason.ValueType  # 6
-    """Keepa refused the request itself. Metadata: `keepa_type`, `keepa_details`."""
+    """Keepa refused the request itself. Metadata: `tokens`, `http_status`, `keepa_type`, `keepa_details`."""
     ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 7
-    """The answer was lost: it may have been paid, and is not asked again by itself. Metadata: `unsettled`."""
+    """The answer was lost: it may have been paid, and is not asked again by itself. Metadata: `bound`,
+    `unsettled`.
+    """
     ERROR_REASON_TOO_EXPENSIVE: _ErrorReason.ValueType  # 8
     """The request costs more than its `max_token_count`. Metadata: `required`, `max_allowed`."""
     ERROR_REASON_BUDGET_UNAVAILABLE: _ErrorReason.ValueType  # 9
@@ -68,6 +72,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The server stops and ends its watches; watch again, and another one answers. `RetryInfo`."""
     ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 22
     """The method is in the contract, but this version of the service has no answer yet."""
+    ERROR_REASON_NOT_STORED: _ErrorReason.ValueType  # 23
+    """Of one product: only the store was asked (`cache_only`), and it holds nothing of it."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why KeepaGatewayService refused. Sent without the prefix as the `reason` of `google.rpc.ErrorInfo`, domain
@@ -77,19 +83,23 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_KEEPA_RATE_LIMITED: ErrorReason.ValueType  # 1
-"""Keepa answered 429: everybody waits for the tick. Metadata: `balance`; `RetryInfo`."""
+"""Keepa answered 429: everybody waits for the tick. Metadata: `balance`, `required`, `http_status`; `RetryInfo`."""
 ERROR_REASON_THROTTLED: ErrorReason.ValueType  # 2
-"""The request-rate throttle has no place now. Metadata: `per_minute`; `RetryInfo`."""
+"""The request-rate throttle has no place now. Metadata: `per_minute`, `wait_ms`, `balance`, `required`; `RetryInfo`."""
 ERROR_REASON_CIRCUIT_OPEN: ErrorReason.ValueType  # 3
 """The breaker is open after repeated failures. `RetryInfo`."""
 ERROR_REASON_KEEPA_UNAVAILABLE: ErrorReason.ValueType  # 4
-"""Keepa could not be reached; certainly nothing was sent. `RetryInfo`."""
+"""Keepa could not be reached and certainly nothing was sent, or it failed and said what it took. Metadata: `tokens`,
+`http_status` when it answered; `RetryInfo`.
+"""
 ERROR_REASON_KEEPA_KEY_REJECTED: ErrorReason.ValueType  # 5
 """Keepa does not accept the key; no call leaves until an operator acts."""
 ERROR_REASON_KEEPA_REQUEST_REJECTED: ErrorReason.ValueType  # 6
-"""Keepa refused the request itself. Metadata: `keepa_type`, `keepa_details`."""
+"""Keepa refused the request itself. Metadata: `tokens`, `http_status`, `keepa_type`, `keepa_details`."""
 ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 7
-"""The answer was lost: it may have been paid, and is not asked again by itself. Metadata: `unsettled`."""
+"""The answer was lost: it may have been paid, and is not asked again by itself. Metadata: `bound`,
+`unsettled`.
+"""
 ERROR_REASON_TOO_EXPENSIVE: ErrorReason.ValueType  # 8
 """The request costs more than its `max_token_count`. Metadata: `required`, `max_allowed`."""
 ERROR_REASON_BUDGET_UNAVAILABLE: ErrorReason.ValueType  # 9
@@ -120,4 +130,6 @@ ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 21
 """The server stops and ends its watches; watch again, and another one answers. `RetryInfo`."""
 ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 22
 """The method is in the contract, but this version of the service has no answer yet."""
+ERROR_REASON_NOT_STORED: ErrorReason.ValueType  # 23
+"""Of one product: only the store was asked (`cache_only`), and it holds nothing of it."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -2549,6 +2549,7 @@ class FindProductsRequest(_message.Message):
     PER_PAGE_FIELD_NUMBER: _builtins.int
     MAX_AGE_DURATION_FIELD_NUMBER: _builtins.int
     SPENDING_FIELD_NUMBER: _builtins.int
+    INSIGHTS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The caller's id for this request, a UUID kept across retries. Required."""
     domain: Global___Domain.ValueType
@@ -2557,6 +2558,10 @@ class FindProductsRequest(_message.Message):
     """Page, from 0. [0, 199]; `page` x `per_page` stays at or below 10,000."""
     per_page: _builtins.int
     """ASINs per page, 50 to 10,000; default 50."""
+    insights: _builtins.bool
+    """Whether Keepa also says what all matches have in common. 30 tokens more, and 1 per
+    started million of matches: up to 1,030 more are held. Default: no.
+    """
     @_builtins.property
     def selection(self) -> Global___ProductSelection:
         """What is searched for. Required."""
@@ -2579,10 +2584,11 @@ class FindProductsRequest(_message.Message):
         per_page: _builtins.int = ...,
         max_age_duration: _duration_pb2.Duration | None = ...,
         spending: Global___Spending | None = ...,
+        insights: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age_duration", b"max_age_duration", "selection", b"selection", "spending", b"spending"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "max_age_duration", b"max_age_duration", "page", b"page", "per_page", b"per_page", "request_id", b"request_id", "selection", b"selection", "spending", b"spending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "insights", b"insights", "max_age_duration", b"max_age_duration", "page", b"page", "per_page", b"per_page", "request_id", b"request_id", "selection", b"selection", "spending", b"spending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2599,12 +2605,15 @@ class FindProductsResponse(_message.Message):
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     FETCH_TIME_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
+    INSIGHTS_JSON_FIELD_NUMBER: _builtins.int
     total_count: _builtins.int
     """How many products match in all."""
     token_count: _builtins.int
     """Tokens that it cost the caller."""
     cached: _builtins.bool
     """Whether a stored answer was given."""
+    insights_json: _builtins.bytes
+    """What all matches have in common, as Keepa sent it; empty unless asked for."""
     @_builtins.property
     def asins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The ASINs of the page, in the order asked for."""
@@ -2621,10 +2630,11 @@ class FindProductsResponse(_message.Message):
         token_count: _builtins.int = ...,
         fetch_time: _timestamp_pb2.Timestamp | None = ...,
         cached: _builtins.bool = ...,
+        insights_json: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "cached", b"cached", "fetch_time", b"fetch_time", "token_count", b"token_count", "total_count", b"total_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asins", b"asins", "cached", b"cached", "fetch_time", b"fetch_time", "insights_json", b"insights_json", "token_count", b"token_count", "total_count", b"total_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2858,6 +2868,8 @@ class ListBestSellersRequest(_message.Message):
     SPENDING_FIELD_NUMBER: _builtins.int
     VARIATIONS_FIELD_NUMBER: _builtins.int
     SUBLIST_FIELD_NUMBER: _builtins.int
+    YEAR_FIELD_NUMBER: _builtins.int
+    MONTH_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The caller's id for this request, a UUID kept across retries. Required."""
     domain: Global___Domain.ValueType
@@ -2872,6 +2884,12 @@ class ListBestSellersRequest(_message.Message):
     """Whether a sub-category is ordered by the rank within it instead of the products'
     primary sales rank. Default: no.
     """
+    year: _builtins.int
+    """The calendar year of a past month whose list is wanted, with `month`. 0: the present
+    list. Keepa keeps 36 months and refuses the current one, at no cost. [2011, 2100].
+    """
+    month: _builtins.int
+    """The past month whose list is wanted, with `year`. 0: the present list. [0, 12]."""
     @_builtins.property
     def max_age_duration(self) -> _duration_pb2.Duration:
         """The oldest stored answer that is good enough. [0 s, 30 d]; default 24 h."""
@@ -2891,10 +2909,12 @@ class ListBestSellersRequest(_message.Message):
         spending: Global___Spending | None = ...,
         variations: _builtins.bool = ...,
         sublist: _builtins.bool = ...,
+        year: _builtins.int = ...,
+        month: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age_duration", b"max_age_duration", "spending", b"spending"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category_id", b"category_id", "domain", b"domain", "max_age_duration", b"max_age_duration", "range_days", b"range_days", "request_id", b"request_id", "spending", b"spending", "sublist", b"sublist", "variations", b"variations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category_id", b"category_id", "domain", b"domain", "max_age_duration", b"max_age_duration", "month", b"month", "range_days", b"range_days", "request_id", b"request_id", "spending", b"spending", "sublist", b"sublist", "variations", b"variations", "year", b"year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3548,7 +3568,10 @@ class GetTokenStatusResponse(_message.Message):
     spent_token_count: _builtins.int
     """Tokens that this gateway's calls consumed since its database was created."""
     request_count: _builtins.int
-    """Calls sent to Keepa since its database was created."""
+    """Calls that left for Keepa since its database was created, free ones for the balance
+    included. A call that several requests share counts once; one that could not be sent
+    does not count.
+    """
     @_builtins.property
     def account(self) -> _budget_pb2.Account:
         """The account as budget knows it."""

@@ -52,7 +52,9 @@ class KeepaGatewayServiceStub:
     not be fetched is answered with its status and reason.
     """
     FindProducts: _grpc.UnaryUnaryMultiCallable[_keepa_gateway_pb2.FindProductsRequest, _keepa_gateway_pb2.FindProductsResponse]
-    """Finds ASINs with the Product Finder. Costs 10 tokens and 1 per started 100 ASINs."""
+    """Finds ASINs with the Product Finder. Costs 10 tokens and 1 per started 100 ASINs;
+    with `insights` 30 more, and 1 per started million of matches.
+    """
     SearchProducts: _grpc.UnaryUnaryMultiCallable[_keepa_gateway_pb2.SearchProductsRequest, _keepa_gateway_pb2.SearchProductsResponse]
     """Searches products by words, at most 20 of them.
 
@@ -137,7 +139,9 @@ class KeepaGatewayServiceAsyncStub(KeepaGatewayServiceStub):
     not be fetched is answered with its status and reason.
     """
     FindProducts: _aio.UnaryUnaryMultiCallable[_keepa_gateway_pb2.FindProductsRequest, _keepa_gateway_pb2.FindProductsResponse]  # type: ignore[assignment]
-    """Finds ASINs with the Product Finder. Costs 10 tokens and 1 per started 100 ASINs."""
+    """Finds ASINs with the Product Finder. Costs 10 tokens and 1 per started 100 ASINs;
+    with `insights` 30 more, and 1 per started million of matches.
+    """
     SearchProducts: _aio.UnaryUnaryMultiCallable[_keepa_gateway_pb2.SearchProductsRequest, _keepa_gateway_pb2.SearchProductsResponse]  # type: ignore[assignment]
     """Searches products by words, at most 20 of them.
 
@@ -229,7 +233,9 @@ class KeepaGatewayServiceServicer:
         request: _keepa_gateway_pb2.FindProductsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_keepa_gateway_pb2.FindProductsResponse, _abc.Awaitable[_keepa_gateway_pb2.FindProductsResponse]]:
-        """Finds ASINs with the Product Finder. Costs 10 tokens and 1 per started 100 ASINs."""
+        """Finds ASINs with the Product Finder. Costs 10 tokens and 1 per started 100 ASINs;
+        with `insights` 30 more, and 1 per started million of matches.
+        """
 
     def SearchProducts(
         self,
