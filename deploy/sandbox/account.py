@@ -58,6 +58,13 @@ class Account:
         call = Call("(foreign)", {}, now)
         self._write("foreign", call, now, status=200, tokens=tokens)
 
+    def credit(self, tokens: int) -> None:
+        """Give tokens that no tick brought."""
+        now = self._advance()
+        self.bucket.give(tokens)
+        self.truth.changed(Change(now, self.bucket.left, "credit"))
+        self._write("credit", Call("(credit)", {}, now), now, status=200, tokens=-tokens)
+
     def change_plan(self, *, rate: int, flow_reduction: float) -> None:
         """Switch the plan at this instant."""
         now = self._advance()

@@ -104,6 +104,11 @@ class Bucket:
         assert tokens >= 0
         self.left -= tokens
 
+    def give(self, tokens: int) -> None:
+        """Add ``tokens`` that no tick brought; above the capacity they are lost with the next."""
+        assert tokens >= 0
+        self.left += tokens
+
     def change_plan(self, *, rate: int, flow_reduction: float) -> None:
         """Switch to another plan; tokens above its capacity are lost with the next tick."""
         self.rate = rate

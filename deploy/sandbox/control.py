@@ -24,6 +24,17 @@ class ForeignSpend(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError("tokens must be at least 1")
 
 
+class Credit(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Keepa gives this many tokens, as its support sometimes does."""
+
+    tokens: int
+
+    def __post_init__(self) -> None:
+        """Refuse to take tokens away."""
+        if self.tokens < 1:
+            raise ValueError("tokens must be at least 1")
+
+
 class Plan(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True):
     """The account's plan from now on."""
 
@@ -160,6 +171,9 @@ class Control:
             case "foreign_spend":
                 spend = msgspec.json.decode(rest, type=ForeignSpend)
                 self.account.spend_elsewhere(spend.tokens)
+            case "credit":
+                credit = msgspec.json.decode(rest, type=Credit)
+                self.account.credit(credit.tokens)
             case "plan":
                 plan = msgspec.json.decode(rest, type=Plan)
                 self.account.change_plan(rate=plan.rate, flow_reduction=plan.flow_reduction)

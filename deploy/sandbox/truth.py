@@ -18,7 +18,8 @@ class Line:
     less ``tokensConsumed``.
 
     Attributes:
-        kind: ``request``, ``foreign`` (somebody else spent) or ``plan`` (the plan changed).
+        kind: ``request``, ``foreign`` (somebody else spent), ``credit`` (Keepa gave some) or
+            ``plan`` (the plan changed).
         params: Never holds the key.
         refilled: Net tokens that ticks brought since the previous line.
         overflowed: Tokens that ticks lost at the full bucket since the previous line.
@@ -45,7 +46,7 @@ class Change:
     """One step of the balance.
 
     Attributes:
-        cause: ``tick``, ``spend``, ``foreign`` or ``plan``.
+        cause: ``tick``, ``spend``, ``foreign``, ``credit`` or ``plan``.
     """
 
     at_ms: int

@@ -8,7 +8,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 
 from services.chassis import sql
 from tests.chaos.matching import unexplained
-from tests.integration.keepa_gateway.world import World, until
+from tests.integration.keepa_gateway.world import CATALOGUE_READ, World, until
 
 # Every call that was sent, with the instant at which its tokens were set aside, and with what the
 # ledger says in the end that it cost.
@@ -63,10 +63,14 @@ class Books:
             found += _faults_of(call)
         if self.spent != self.charged:
             found.append(f"S4: the ledger has {self.spent}, Keepa took {self.charged}")
-        others = sum(x["tokensConsumed"] for x in self.lines if x["kind"] == "foreign")
-        if self.flows.get("FOREIGN", 0) != others or self.flows.get("CREDIT", 0):
-            found.append(f"INV-8: {self.flows} is unexplained, others took {others}")
+        took, gave = self.moved("foreign"), -self.moved("credit")
+        if self.flows.get("FOREIGN", 0) - self.flows.get("CREDIT", 0) != took - gave:
+            found.append(f"INV-8: {self.flows}, but others took {took}, Keepa gave {gave}")
         return found
+
+    def moved(self, kind: str) -> int:
+        """Tokens that went without a request of ours."""
+        return sum(line["tokensConsumed"] for line in self.lines if line["kind"] == kind)
 
 
 def _faults_of(call: dict[str, Any]) -> list[str]:
@@ -81,8 +85,8 @@ def _faults_of(call: dict[str, Any]) -> list[str]:
     return found
 
 
-async def read(world: World, *, after: int = 0) -> Books:
-    """Read both sides as they stand; ``after`` leaves out what the log held before the world."""
+async def read(world: World) -> Books:
+    """Read both sides as they stand, without what was asked before the world began."""
     connection = await asyncpg.connect(sql.plain_url(world.database_url))
     try:
         calls = [dict(row) for row in await connection.fetch(CALLS)]
@@ -90,12 +94,12 @@ async def read(world: World, *, after: int = 0) -> Books:
         twice = [row["request_id"] for row in await connection.fetch(TWICE)]
     finally:
         await connection.close()
-    lines = [line for line in await world.sandbox.truth() if line["seq"] > after]
+    lines = [line for line in await world.sandbox.truth() if line["seq"] > CATALOGUE_READ]
     spent = (await world.account()).spent_token_count
     return Books(lines, calls, flows, twice, spent)
 
 
-async def balanced(world: World, *, after: int = 0, seconds: float = 40.0) -> Books:
+async def balanced(world: World, *, seconds: float = 40.0) -> Books:
     """Wait until nothing is open, then insist that ledger and truth say the same."""
 
     async def calm() -> bool:
@@ -104,7 +108,7 @@ async def balanced(world: World, *, after: int = 0, seconds: float = 40.0) -> Bo
 
     await until(calm, seconds)
     await world.gateway.CheckConnection(pb.CheckConnectionRequest())
-    books = await read(world, after=after)
+    books = await read(world)
     verified = await world.verified()
     assert not books.faults(), books.faults()
     assert verified.consistent, verified.violations
