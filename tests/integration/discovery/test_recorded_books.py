@@ -14,10 +14,12 @@ from services.discovery.clients.facts import facts
 from services.discovery.domain.answers import Fetched, Status, appraisal
 from services.discovery.domain.product import ProductFacts
 from services.discovery.domain.scoring.explain import steps
+from services.discovery.domain.scoring.lines import lines
 from services.discovery.domain.scoring.score import Inputs, Score, replay, score
 from services.discovery.domain.scoring.terms import STRATEGIES, Condition, Terms
 from services.keepa_gateway.domain.product import decode
 from services.keepa_gateway.storage.packing import message
+from tests.unit.discovery.ledger import redo
 
 SHARED = Path(os.environ.get("AV_SHARED", Path(__file__).parents[4] / "shared"))
 SAMPLES = SHARED / "keepa_samples"
@@ -88,6 +90,17 @@ def test_a_recorded_product_s_score_can_be_replayed_to_the_byte(name: str) -> No
 
         assert again == one
         assert again.encode() == one.encode() == Score.decode(one.encode()).encode()
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_a_recorded_product_s_score_comes_out_again_from_its_lines(name: str) -> None:
+    """By hand, to the cent, and to the verdict."""
+    for one in list(scores(name))[::3]:
+        found = redo([(line.key, line.value, line.formula) for line in lines(one)])
+
+        assert found["recommendation"] == one.recommendation
+        if one.calculation is not None:
+            assert found["profit_cents"] == one.calculation.outcome.profit
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
