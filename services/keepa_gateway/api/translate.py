@@ -87,6 +87,8 @@ def products_request(request: pb.GetProductsRequest) -> ProductsRequest:
             stock=options.stock,
             buybox=options.buy_box,
             rating=options.rating,
+            videos=options.videos,
+            aplus=options.aplus,
             historical_variations=options.historical_variations,
             update_hours=options.update_hours if options.HasField("update_hours") else None,
         ),

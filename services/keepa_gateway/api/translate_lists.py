@@ -36,6 +36,7 @@ def finder_request(request: pb.FindProductsRequest) -> FinderRequest:
         selection=selection(request.selection),
         page=request.page,
         per_page=request.per_page or DEFAULT_PER_PAGE,
+        insights=request.insights,
     )
 
 
@@ -75,6 +76,8 @@ def best_sellers_request(request: pb.ListBestSellersRequest) -> BestSellersReque
         domain=request.domain or pb.DOMAIN_COM,
         category=request.category_id,
         range_days=request.range_days,
+        year=request.year,
+        month=request.month,
         variations=request.variations,
         sublist=request.sublist,
     )
@@ -114,6 +117,7 @@ def finder_answer(answer: ListAnswer) -> pb.FindProductsResponse:
     found = answer.ids()
     return pb.FindProductsResponse(
         asins=found.ids,
+        insights_json=found.insights,
         total_count=found.total,
         token_count=answer.tokens,
         fetch_time=instant(answer.fetched_at),

@@ -42,10 +42,15 @@ class ProductAnswer:
 
 
 class StoredList(msgspec.Struct, frozen=True):
-    """A list of ids as it is stored, and how many there are in all."""
+    """A list of ids as it is stored, and how many there are in all.
+
+    Attributes:
+        insights: What all of them have in common, as Keepa sent it; empty when not asked for.
+    """
 
     ids: list[str]
     total: int
+    insights: bytes = b""
 
     def packed(self) -> bytes:
         """The bytes that are stored."""
@@ -87,11 +92,11 @@ def excused(stale: ProductAnswer, refusal: Refusal | None) -> ProductAnswer:
 
 
 def refused(subject: str, refusal: Refusal | None) -> ProductAnswer:
-    """A product that was not fetched, and why."""
+    """A product that was not fetched, and why; without a refusal nobody asked for more."""
     return ProductAnswer(
         requested=subject,
         status=Status.REFUSED,
-        reason=refusal.reason if refusal else "",
+        reason=refusal.reason if refusal else "NOT_STORED",
         retry_after=refusal.retry_after if refusal else None,
     )
 

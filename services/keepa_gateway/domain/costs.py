@@ -81,7 +81,8 @@ def product_with_offers(
     pages = -(-offers // OFFERS_PER_PAGE)
     surcharges = OFFERS_SURCHARGES + int(historical_variations)
     expected = -(-count * OFFERS_MEAN_HUNDREDTHS // 100) + count * int(update_hours == 0)
-    return Cost(count, expected, count * (TOKENS_PER_OFFERS_PAGE * pages + surcharges))
+    least = 0 if update_hours == -1 else count
+    return Cost(least, expected, count * (TOKENS_PER_OFFERS_PAGE * pages + surcharges))
 
 
 def finder(*, per_page: int, insights: bool) -> Cost:

@@ -18,6 +18,7 @@ ALL_ROOTS = 0
 PAGE_RANGE = range(50, 10_001)
 BEST_SELLER_RANGES = (0, 30, 90, 180)
 SHORTEST_TERM = 3
+MONTHS = 12
 
 
 class ListRequest(Protocol):
@@ -42,12 +43,14 @@ class FinderRequest:
 
     Attributes:
         selection: Keepa's filter fields, without page and perPage.
+        insights: Whether to say what all matches have in common.
     """
 
     domain: int
     selection: Mapping[str, object]
     page: int = 0
     per_page: int = PAGE_RANGE.start
+    insights: bool = False
 
     def validated(self) -> Self:
         """Return the request itself when Keepa would take it.
@@ -60,6 +63,8 @@ class FinderRequest:
             violations.append(FieldViolation("per_page", "must be from 50 to 10000"))
         if self.page < 0:
             violations.append(FieldViolation("page", "must be 0 or more"))
+        if self.page * self.per_page > PAGE_RANGE[-1]:
+            violations.append(FieldViolation("page", "page x per_page ends at 10000"))
         if self.page and self.per_page == PAGE_RANGE[-1]:
             violations.append(FieldViolation("page", "only page 0 may hold 10000"))
         if not self.selection:
@@ -69,13 +74,14 @@ class FinderRequest:
 
     def call(self) -> Call:
         """The HTTP request: the selection is the whole body, as Keepa demands."""
+        insights = (("stats", "1"),) if self.insights else ()
         selection = {**self.selection, "page": self.page, "perPage": self.per_page}
         return Call(
             endpoint=Endpoint.QUERY,
-            parameters=(("domain", str(self.domain)),),
+            parameters=(("domain", str(self.domain)), *insights),
             body=msgspec.json.encode(selection, order="deterministic"),
             wanted="asinList",
-            cost=costs.finder(per_page=self.per_page, insights=False),
+            cost=costs.finder(per_page=self.per_page, insights=self.insights),
             pace=Pace.PLAIN,
         )
 
@@ -86,11 +92,14 @@ class BestSellersRequest:
 
     Attributes:
         range_days: Rank now (0), or averaged over 30, 90 or 180 days.
+        year: Of a past month, together with ``month``; 0 for the present list.
     """
 
     domain: int
     category: int
     range_days: int = 0
+    year: int = 0
+    month: int = 0
     variations: bool = False
     sublist: bool = False
 
@@ -104,9 +113,14 @@ class BestSellersRequest:
         if self.domain in MARKETS and not MARKETS[self.domain].best_sellers:
             violations.append(FieldViolation("domain", "has no best-seller lists at Keepa"))
         if self.category <= 0:
-            violations.append(FieldViolation("category", "must be a category id above 0"))
+            violations.append(FieldViolation("category_id", "must be a category id above 0"))
         if self.range_days not in BEST_SELLER_RANGES:
             violations.append(FieldViolation("range_days", "must be 0, 30, 90 or 180"))
+        if bool(self.year) != bool(self.month) or (self.month and self.range_days):
+            told = "goes with year, and without range_days"
+            violations.append(FieldViolation("month", told))
+        if not 0 <= self.month <= MONTHS:
+            violations.append(FieldViolation("month", "must be from 1 to 12"))
         refuse(violations)
         return self
 
@@ -115,6 +129,8 @@ class BestSellersRequest:
         parameters = [("domain", str(self.domain)), ("category", str(self.category))]
         if self.range_days:
             parameters.append(("range", str(self.range_days)))
+        if self.month:
+            parameters += [("month", str(self.month)), ("year", str(self.year))]
         if self.variations:
             parameters.append(("variations", "1"))
         if self.sublist:
@@ -147,9 +163,10 @@ class CategoriesRequest:
         unique = tuple(dict.fromkeys(self.categories))
         violations = list(domain_violations(self.domain))
         if not 1 <= len(unique) <= MOST_CATEGORIES:
-            violations.append(FieldViolation("categories", "from 1 to 10 ids in one request"))
+            violations.append(FieldViolation("category_ids", "from 1 to 10 ids in one request"))
         if any(value < 0 for value in unique) or (ALL_ROOTS in unique and len(unique) > 1):
-            violations.append(FieldViolation("categories", "ids above 0, or 0 alone for all roots"))
+            told = "ids above 0, or 0 alone for all roots"
+            violations.append(FieldViolation("category_ids", told))
         refuse(violations)
         return replace(self, categories=unique)
 
@@ -217,7 +234,7 @@ class ProductSearchRequest:
         Raises:
             Refusal: INVALID_FIELD, naming every field that is wrong.
         """
-        violations = [*domain_violations(self.domain), *self.options.violations()]
+        violations = [*domain_violations(self.domain), *self.options.violations("")]
         term = " ".join(self.term.split())
         if len(term) < SHORTEST_TERM:
             violations.append(FieldViolation("term", "needs at least 3 characters"))

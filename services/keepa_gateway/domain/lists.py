@@ -8,6 +8,7 @@ class FinderBody(msgspec.Struct, rename="camel"):
 
     asin_list: list[str] | None = None
     total_results: int | None = None
+    search_insights: msgspec.Raw | None = None
 
 
 class BestSellersList(msgspec.Struct, rename="camel"):

@@ -41,18 +41,19 @@ class ProductOptions:
     historical_variations: bool = False
     update_hours: int | None = None
 
-    def violations(self) -> Iterable[FieldViolation]:
-        """Say what Keepa would refuse, or silently ignore."""
+    def violations(self, path: str = "options.") -> Iterable[FieldViolation]:
+        """Say what Keepa would refuse, or silently ignore; ``path`` leads to the options."""
         if self.offers and self.offers not in OFFERS_RANGE:
-            yield FieldViolation("offers", "must be 0 or from 20 to 100")
+            yield FieldViolation(f"{path}offer_count", "must be 0 or from 20 to 100")
         if self.stock and not self.offers:
-            yield FieldViolation("stock", "needs offers of 20 or more")
+            yield FieldViolation(f"{path}stock", "needs an offer_count of 20 or more")
         if self.only_live_offers and not self.offers:
-            yield FieldViolation("only_live_offers", "needs offers of 20 or more")
-        if self.history_days < 0 or self.stats_days < 0:
-            yield FieldViolation("stats_days", "must be 0 or more, as must history_days")
+            yield FieldViolation(f"{path}only_live_offers", "needs an offer_count of 20 or more")
+        for name, days in (("stats_days", self.stats_days), ("history_days", self.history_days)):
+            if days < 0:
+                yield FieldViolation(path + name, "must be 0 or more")
         if self.update_hours is not None and self.update_hours < -1:
-            yield FieldViolation("update_hours", "must be -1 or more")
+            yield FieldViolation(f"{path}update_hours", "must be -1 or more")
 
     def parameters(self) -> tuple[tuple[str, str], ...]:
         """Spell the options as Keepa does: lower case with dashes, anything else is ignored."""
@@ -126,7 +127,8 @@ class ProductsRequest:
             if len(values) > MOST_PRODUCTS:
                 violations.append(FieldViolation(name, f"at most {MOST_PRODUCTS} in one request"))
         if not 1 <= self.code_limit <= MOST_CODE_LIMIT:
-            violations.append(FieldViolation("code_limit", f"from 1 to {MOST_CODE_LIMIT}"))
+            told = f"from 1 to {MOST_CODE_LIMIT}"
+            violations.append(FieldViolation("options.code_limit", told))
         refuse(violations)
         return replace(self, asins=asins, codes=codes)
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import sql
 from services.keepa_gateway.domain.egress import Egress
-from services.keepa_gateway.domain.outcome import Outcome
+from services.keepa_gateway.domain.outcome import Outcome, Verdict
 from services.keepa_gateway.domain.pacing import Throttle
 from services.keepa_gateway.ports import Counts
 from services.keepa_gateway.storage import rows
@@ -82,7 +82,8 @@ class PostgresGate:
         state, now = await self._locked(connection)
         after, facts = state.after(outcome, now, self._tick, trial=trial)
         spent = egress.c.spent + (outcome.consumed or 0)
-        await self._write(connection, after, spent=spent, requests=egress.c.requests + 1)
+        sent = egress.c.requests + int(outcome.verdict is not Verdict.UNSENT)
+        await self._write(connection, after, spent=spent, requests=sent)
         for fact in facts:
             await self._announce(connection, fact)
 

@@ -104,7 +104,8 @@ async def finder(reading: Reading, _: tuple[str, ...]) -> Harvest:
     body = decoded(reading.rest, FinderBody)
     asins = body.asin_list or []
     total = body.total_results if body.total_results is not None else len(asins)
-    return Harvest(listing=StoredList(asins, total).packed())
+    insights = bytes(body.search_insights or b"")
+    return Harvest(listing=StoredList(asins, total, insights).packed())
 
 
 async def best_sellers(reading: Reading, _: tuple[str, ...]) -> Harvest:

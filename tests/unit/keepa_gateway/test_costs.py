@@ -18,25 +18,51 @@ def products(count: int, **options: object) -> ProductsRequest:
     return ProductsRequest(domain=1, asins=asins(count), options=ProductOptions(**options))
 
 
-@pytest.mark.parametrize(
-    ("options", "cost"),
-    [
-        ({}, Cost(1, 1, 1)),
-        ({"stats_days": 365, "history": True}, Cost(1, 1, 1)),
-        ({"buybox": True}, Cost(1, 3, 3)),
-        ({"buybox": True, "rating": True}, Cost(1, 4, 4)),
-        ({"rating": True}, Cost(1, 2, 2)),
-        ({"update_hours": 0}, Cost(1, 1, 2)),
-        ({"update_hours": -1}, Cost(0, 1, 1)),
-        ({"update_hours": 24}, Cost(1, 1, 1)),
-        ({"historical_variations": True}, Cost(1, 1, 2)),
-        ({"offers": 20}, Cost(1, 7, 16)),
-        ({"offers": 100}, Cost(1, 7, 64)),
-        ({"offers": 20, "stock": True, "rating": True}, Cost(1, 7, 16)),
-    ],
-)
-def test_one_product_costs_what_the_price_list_says(options: dict[str, object], cost: Cost) -> None:
+# The lines of Keepa's price list for products, each by the words that it has there.
+PRODUCT_LINES: dict[str, tuple[dict[str, object], Cost]] = {
+    "base: 1 per ASIN, unknown ones too": ({}, Cost(1, 1, 1)),
+    "stats: 0": ({"stats_days": 365}, Cost(1, 1, 1)),
+    "history, days: 0": ({"history": True, "history_days": 90}, Cost(1, 1, 1)),
+    "videos, aplus: 0": ({"videos": True, "aplus": True}, Cost(1, 1, 1)),
+    "update=N: 0": ({"update_hours": 24}, Cost(1, 1, 1)),
+    "update=0: +1 if updated within the hour": ({"update_hours": 0}, Cost(1, 1, 2)),
+    "update=-1: 0 when not in the database": ({"update_hours": -1}, Cost(0, 1, 1)),
+    "rating: up to +1": ({"rating": True}, Cost(1, 2, 2)),
+    "buybox: +2": ({"buybox": True}, Cost(1, 3, 3)),
+    "buybox and rating: 4 as recorded": ({"buybox": True, "rating": True}, Cost(1, 4, 4)),
+    "buybox: ignored with offers": ({"offers": 20, "buybox": True}, Cost(1, 7, 16)),
+    "offers: 6 per page of 10 instead of 1": ({"offers": 20}, Cost(1, 7, 16)),
+    "offers: up to 10 pages": ({"offers": 100}, Cost(1, 7, 64)),
+    "only-live-offers: 0": ({"offers": 20, "only_live_offers": True}, Cost(1, 7, 16)),
+    "stock: +2 within the bound": ({"offers": 20, "stock": True, "rating": True}, Cost(1, 7, 16)),
+    "offers with update=0: mostly 7": ({"offers": 20, "update_hours": 0}, Cost(1, 8, 16)),
+    "offers with update=-1: 0 when unknown": (
+        {"offers": 20, "update_hours": -1},
+        Cost(0, 7, 16),
+    ),
+    "historical-variations: +1": ({"historical_variations": True}, Cost(1, 1, 2)),
+    "historical-variations with offers: +1": (
+        {"offers": 20, "historical_variations": True},
+        Cost(1, 7, 17),
+    ),
+}
+
+
+@pytest.mark.parametrize("line", PRODUCT_LINES)
+def test_one_product_costs_what_the_price_list_says(line: str) -> None:
+    options, cost = PRODUCT_LINES[line]
+
     assert products(1, **options).cost() == cost
+
+
+@pytest.mark.parametrize("line", PRODUCT_LINES)
+def test_a_hundred_products_cost_a_hundred_times_as_much(line: str) -> None:
+    """Rounding a mean up for each product would make estimates of batches too high."""
+    options, cost = PRODUCT_LINES[line]
+    hundred = products(100, **options).cost()
+
+    assert (hundred.least, hundred.most) == (100 * cost.least, 100 * cost.most)
+    assert hundred.least <= hundred.expected <= 100 * cost.expected
 
 
 def test_a_hundred_products_with_offers_are_never_mistaken_for_a_hundred_tokens() -> None:
@@ -72,29 +98,57 @@ def test_best_sellers_hold_fifty() -> None:
     assert BestSellersRequest(domain=1, category=283155).call().cost == Cost(0, 50, 50)
 
 
-@pytest.mark.parametrize(
-    ("cost", "most"),
-    [
-        (costs.deals(), 5),
-        (costs.categories(), 1),
-        (costs.category_search(), 1),
-        (costs.product_search(update_hours=None, rating=False), 10),
-        (costs.product_search(update_hours=1, rating=True), 35),
-        (costs.sellers(100, storefront=False), 100),
-        (costs.sellers(1, storefront=True), 10),
-        (costs.seller_finder(per_page=250), 13),
-        (costs.top_sellers(), 50),
-        (costs.lightning_deals(full_list=False), 1),
-        (costs.lightning_deals(full_list=True), 500),
-        (costs.trackings_added(1000), 1000),
-        (costs.graph_image(), 1),
-        (costs.token_status(), 0),
-        (costs.finder(per_page=100, insights=True), 1041),
-    ],
-)
-def test_every_line_of_the_price_list_has_its_bound(cost: Cost, most: int) -> None:
-    assert cost.most == most
-    assert cost.least <= cost.expected <= cost.most
+# Every other line of the price list: least, expected, most.
+OTHER_LINES: dict[str, tuple[Cost, Cost]] = {
+    "token: 0": (costs.token_status(), Cost(0, 0, 0)),
+    "deal: 5 per request, none found too": (costs.deals(), Cost(5, 5, 5)),
+    "bestsellers: 50, 0 without a list": (costs.best_sellers(), Cost(0, 50, 50)),
+    "category: 1 per request": (costs.categories(), Cost(1, 1, 1)),
+    "search for categories: 1": (costs.category_search(), Cost(1, 1, 1)),
+    "search for products: 10": (
+        costs.product_search(update_hours=None, rating=False),
+        Cost(10, 10, 10),
+    ),
+    "search, update 0: +1 per product": (
+        costs.product_search(update_hours=0, rating=False),
+        Cost(10, 10, 30),
+    ),
+    "search, update 1: +1 per product": (
+        costs.product_search(update_hours=1, rating=False),
+        Cost(10, 10, 30),
+    ),
+    "search, update 24: 0": (costs.product_search(update_hours=24, rating=False), Cost(10, 10, 10)),
+    "search, rating: up to +5": (
+        costs.product_search(update_hours=None, rating=True),
+        Cost(10, 12, 15),
+    ),
+    "query: 10 + 1 per started 100": (
+        costs.finder(per_page=101, insights=False),
+        Cost(10, 12, 12),
+    ),
+    "query, stats: +30 +1 per million": (
+        costs.finder(per_page=100, insights=True),
+        Cost(40, 42, 1041),
+    ),
+    "seller: 1 per seller found": (costs.sellers(100, storefront=False), Cost(0, 100, 100)),
+    "seller, storefront: 10": (costs.sellers(1, storefront=True), Cost(0, 10, 10)),
+    "sellerquery: 10 + 1 per 100": (costs.seller_finder(per_page=250), Cost(10, 13, 13)),
+    "topseller: 50": (costs.top_sellers(), Cost(0, 50, 50)),
+    "lightningdeal: 1 with asin": (costs.lightning_deals(full_list=False), Cost(1, 1, 1)),
+    "lightningdeal: 500 for the list": (
+        costs.lightning_deals(full_list=True),
+        Cost(500, 500, 500),
+    ),
+    "tracking: add 1 each": (costs.trackings_added(1000), Cost(0, 1000, 1000)),
+    "graphimage: 1, free if repeated": (costs.graph_image(), Cost(0, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("line", OTHER_LINES)
+def test_every_other_line_of_the_price_list_has_its_bound(line: str) -> None:
+    told, cost = OTHER_LINES[line]
+
+    assert told == cost
 
 
 def test_batches_fit_the_bucket() -> None:

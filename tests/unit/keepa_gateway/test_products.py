@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.keepa_gateway.domain.bodies import BrokenBody
+from services.keepa_gateway.domain.bodies import BrokenBody, Slices
 from services.keepa_gateway.domain.product import decode, statistics
 from services.keepa_gateway.domain.series import NAMES, TRIPLES, all_series, seconds, series
 
@@ -40,6 +40,30 @@ def test_every_recorded_product_is_read_without_loss() -> None:
         assert len(read.product.offers or ()) == len(sent.get("offers") or ())
         assert_statistics(sent)
     assert len(names) >= 25
+
+
+@needs_samples
+def test_what_is_not_typed_is_in_the_raw_product() -> None:
+    """No field that Keepa sent is lost: the raw product is the very bytes of the answer."""
+    sent = [product for _, product in recorded()]
+    body = msgspec.json.encode({"a": [{"products": 1}], "products": sent, "tokensLeft": 5})
+
+    cut = Slices(body, "products")
+    raws = list(cut)
+
+    assert [msgspec.json.decode(raw) for raw in raws] == sent
+    assert msgspec.json.decode(cut.rest)["products"] == []
+    assert all(body.count(raw) >= 1 for raw in raws)
+
+
+@needs_samples
+def test_bodies_of_both_lengths_and_of_japan_are_among_the_recorded() -> None:
+    """The claim above is worth as much as what it is made on."""
+    lengths = {len(sent["csv"]) if sent["csv"] else 0 for _, sent in recorded()}
+    domains = {sent["domainId"] for _, sent in recorded()}
+
+    assert {0, 34, 36} <= lengths
+    assert {1, 5} <= domains
 
 
 def assert_series(sent: dict[str, object], read: list[object]) -> None:
