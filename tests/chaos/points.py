@@ -51,10 +51,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Frozen:
-    """While a peer does not answer: ``reached`` is SQL that becomes true there."""
+    """While a peer does not answer: ``reached`` is SQL whose count grows there.
+
+    Attributes:
+        during: The path of the paid call in which the peer freezes; empty: before all.
+    """
 
     part: str
     reached: str
+    during: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,11 @@ DISCOVERY = (
     Point(
         "K12 the answer not published",
         "discovery",
-        Frozen("NATS", "select count(*) from discovery.outbox where sent_at is null"),
+        Frozen(
+            "NATS",
+            "select count(*) from discovery.outbox where sent_at is null",
+            during="/query",
+        ),
     ),
     Point(
         "K14 the answer published, not marked",
@@ -189,13 +198,18 @@ class Killer:
             match point.moment:
                 case Call(path):
                     return await self._in_call(point, path, armed)
-                case Frozen(part, reached):
-                    return await self._at_frozen(point, part, reached, armed)
+                case Frozen():
+                    return await self._at_frozen(point, point.moment, armed)
                 case Statement():
                     return await self._in_statement(point, point.moment, armed)
 
     async def _in_call(self, point: Point, path: str, armed: asyncio.Event) -> int:
-        """The stand-in keeps one paid call waiting; who waits for it dies in every replica."""
+        """Whoever waits for the paid call dies in every replica."""
+        await self._call_under_way(path, armed)
+        return _signal(self._stack.pids(point.service))
+
+    async def _call_under_way(self, path: str, armed: asyncio.Event) -> None:
+        """Have the stand-in keep one paid call waiting, and return when it does."""
         url = f"{self._stack.sandbox_url}/_sandbox/faults"
         slow = {"fault": "delay", "milliseconds": 1_500, "path": path, "requests": 1}
         async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
@@ -203,16 +217,17 @@ class Killer:
             armed.set()
             while (await client.get(url)).json():
                 await asyncio.sleep(POLL_SECONDS)
-        return _signal(self._stack.pids(point.service))
 
-    async def _at_frozen(self, point: Point, part: str, reached: str, armed: asyncio.Event) -> int:
-        frozen = self._stack.pids(part)
+    async def _at_frozen(self, point: Point, moment: Frozen, armed: asyncio.Event) -> int:
+        if moment.during:
+            await self._call_under_way(moment.during, armed)
+        frozen = self._stack.pids(moment.part)
         async with self._connected() as database:
-            before = await database.fetchval(reached)
+            before = await database.fetchval(moment.reached)
             _signal(frozen, signal.SIGSTOP)
             try:
                 armed.set()
-                while await database.fetchval(reached) <= before:
+                while await database.fetchval(moment.reached) <= before:
                     await asyncio.sleep(POLL_SECONDS)
                 return _signal(self._stack.pids(point.service))
             finally:

@@ -30,7 +30,7 @@ from tests.soak.load import Jobs
 PAUSE_SECONDS = (2.0, 10.0)
 CALM_SHARE = 0.2
 SETTLED_SHARE = 0.4
-RATE, BALANCE = 100, 3_000
+RATE, BALANCE = 20, 1_200
 
 
 def main() -> int:
