@@ -4,13 +4,24 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis.errors import Kind, Refusal
 from services.discovery.storage.single import statement
 from services.discovery.storage.tables import requests
+
+# Every search begins with it: written out, so that no statement is put together for each.
+_BIND = (
+    text("""
+insert into discovery.requests as request (request_id, fingerprint, attempts, created_at)
+values (:request_id, :fingerprint, 1, clock_timestamp())
+on conflict (request_id) do update set attempts = request.attempts + 1
+returning fingerprint, attempts, answer
+""")
+    .bindparams(bindparam("request_id", type_=Uuid))
+    .columns(requests.c.fingerprint, requests.c.attempts, requests.c.answer)
+)
 
 
 class PostgresRequests:
@@ -39,18 +50,8 @@ async def bind(connection: AsyncConnection, request_id: UUID, fingerprint: str) 
     Raises:
         Refusal: REQUEST_ID_REUSED, when it came with other content before.
     """
-    columns = requests.c
-    bound = insert(requests).values(
-        request_id=request_id,
-        fingerprint=fingerprint,
-        attempts=1,
-        created_at=func.clock_timestamp(),
-    )
-    bound = bound.on_conflict_do_update(
-        index_elements=[columns.request_id], set_={"attempts": columns.attempts + 1}
-    )
-    asked = bound.returning(columns.fingerprint, columns.attempts, columns.answer)
-    known, attempts, answer = (await connection.execute(asked)).one()
+    values = {"request_id": request_id, "fingerprint": fingerprint}
+    known, attempts, answer = (await connection.execute(_BIND, values)).one()
     if known != fingerprint:
         raise Refusal(
             Kind.INVALID_ARGUMENT,

@@ -4,8 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Uuid, literal, select, text, tuple_
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import Row, bindparam, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.discovery.domain.answers import Appraisal
@@ -18,6 +17,25 @@ from services.discovery.storage.scores import read_score
 from services.discovery.storage.single import statement
 from services.discovery.storage.tables import search_results, searches
 
+# Every search ends with it: written out, so that no statement is put together for each.
+_ADD = text("""
+with added as (
+    insert into discovery.searches (
+        id, kind, source, caller, filter, results, stored, tokens,
+        cache_hit, seconds, mean_roi, job, stop, created_at
+    ) values (
+        :id, :kind, :source, :caller, :filter, :results, :stored, :tokens,
+        :cache_hit, :seconds, :mean_roi, :job, :stop, :created_at
+    )
+    on conflict do nothing
+    returning id
+)
+insert into discovery.search_results (search_id, asins, score_ids)
+select id, :asins, :score_ids from added
+""").bindparams(
+    *(bindparam(column.name, type_=column.type) for column in searches.c),
+    *(bindparam(name, type_=search_results.c[name].type) for name in ("asins", "score_ids")),
+)
 # A product comes with its score for as long as that is kept.
 _RESULTS = text("""
 select found.asin, scores.content
@@ -40,15 +58,10 @@ class PostgresSearches:
         """Insert once, with what was found, in one statement; a repeated step has the same id."""
         row = {name: getattr(search, name) for name in searches.c.keys()}  # noqa: SIM118
         row["filter"] = None if search.filter is None else packed(search.filter)
-        added = insert(searches).values(row).on_conflict_do_nothing()
-        new = added.returning(searches.c.id).cte("new")
-        names = literal([asin for asin, _ in search.found], search_results.c.asins.type)
-        scores = literal([score for _, score in search.found], ARRAY(Uuid))
-        found = insert(search_results).from_select(
-            search_results.c.keys(), select(new.c.id, names, scores)
-        )
+        row["asins"] = [asin for asin, _ in search.found]
+        row["score_ids"] = [score for _, score in search.found]
         async with statement(self._engine) as connection:
-            await connection.execute(found)
+            await connection.execute(_ADD, row)
 
     async def find(self, search_id: UUID) -> Search | None:
         """Read one row."""
