@@ -9,13 +9,13 @@ from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
 from services.autosourcing.api import words
 from services.autosourcing.domain import identifiers
 from services.autosourcing.domain.spec import Criteria, Item, Profile, Spec, Thresholds
-from services.chassis.errors import FieldViolation, Kind, Refusal
+from services.chassis.errors import FieldViolation, Kind, Refusal, invalid_field
 
 _MOST_VIOLATIONS = 100
 
 
-def spec(message: pb.JobSpec) -> Spec:
-    """What a caller asks for.
+def spec(message: pb.JobSpec, field: str = "spec") -> Spec:
+    """What a caller asks for; ``field`` is where in the request it stands.
 
     Raises:
         Refusal: An identifier is no ASIN and no ISBN; every such line is named.
@@ -24,7 +24,7 @@ def spec(message: pb.JobSpec) -> Spec:
         display_name=message.display_name,
         profile=words.last_id(message.profile),
         criteria=criteria(message.filter) if message.HasField("filter") else None,
-        items=_items(message.identifiers),
+        items=_items(message.identifiers, field),
         strategy=words.strategy_asked(message.strategy),
         products=message.max_products,
         thresholds=Thresholds(
@@ -65,7 +65,13 @@ def asked_message(value: Spec) -> pb.JobSpec:
 
 
 def criteria(message: discovery_pb.DiscoveryFilter) -> Criteria:
-    """Which products are asked for."""
+    """Which products are asked for.
+
+    Raises:
+        Refusal: They are to come from a list of best sellers, which no job has an estimate for.
+    """
+    if message.source == discovery_pb.DISCOVERY_SOURCE_BEST_SELLERS:
+        raise invalid_field("filter.source", "a job searches with the Product Finder")
     return Criteria(
         domain=words.domain_asked(message.domain),
         category_ids=tuple(message.category_ids),
@@ -118,7 +124,7 @@ def profile(value: Profile) -> pb.Profile:
     )
 
 
-def _items(given: Sequence[pb.Identifier]) -> tuple[Item, ...]:
+def _items(given: Sequence[pb.Identifier], field: str) -> tuple[Item, ...]:
     """The given products in order, duplicates kept; the first own price of each counts."""
     items: list[Item] = []
     violations: list[FieldViolation] = []
@@ -126,7 +132,7 @@ def _items(given: Sequence[pb.Identifier]) -> tuple[Item, ...]:
         try:
             items.append(Item(identifiers.asin(one.value), one.buy_cents))
         except identifiers.BadIdentifierError as error:
-            place = f"spec.identifiers[{index}].value"
+            place = f"{field}.identifiers[{index}].value"
             violations.append(FieldViolation(place, f"{one.value!r}: {error}"))
     if violations:
         count = len(violations)

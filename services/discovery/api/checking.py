@@ -8,8 +8,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as keepa
 from services.chassis.clock import Clock
 from services.chassis.rpc.call import Context, current_call
 from services.discovery.api import read, write
-from services.discovery.clients.facts import KINDS
-from services.discovery.domain.product import Kind, Offer, ProductFacts
+from services.discovery.domain.product import SERIES_NAMES, Kind, Offer, ProductFacts
 from services.discovery.domain.scoring.terms import Condition
 from services.discovery.domain.verification import Change, Verdict, View
 from services.discovery.usecases.asking import Request
@@ -203,8 +202,7 @@ def _offer(one: Offer) -> keepa.Offer:
 
 def _series(facts: ProductFacts) -> list[keepa.Series]:
     """Write the histories that scoring reads, prices with their shipping."""
-    names = {kind: name for name, kind in KINDS.items()}
     return [
-        keepa.Series(name=names[Kind(kind)], times=one.times, values=one.values)
+        keepa.Series(name=SERIES_NAMES[Kind(kind)], times=one.times, values=one.values)
         for kind, one in sorted(facts.series.items())
     ]

@@ -14,7 +14,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2
 from google.protobuf.message import Message
 
 from services.chassis.errors import Refusal, invalid_field
-from services.discovery.domain.criteria import Availability, Filter, Options
+from services.discovery.domain.criteria import Availability, Filter, Options, Source
 from services.discovery.domain.errand import Errand, Priority
 from services.discovery.domain.past import SearchKind
 from services.discovery.domain.scoring.terms import Condition
@@ -82,7 +82,16 @@ def filter_of(message: pb.DiscoveryFilter) -> Filter:
         condition=CONDITIONS.get(message.condition, Condition.NEW),
         title=message.title.strip(),
         max_results=message.max_results or DEFAULT_RESULTS,
+        source=_source(message.source, categories),
     )
+
+
+def _source(value: pb.DiscoverySource.ValueType, categories: tuple[int, ...]) -> Source:
+    if value != pb.DISCOVERY_SOURCE_BEST_SELLERS:
+        return Source.FINDER
+    if len(categories) != 1:
+        raise invalid_field("filter.category_ids", "best sellers are listed for one category")
+    return Source.BEST_SELLERS
 
 
 def options(message: pb.ScoringOptions, fallback: int = 0) -> Options:

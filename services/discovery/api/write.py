@@ -73,6 +73,7 @@ def filter_message(wanted: Filter) -> pb.DiscoveryFilter:
         condition=pb.Condition.Value(f"CONDITION_{wanted.condition}"),
         title=wanted.title,
         max_results=wanted.max_results,
+        source=pb.DiscoverySource.Value(f"DISCOVERY_SOURCE_{wanted.source}"),
     )
 
 

@@ -7,26 +7,16 @@ from decimal import Decimal
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.discovery.domain.product import Kind, Offer, ProductFacts, Series, Statistics
+from services.discovery.domain.product import (
+    SERIES_NAMES,
+    Kind,
+    Offer,
+    ProductFacts,
+    Series,
+    Statistics,
+)
 
-KINDS = {
-    "AMAZON": Kind.AMAZON,
-    "NEW": Kind.NEW,
-    "USED": Kind.USED,
-    "SALES": Kind.SALES_RANK,
-    "NEW_FBA": Kind.NEW_FBA,
-    "COUNT_NEW": Kind.COUNT_NEW,
-    "COUNT_USED": Kind.COUNT_USED,
-    "BUY_BOX_SHIPPING": Kind.BUY_BOX_NEW,
-    "USED_NEW_SHIPPING": Kind.USED_LIKE_NEW,
-    "USED_VERY_GOOD_SHIPPING": Kind.USED_VERY_GOOD,
-    "USED_GOOD_SHIPPING": Kind.USED_GOOD,
-    "USED_ACCEPTABLE_SHIPPING": Kind.USED_ACCEPTABLE,
-    "EBAY_NEW_SHIPPING": Kind.EBAY_NEW,
-    "EBAY_USED_SHIPPING": Kind.EBAY_USED,
-    "BUY_BOX_USED_SHIPPING": Kind.BUY_BOX_USED,
-    "COUNT_NEW_FBA": Kind.COUNT_NEW_FBA,
-}
+KINDS = {name: kind for kind, name in SERIES_NAMES.items()}
 READ_SECONDS = 400 * 86_400
 """How far back histories are read from a product's update: the longest window is 365 days."""
 

@@ -18,7 +18,7 @@ from services.chassis.rpc.call import Call, current_call, next_hop, working_for
 from services.chassis.rpc.status import refusal_from
 from services.discovery.clients.facts import facts
 from services.discovery.domain.answers import Fetched, Listing, Status
-from services.discovery.domain.criteria import Availability, Filter
+from services.discovery.domain.criteria import Availability, Filter, Source
 from services.discovery.domain.errand import Errand, Priority
 from services.discovery.domain.looking import Depth
 from services.discovery.ports import Cost
@@ -66,7 +66,9 @@ class GrpcGateway:
     async def find(
         self, request_id: UUID, wanted: Filter, errand: Errand, *, max_age: timedelta
     ) -> Listing:
-        """Ask for the first page, which is as long as the search needs."""
+        """Ask the finder for its first page, as long as the search needs, or for best sellers."""
+        if wanted.source is Source.BEST_SELLERS:
+            return await self._best_sellers(request_id, wanted, errand, max_age)
         request = pb.FindProductsRequest(
             request_id=str(request_id),
             domain=pb.Domain.ValueType(wanted.domain),
@@ -86,6 +88,36 @@ class GrpcGateway:
             found_at=answer.fetch_time.ToDatetime(tzinfo=UTC),
             tokens=answer.token_count,
         )
+
+    async def _best_sellers(
+        self, request_id: UUID, wanted: Filter, errand: Errand, max_age: timedelta
+    ) -> Listing:
+        """Read the list as far as it is wanted; it is paid for whole and stored by the gateway."""
+        request = pb.ListBestSellersRequest(
+            request_id=str(request_id),
+            domain=pb.Domain.ValueType(wanted.domain),
+            category_id=wanted.category_ids[0],
+            max_age_duration=_duration(max_age),
+            spending=_spending(errand),
+        )
+        with self._on(errand):
+            stream = self._stub.ListBestSellers(request, timeout=WAIT_SECONDS)
+        listing = Listing()
+        try:
+            async for part in stream:
+                listing = Listing(
+                    asins=(*listing.asins, *part.asins)[: wanted.max_results],
+                    total=part.total_count,
+                    found_at=listing.found_at or part.fetch_time.ToDatetime(tzinfo=UTC),
+                    tokens=listing.tokens + part.token_count,
+                )
+                if len(listing.asins) >= wanted.max_results:
+                    break
+        except grpc.aio.AioRpcError as error:
+            raise refusal_from(error) from error
+        finally:
+            stream.cancel()
+        return listing
 
     async def products(
         self,

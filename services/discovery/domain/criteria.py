@@ -22,6 +22,16 @@ SEARCH_BASE_TOKENS = 10
 SEARCH_BLOCK = 100
 
 
+BEST_SELLERS_TOKENS = 50
+
+
+class Source(StrEnum):
+    """Where products are looked for."""
+
+    FINDER = "FINDER"
+    BEST_SELLERS = "BEST_SELLERS"
+
+
 class Availability(StrEnum):
     """What Amazon itself may offer."""
 
@@ -38,6 +48,7 @@ class Filter:
         domain: Keepa's number of the marketplace.
         category_ids: Ascending; one must match.
         condition: Also says whose price ``price_least`` and ``price_most`` bound.
+        source: A list of best sellers takes one category and no restriction.
     """
 
     domain: int = 1
@@ -50,6 +61,7 @@ class Filter:
     condition: Condition = Condition.NEW
     title: str = ""
     max_results: int = 50
+    source: Source = Source.FINDER
 
     @property
     def key(self) -> str:
@@ -63,7 +75,9 @@ class Filter:
 
     @property
     def most_tokens(self) -> int:
-        """The most that finding can cost: 10 tokens and 1 per started 100 ASINs."""
+        """The most that finding can cost: 10 tokens and 1 per started 100 ASINs, or a list's 50."""
+        if self.source is Source.BEST_SELLERS:
+            return BEST_SELLERS_TOKENS
         return SEARCH_BASE_TOKENS - (-self.per_page // SEARCH_BLOCK)
 
 

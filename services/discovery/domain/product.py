@@ -28,6 +28,27 @@ class Kind(IntEnum):
     COUNT_NEW_FBA = 34
 
 
+SERIES_NAMES = {
+    Kind.AMAZON: "AMAZON",
+    Kind.NEW: "NEW",
+    Kind.USED: "USED",
+    Kind.SALES_RANK: "SALES",
+    Kind.NEW_FBA: "NEW_FBA",
+    Kind.COUNT_NEW: "COUNT_NEW",
+    Kind.COUNT_USED: "COUNT_USED",
+    Kind.BUY_BOX_NEW: "BUY_BOX_SHIPPING",
+    Kind.USED_LIKE_NEW: "USED_NEW_SHIPPING",
+    Kind.USED_VERY_GOOD: "USED_VERY_GOOD_SHIPPING",
+    Kind.USED_GOOD: "USED_GOOD_SHIPPING",
+    Kind.USED_ACCEPTABLE: "USED_ACCEPTABLE_SHIPPING",
+    Kind.EBAY_NEW: "EBAY_NEW_SHIPPING",
+    Kind.EBAY_USED: "EBAY_USED_SHIPPING",
+    Kind.BUY_BOX_USED: "BUY_BOX_USED_SHIPPING",
+    Kind.COUNT_NEW_FBA: "COUNT_NEW_FBA",
+}
+"""Keepa's own names of these histories."""
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """One history: each value holds from its instant until the next.

@@ -436,6 +436,28 @@ async def test_stock_is_estimated_live_and_from_what_is_stored_when_it_must(rich
     await rich.release(small)
 
 
+async def test_best_sellers_of_one_category_are_a_source_of_their_own(rich: World) -> None:
+    """D1: Keepa cannot restrict the list, so nobody is led to believe that it was."""
+    wanted = pb.DiscoveryFilter(
+        category_ids=[283155], max_results=15, source=pb.DISCOVERY_SOURCE_BEST_SELLERS
+    )
+    request = pb.DiscoverProductsRequest(request_id=str(uuid4()), filter=wanted)
+    before = await rich.spent()
+
+    found = await rich.discovery.DiscoverProducts(request)
+    request.request_id = str(uuid4())
+    again = await rich.replicas[1].DiscoverProducts(request)
+    request.request_id = str(uuid4())
+    request.filter.rank_range.maximum = 10_000
+    narrowed = await refused(rich.discovery.DiscoverProducts(request))
+
+    assert len(found.asins) == 15
+    assert found.info.token_count == await rich.spent() - before == 50
+    assert again.info.cache_hit
+    assert again.asins == found.asins
+    assert narrowed.reason == "INVALID_FIELD"
+
+
 async def test_one_product_s_numbers_cost_a_token_once(rich: World) -> None:
     """E1's metrics, with the histories on request, and a miss when nothing may be spent."""
     asin, other = await some_asins(rich, 2)

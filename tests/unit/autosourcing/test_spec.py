@@ -3,6 +3,10 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
+
+from services.autosourcing.api.specs import criteria
 from services.autosourcing.domain.limits import Limits
 from services.autosourcing.domain.spec import (
     Criteria,
@@ -12,6 +16,7 @@ from services.autosourcing.domain.spec import (
     Thresholds,
     filled,
 )
+from services.chassis.errors import Refusal
 
 LIMITS = Limits()
 PROFILE = Profile(
@@ -70,3 +75,11 @@ def test_given_products_are_all_analysed() -> None:
 
     assert filled(Spec(items=items), PROFILE, LIMITS).products == 50
     assert filled(Spec(items=items, products=7), PROFILE, LIMITS).products == 7
+
+
+def test_a_job_never_searches_another_source_than_was_asked_for() -> None:
+    """A filter that is dropped in silence is a job about other products."""
+    asked = discovery_pb.DiscoveryFilter(source=discovery_pb.DISCOVERY_SOURCE_BEST_SELLERS)
+
+    with pytest.raises(Refusal, match="Product Finder"):
+        criteria(asked)

@@ -51,6 +51,30 @@ AVAILABILITY_AMAZON_PRESENT: Availability.ValueType  # 3
 """Only products that Amazon sells now."""
 Global___Availability: _TypeAlias = Availability  # noqa: Y015
 
+class _DiscoverySource:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DiscoverySourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DiscoverySource.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DISCOVERY_SOURCE_UNSPECIFIED: _DiscoverySource.ValueType  # 0
+    """Taken as DISCOVERY_SOURCE_FINDER."""
+    DISCOVERY_SOURCE_FINDER: _DiscoverySource.ValueType  # 1
+    """Keepa's Product Finder, with every filter."""
+    DISCOVERY_SOURCE_BEST_SELLERS: _DiscoverySource.ValueType  # 2
+    """Keepa's list of best sellers of one category, best first."""
+
+class DiscoverySource(_DiscoverySource, metaclass=_DiscoverySourceEnumTypeWrapper):
+    """Where products are looked for. Values may be added."""
+
+DISCOVERY_SOURCE_UNSPECIFIED: DiscoverySource.ValueType  # 0
+"""Taken as DISCOVERY_SOURCE_FINDER."""
+DISCOVERY_SOURCE_FINDER: DiscoverySource.ValueType  # 1
+"""Keepa's Product Finder, with every filter."""
+DISCOVERY_SOURCE_BEST_SELLERS: DiscoverySource.ValueType  # 2
+"""Keepa's list of best sellers of one category, best first."""
+Global___DiscoverySource: _TypeAlias = DiscoverySource  # noqa: Y015
+
 class _Condition:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -465,6 +489,7 @@ class DiscoveryFilter(_message.Message):
     CONDITION_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     MAX_RESULTS_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     domain: _keepa_gateway_pb2.Domain.ValueType
     """The Amazon marketplace. Default: DOMAIN_COM."""
     availability: Global___Availability.ValueType
@@ -475,6 +500,11 @@ class DiscoveryFilter(_message.Message):
     """Words that the title must hold. At most 300 characters."""
     max_results: _builtins.int
     """How many products at most. [1, 10000]; default 50."""
+    source: Global___DiscoverySource.ValueType
+    """Where the products come from. Default: DISCOVERY_SOURCE_FINDER. Keepa cannot restrict a
+    list of best sellers: with it at most one category is given and no range, title or
+    availability.
+    """
     @_builtins.property
     def category_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Categories of which one must match, by Keepa's id; books of amazon.com are 283155.
@@ -500,10 +530,11 @@ class DiscoveryFilter(_message.Message):
         condition: Global___Condition.ValueType = ...,
         title: _builtins.str = ...,
         max_results: _builtins.int = ...,
+        source: Global___DiscoverySource.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["price_range", b"price_range", "rank_range", b"rank_range"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "category_ids", b"category_ids", "condition", b"condition", "domain", b"domain", "max_results", b"max_results", "price_range", b"price_range", "rank_range", b"rank_range", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "category_ids", b"category_ids", "condition", b"condition", "domain", b"domain", "max_results", b"max_results", "price_range", b"price_range", "rank_range", b"rank_range", "source", b"source", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

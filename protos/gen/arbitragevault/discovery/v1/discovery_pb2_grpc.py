@@ -218,7 +218,8 @@ class DiscoveryServiceServicer:
     def DiscoverProducts(self, request, context):
         """Finds ASINs that match a filter.
 
-        Costs 10 tokens and 1 per started 100 ASINs; 0 from the cache.
+        Costs 10 tokens and 1 per started 100 ASINs, or 50 for a list of best sellers; 0 from
+        the cache.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

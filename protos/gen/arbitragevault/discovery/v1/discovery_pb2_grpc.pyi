@@ -44,7 +44,8 @@ class DiscoveryServiceStub:
     DiscoverProducts: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.DiscoverProductsRequest, _discovery_pb2.DiscoverProductsResponse]
     """Finds ASINs that match a filter.
 
-    Costs 10 tokens and 1 per started 100 ASINs; 0 from the cache.
+    Costs 10 tokens and 1 per started 100 ASINs, or 50 for a list of best sellers; 0 from
+    the cache.
     """
     ScoreProducts: _grpc.UnaryStreamMultiCallable[_discovery_pb2.ScoreProductsRequest, _discovery_pb2.ScoreProductsResponse]
     """Scores given products, one message each as they become known.
@@ -205,7 +206,8 @@ class DiscoveryServiceAsyncStub(DiscoveryServiceStub):
     DiscoverProducts: _aio.UnaryUnaryMultiCallable[_discovery_pb2.DiscoverProductsRequest, _discovery_pb2.DiscoverProductsResponse]  # type: ignore[assignment]
     """Finds ASINs that match a filter.
 
-    Costs 10 tokens and 1 per started 100 ASINs; 0 from the cache.
+    Costs 10 tokens and 1 per started 100 ASINs, or 50 for a list of best sellers; 0 from
+    the cache.
     """
     ScoreProducts: _aio.UnaryStreamMultiCallable[_discovery_pb2.ScoreProductsRequest, _discovery_pb2.ScoreProductsResponse]  # type: ignore[assignment]
     """Scores given products, one message each as they become known.
@@ -368,7 +370,8 @@ class DiscoveryServiceServicer:
     ) -> _typing.Union[_discovery_pb2.DiscoverProductsResponse, _abc.Awaitable[_discovery_pb2.DiscoverProductsResponse]]:
         """Finds ASINs that match a filter.
 
-        Costs 10 tokens and 1 per started 100 ASINs; 0 from the cache.
+        Costs 10 tokens and 1 per started 100 ASINs, or 50 for a list of best sellers; 0 from
+        the cache.
         """
 
     def ScoreProducts(
