@@ -1,0 +1,110 @@
+"""What one seed is about: its topology, its load, and its own mix of what goes wrong."""
+
+from dataclasses import dataclass
+from random import Random
+
+DEADLINE = 20.0  # Seconds that a call may be on its way: its class.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mix:
+    """One draw of the swarm; a probability of 0 leaves a fault out of this run.
+
+    Attributes:
+        busy: Seconds of load and faults, before everything must come to rest.
+        pace: Mean seconds between two requests of one caller.
+        latency: Mean seconds of a hop between processes.
+        unbounded: Whether something may take tokens that no rule of ours can keep.
+    """
+
+    replicas: int
+    accounts: int
+    callers: int
+    rate: int
+    share: float  # Of the capacity, at the start.
+    busy: float
+    pace: float
+    latency: float
+    patience: float  # Of requests that wait for tokens.
+    jobs: float  # Of requests that are many calls under an envelope.
+    pulse: float  # Seconds between looks at the queue.
+    sweep: float
+    shortcut: bool = True  # Batches are stored by one statement where that is safe.
+    silent: bool = False  # Nobody asks for a balance while all is well.
+    readers: bool = False  # Somebody watches the accounts.
+    wrong_key: float = 0.0
+    lost_answer: float = 0.0
+    lost_request: float = 0.0
+    bare_answer: float = 0.0  # Without a balance.
+    not_sent: float = 0.0
+    overrun: float = 0.0
+    late_commit: float = 0.0
+    repeat: float = 0.0
+    race: float = 0.0
+    abuse: float = 0.0
+    death: float = 0.0  # Of callers and gateways, at any moment.
+    lost_rpc: float = 0.0
+    crash: float = 0.0  # Of replicas, at an append.
+    broken: float = 0.0  # Connections to the database, at an append.
+    foreign: float = 0.0  # Mean seconds between two uses by a stranger; 0 for none.
+    old_reports: float = 0.0
+    gift: bool = False
+    lie: float = 0.0
+    plan: int = 0
+    reduction: float = 0.0
+    clock_step: float = 0.0
+    liar: float = 0.0  # Gateways that give back what they sent.
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether Keepa's balance may fall below zero without a fault of the ledger."""
+        return bool(self.overrun or self.foreign or self.plan or self.liar or self.clock_step > 0)
+
+
+def draw(seed: int) -> Mix:
+    """Draw the mix of a seed; about half of the faults are left out of each."""
+    rng = Random(f"mix {seed}")
+
+    def sometimes(most: float, chance: float = 0.4) -> float:
+        return rng.random() * most if rng.random() < chance else 0.0
+
+    rate = rng.choice((5, 20, 20, 60))
+    return Mix(
+        replicas=rng.choice((1, 2, 2, 2, 3)),
+        accounts=rng.choice((1, 1, 1, 2)),
+        callers=rng.randint(2, 4),
+        rate=rate,
+        share=rng.choice((0.03, 0.1, 0.3, 0.6, 0.97, 1.0)),
+        busy=rng.uniform(60, 140),
+        pace=rng.choice((8.0, 15.0, 30.0)),
+        latency=rng.choice((0.002, 0.02, 0.3)),
+        patience=rng.choice((0.0, 0.3, 0.8)),
+        jobs=rng.choice((0.0, 0.2, 0.5)),
+        pulse=rng.choice((4.0, 9.0)),
+        sweep=rng.choice((5.0, 11.0)),
+        shortcut=rng.random() < 0.7,
+        silent=rng.random() < 0.1,
+        readers=rng.random() < 0.2,
+        wrong_key=sometimes(0.2, 0.2),
+        lost_answer=sometimes(0.4),
+        lost_request=sometimes(0.2),
+        bare_answer=sometimes(0.5),
+        not_sent=sometimes(0.3),
+        overrun=sometimes(0.2, 0.2),
+        late_commit=sometimes(0.3),
+        repeat=sometimes(0.5),
+        race=sometimes(0.3),
+        abuse=sometimes(0.4),
+        death=sometimes(0.2),
+        lost_rpc=sometimes(0.15),
+        crash=sometimes(0.06),
+        broken=sometimes(0.1),
+        foreign=rng.uniform(15, 90) if rng.random() < 0.25 else 0.0,
+        old_reports=sometimes(0.5),
+        gift=rng.random() < 0.15,
+        lie=sometimes(0.7, 0.12),
+        plan=rng.choice((5, 10, 20, 60)) if rng.random() < 0.1 else 0,
+        reduction=rng.choice((0.9, 2.7, 4.5)) if rng.random() < 0.1 else 0.0,
+        clock_step=rng.choice((-500.0, -90.0, -2.0, 600.0)) if rng.random() < 0.2 else 0.0,
+        liar=sometimes(0.3, 0.08),
+    )
