@@ -7,7 +7,8 @@ COMPAT := .venv-compat
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CATALOG ?=
-SEEDS ?= 1
+SEEDS ?= 1000
+KILLS ?= 1
 SEED ?= 1
 JOBS ?= 1000
 DATA ?=
@@ -58,8 +59,8 @@ check: lint types test ## Everything that must hold before a change lands.
 bench: $(INSTALLED) ## Measure against baselines in one run; writes out/bench.json. ONLY=part for one part.
 	@$(BIN)/python -m tests.bench $(ONLY)
 
-chaos: $(INSTALLED) ## Kill everything at random and audit what is left; SEEDS=n runs, from SEED=n on.
-	@$(BIN)/python -m tests.chaos --seed $(SEED) --seeds $(SEEDS)
+chaos: $(INSTALLED) ## Simulate the ledger SEEDS=n times, then kill real processes in KILLS=n runs; from SEED=n on.
+	@$(BIN)/python -m tests.chaos --seed $(SEED) --seeds $(SEEDS) --kills $(KILLS)
 
 soak: $(INSTALLED) ## Run JOBS=n jobs on two replicas of everything while processes die, audit them, print figures.
 	@$(BIN)/python -m tests.soak --jobs $(JOBS) --seed $(SEED)

@@ -1,4 +1,7 @@
-"""One run for each seed: load, faults, rest, audit, and a verdict in the last line."""
+"""Chaos twice: the ledger simulated on all cores, then the product killed; one verdict.
+
+A real run is load, faults, rest and audit, one for each seed.
+"""
 
 # ruff: noqa: T201 - speaks to a person
 
@@ -18,34 +21,41 @@ from tests.chaos.auditor import Auditor
 from tests.chaos.load import Clients, Load
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.stack import Stack, running
+from tests.simulation.__main__ import simulate
 
 WARM_SECONDS = 60.0
 
 
 def main() -> int:
-    """Run the seeds one after the other; not zero when any found a violation."""
+    """Run what was asked for; not zero when anything found a violation."""
     options = _options()
-    found = 0
-    for seed in range(options.seed, options.seed + options.seeds):
-        folder = Path(tempfile.mkdtemp(prefix=f"arbitragevault-chaos-{seed}-"))
-        folder.chmod(0o711)
-        broken = _one(seed, options.seconds, folder / "data")
-        found += broken
-        if broken or options.keep:
-            print(f"kept: {folder}", flush=True)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+    found = simulate(options.seed, options.seeds) if options.seeds else 0
+    for seed in range(options.seed, options.seed + options.kills):
+        found += _kept(seed, options)
     print(f"violations={found}")
     return 1 if found else 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="the first seed")
-    parser.add_argument("--seeds", type=int, default=1, help="how many, one after the other")
-    parser.add_argument("--seconds", type=float, default=120.0, help="of faults in each")
+    parser.add_argument("--seed", type=int, default=1, help="the first seed of both")
+    parser.add_argument("--seeds", type=int, default=0, help="of the simulation, on all cores")
+    parser.add_argument("--kills", type=int, default=1, help="runs that kill real processes")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of faults in each of these")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a good run too")
     return parser.parse_args()
+
+
+def _kept(seed: int, options: argparse.Namespace) -> int:
+    """Make one run in a folder of its own, which stays when something was found."""
+    folder = Path(tempfile.mkdtemp(prefix=f"arbitragevault-chaos-{seed}-"))
+    folder.chmod(0o711)
+    broken = _one(seed, options.seconds, folder / "data")
+    if broken or options.keep:
+        print(f"kept: {folder}", flush=True)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    return broken
 
 
 def _one(seed: int, seconds: float, data: Path) -> int:
