@@ -106,7 +106,7 @@ def _skip_dates(saved: Schedule, given: pb.Schedule) -> Schedule:
 
 _SETTERS: dict[str, Setter] = {
     "display_name": lambda saved, given: replace(saved, display_name=given.display_name),
-    "spec": lambda saved, given: replace(saved, spec=specs.spec(given.spec)),
+    "spec": lambda saved, given: replace(saved, spec=specs.spec(given.spec, "schedule.spec")),
     "hours": lambda saved, given: replace(saved, hours=tuple(sorted(given.hours))),
     "time_zone": _time_zone,
     "paused": lambda saved, given: replace(saved, paused=given.paused),

@@ -92,3 +92,17 @@ def test_a_started_hundred_of_a_search_costs_as_much_as_a_full_one(
 ) -> None:
     """Keepa's price list: 10, and 1 for each started hundred."""
     assert estimate.search_cost(wanted) == tokens
+
+
+@pytest.mark.parametrize(("tokens", "opens_at"), [(0, 50), (1, 51), (21, 71), (200, 250)])
+def test_a_job_in_the_background_leaves_room_for_all(tokens: int, opens_at: int) -> None:
+    """Design 3: a schedule's job may start when 50 tokens are left after it."""
+    assert gate(LIMITS, tokens, background=True) == opens_at
+
+
+def test_the_envelope_of_a_job_in_the_background_never_goes_below_its_floor() -> None:
+    """Room for a repeated search comes out of what the gate demands, and there is none left."""
+    plan = Plan(Spec(), 21)
+
+    assert estimate.envelope_tokens(LIMITS, plan, background=True) == 21
+    assert estimate.envelope_tokens(LIMITS, plan) == 32
