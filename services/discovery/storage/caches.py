@@ -12,8 +12,8 @@ select 'discovery' as cache,
        count(*) filter (where expires_at <= clock_timestamp()) as expired,
        coalesce(sum(hits), 0)::bigint as hits,
        pg_total_relation_size('discovery.lists') as size_bytes,
-       (select count(*) from discovery.searches where filter is not null) as requests,
-       (select count(*) from discovery.searches where filter is not null and stored > 0) as served
+       (select coalesce(sum(lists), 0) from discovery.searches) as requests,
+       (select coalesce(sum(lists_stored), 0) from discovery.searches) as served
 from discovery.lists
 union all
 select 'scoring',
@@ -21,8 +21,8 @@ select 'scoring',
        count(*) filter (where expires_at <= clock_timestamp()),
        coalesce(sum(hits), 0)::bigint,
        pg_total_relation_size('discovery.score_cache') + pg_total_relation_size('discovery.scores'),
-       (select coalesce(sum(results), 0) from discovery.searches where filter is null),
-       (select coalesce(sum(stored), 0) from discovery.searches where filter is null)
+       (select coalesce(sum(scores), 0) from discovery.searches),
+       (select coalesce(sum(scores_stored), 0) from discovery.searches)
 from discovery.score_cache
 """
 _PURGES = (

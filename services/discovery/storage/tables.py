@@ -86,7 +86,7 @@ searches = Table(
     Column("kind", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("caller", Text, nullable=False),
-    Column("filter", JSONB),
+    Column("filter", JSONB(none_as_null=True)),
     Column("results", Integer, nullable=False),
     Column("stored", Integer, nullable=False),
     Column("tokens", BigInteger, nullable=False),
@@ -96,6 +96,10 @@ searches = Table(
     Column("job", Text, nullable=False),
     Column("stop", Text),
     Column("created_at", _instant, nullable=False),
+    Column("lists", Integer, nullable=False),
+    Column("lists_stored", Integer, nullable=False),
+    Column("scores", Integer, nullable=False),
+    Column("scores_stored", Integer, nullable=False),
 )
 
 search_results = Table(

@@ -295,3 +295,33 @@ async def test_a_search_leaves_blocked_products_out_and_says_so(
         [asin(2), asin(3)],
     )
     assert (len(whole.asins), list(whole.blocked_asins)) == (5, [])
+
+
+async def health(discovery: Any) -> dict[str, pb.CacheHealth]:
+    answer = await discovery.GetCacheHealth(pb.GetCacheHealthRequest())
+    return {cache.cache: cache for cache in answer.caches}
+
+
+async def test_cache_health_counts_each_cache_by_its_own_questions(
+    discovery: Any, one: Replica
+) -> None:
+    """D4: scores that are asked for again do not make the cache of searches look good."""
+    await discovery.PurgeCache(pb.PurgeCacheRequest(request_id=str(uuid4()), include_fresh=True))
+    before = await health(discovery)
+    for _ in range(5):
+        await scored(discovery, asin(60))
+    middle = await health(discovery)
+    wanted = pb.DiscoveryFilter(title=str(uuid4()), max_results=3)
+    for _ in range(3):
+        await discovery.DiscoverProducts(
+            pb.DiscoverProductsRequest(request_id=str(uuid4()), filter=wanted)
+        )
+    after = await health(discovery)
+
+    scoring = middle["scoring"]
+    assert (scoring.entry_count, scoring.hit_count, scoring.rating) == (1, 4, "excellent")
+    assert scoring.hit_percent > before["scoring"].hit_percent
+    assert middle["discovery"].hit_percent == before["discovery"].hit_percent
+    assert (after["discovery"].entry_count, after["discovery"].hit_count) == (1, 2)
+    assert (after["discovery"].rating, after["scoring"].rating) == ("good", "excellent")
+    assert after["discovery"].alert == (after["discovery"].hit_percent < 50)
