@@ -92,7 +92,9 @@ class _Values(ValuesView[V]):
     _mapping: Map[Any, V]
 
     def __iter__(self) -> Iterator[V]:
-        return chain.from_iterable(bucket.values() for bucket in self._mapping._buckets)  # noqa: SLF001
+        if not self._mapping:
+            return iter(())
+        return chain.from_iterable(map(dict.values, self._mapping._buckets))  # noqa: SLF001
 
 
 _EMPTY: Map[Hashable, object] = Map()

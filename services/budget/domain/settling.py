@@ -122,12 +122,6 @@ def sweep(state: State, _: Sweep, now: datetime) -> Decision:
     return draft.decision()
 
 
-def due(state: State, now: datetime) -> bool:
-    """Whether a sweep would end anything."""
-    waits = (waiting.until for waiting in state.waiting.values())
-    return bool(_expired(state, now)) or any(until and until <= now for until in waits)
-
-
 def _expired(state: State, now: datetime) -> list[Reservation]:
     held = (each for each in state.live.values() if each.stage is Stage.HELD)
     return [each for each in held if each.expires_at is not None and each.expires_at <= now]
