@@ -128,6 +128,7 @@ class Tally:
     Attributes:
         stored: Answers given from a cache here.
         asked: Answers in all.
+        lists: Asked of the cache of lists, ``scores`` of that of scores.
         found: The answers by ASIN, with the place and the name of those that were scored.
         stale: Some had expired; ``refreshing``: they are being fetched anew.
     """
@@ -136,6 +137,10 @@ class Tally:
     unsettled: int = 0
     stored: int = 0
     asked: int = 0
+    lists: int = 0
+    lists_stored: int = 0
+    scores: int = 0
+    scores_stored: int = 0
     oldest: datetime | None = None
     stop: Stop | None = None
     rois: list[float] = field(default_factory=list)
@@ -153,22 +158,30 @@ class Tally:
         self.tokens += listing.tokens
         self.asked += 1
         self.stored += listing.cached
+        self.lists += 1
+        self.lists_stored += listing.cached
         self.stale = self.stale or listing.stale
         self._date(listing.found_at)
         self.found.update(dict.fromkeys(listing.asins))
 
     def add(self, appraisals: Iterable[Appraisal], *, stored: bool) -> None:
-        """Count products, each as one answer."""
+        """Count products that were to be scored, each as one answer."""
         for one in appraisals:
-            self.tokens += one.tokens
-            self.unsettled += one.unsettled
-            self.asked += 1
-            self.stored += stored
-            self.stale = self.stale or one.status is Status.STALE
-            self._date(one.fetched_at)
-            self._find(one)
-            if one.score is not None and one.score.known_roi is not None:
-                self.rois.append(one.score.known_roi)
+            self.scores += 1
+            self.scores_stored += stored
+            self.look(one, stored=stored)
+
+    def look(self, one: Appraisal, *, stored: bool) -> None:
+        """Count one product as one answer."""
+        self.tokens += one.tokens
+        self.unsettled += one.unsettled
+        self.asked += 1
+        self.stored += stored
+        self.stale = self.stale or one.status is Status.STALE
+        self._date(one.fetched_at)
+        self._find(one)
+        if one.score is not None and one.score.known_roi is not None:
+            self.rois.append(one.score.known_roi)
 
     def add_again(self, appraisals: Iterable[Appraisal]) -> None:
         """Count what products cost that were answered before and are looked at again."""
@@ -184,6 +197,10 @@ class Tally:
         self.unsettled += other.unsettled
         self.stored += other.stored
         self.asked += other.asked
+        self.lists += other.lists
+        self.lists_stored += other.lists_stored
+        self.scores += other.scores
+        self.scores_stored += other.scores_stored
         self.stop = self.stop or other.stop
         self.stale = self.stale or other.stale
         self.refreshing = self.refreshing or other.refreshing

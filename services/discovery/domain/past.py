@@ -41,6 +41,7 @@ class Search:
     Attributes:
         filter: None when products were given.
         stored: Of ``results``, how many came from a cache.
+        lists: Asked of the cache of lists, ``scores`` of that of scores.
         found: The products, best first, with the id of the score of those that have one.
     """
 
@@ -59,6 +60,10 @@ class Search:
     stop: StopReason | None
     created_at: datetime
     found: tuple[tuple[str, UUID | None], ...] = ()
+    lists: int = 0
+    lists_stored: int = 0
+    scores: int = 0
+    scores_stored: int = 0
 
 
 def ended_search(
@@ -81,4 +86,8 @@ def ended_search(
         stop=None if tally.stop is None else tally.stop.reason,
         created_at=now,
         found=tally.results,
+        lists=tally.lists,
+        lists_stored=tally.lists_stored,
+        scores=tally.scores,
+        scores_stored=tally.scores_stored,
     )

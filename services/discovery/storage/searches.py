@@ -22,10 +22,12 @@ _ADD = text("""
 with added as (
     insert into discovery.searches (
         id, kind, source, caller, filter, results, stored, tokens,
-        cache_hit, seconds, mean_roi, job, stop, created_at
+        cache_hit, seconds, mean_roi, job, stop, created_at,
+        lists, lists_stored, scores, scores_stored
     ) values (
         :id, :kind, :source, :caller, :filter, :results, :stored, :tokens,
-        :cache_hit, :seconds, :mean_roi, :job, :stop, :created_at
+        :cache_hit, :seconds, :mean_roi, :job, :stop, :created_at,
+        :lists, :lists_stored, :scores, :scores_stored
     )
     on conflict do nothing
     returning id

@@ -203,7 +203,7 @@ class Checker:
 
 def _add(tally: Tally, glance: Glance, scored: Appraisal | None) -> None:
     stored = glance.fetched.status in {Status.CACHED, Status.STALE}
-    tally.add([scored or appraisal(glance.fetched, None)], stored=stored)
+    tally.look(scored or appraisal(glance.fetched, None), stored=stored)
     tally.stop = glance.stop
 
 

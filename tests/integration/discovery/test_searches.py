@@ -256,6 +256,21 @@ async def test_cache_health_counts_hits_and_purging_forgets(one: Replica) -> Non
     assert gone == 1
 
 
+async def test_cache_health_tells_the_two_caches_apart(one: Replica) -> None:
+    """D4: stored scores are no hit of the lists, and a scored search asks both."""
+    await scored(one, 4)
+    for _ in range(2):
+        await one.desk.discover_scored(request(), Filter(max_results=4), Options(), least_rung=1)
+    await scored(one, 6)
+
+    lists, scores = await one.caches.health()
+
+    assert (lists.requests, lists.served) == (2, 1)
+    assert (scores.requests, scores.served) == (4 + 4 + 4 + 6, 4 + 4 + 4)
+    assert lists.hit_percent == 50
+    assert not lists.alert
+
+
 async def test_scores_can_be_listed_and_explained(one: Replica) -> None:
     """D5: an answer without its reasons is a guess."""
     await scored(one, 7)
