@@ -158,19 +158,22 @@ async def scored(discovery: Any, name: str, **changes: Any) -> pb.ProductScore:
 
 async def test_a_favourite_carries_its_newest_score(discovery: Any) -> None:
     """D7: a product may be marked before it was ever looked at, and twice is once."""
-    request = pb.SaveFavoriteRequest(request_id=str(uuid4()), asin=asin(1), notes="from a shop")
+    request = pb.SaveFavoriteRequest(
+        request_id=str(uuid4()), asin=asin(41_001), notes="from a shop"
+    )
     bare = (await discovery.SaveFavorite(request)).favorite
-    score = await scored(discovery, asin(1))
+    score = await scored(discovery, asin(41_001))
     request.request_id, request.notes = str(uuid4()), "from an auction"
     noted = (await discovery.SaveFavorite(request)).favorite
     listed = (await discovery.ListFavorites(pb.ListFavoritesRequest())).favorites
 
-    assert (bare.name, bare.title, bare.HasField("score")) == (f"favorites/1-{asin(1)}", "", False)
+    name = f"favorites/1-{asin(41_001)}"
+    assert (bare.name, bare.title, bare.HasField("score")) == (name, "", False)
     assert (noted.notes, noted.title, noted.create_time) == (
-        "from an auction", f"Book {asin(1)}", bare.create_time,
+        "from an auction", f"Book {asin(41_001)}", bare.create_time,
     )  # fmt: skip
     assert (noted.score.name, noted.score.token_count) == (score.name, 0)
-    assert [one for one in listed if one.asin == asin(1)] == [noted]
+    assert [one for one in listed if one.asin == asin(41_001)] == [noted]
 
 
 async def test_favourites_page_newest_first_and_leave_once(discovery: Any) -> None:
