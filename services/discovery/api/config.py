@@ -1,9 +1,12 @@
 """The scoring configuration over gRPC."""
 
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
+from google.protobuf.message import Message
 
 from services.chassis.clock import Clock
 from services.chassis.errors import invalid_field
@@ -14,11 +17,52 @@ from services.discovery.domain.scoring.card import card_for
 from services.discovery.domain.scoring.config import BUILT_IN, Config, Fees, Proposal
 from services.discovery.domain.scoring.rules import Limits
 from services.discovery.domain.scoring.score import SCORE_VERSION
-from services.discovery.domain.scoring.terms import STRATEGIES, Strategy
+from services.discovery.domain.scoring.terms import Strategy
 from services.discovery.ports import Revision
 from services.discovery.usecases.configuring import Configurator, Trial
 
 PARTS = ("fees", "recommendations", "strategies", "views", "gates")
+
+
+def _percent(basis_points: int) -> Decimal:
+    return _exact(basis_points / 100)
+
+
+def _exact(number: float) -> Decimal:
+    """Read a number as it was written, so that 30.0 reads 30 in every sentence."""
+    return Decimal(f"{number:.6f}").normalize() + 0  # The sum undoes 3E+1.
+
+
+Reading = Mapping[str, tuple[str, Callable[[Any], object]]]
+"""What a field is called in the domain, and how it is read."""
+
+FEES: Reading = {
+    "prep_cents": ("prep_cents", int),
+    "inbound_cents_per_pound": ("inbound_cents_per_pound", int),
+    "placement_cents": ("placement_cents", int),
+    "returns_basis_points": ("returns_percent", _percent),
+    "referral_basis_points": ("referral_percent", _percent),
+    "closing_cents": ("closing_cents", int),
+    "surcharge_basis_points": ("surcharge_percent", _percent),
+    "assumed_buy_basis_points": ("assumed_percent", _percent),
+}
+LIMITS: Reading = {
+    "worst_sales_rank": ("worst_rank", int),
+    "data_days": ("data_days", int),
+    "amazon_out_of_stock_percent": ("amazon_absent_percent", int),
+    "highest_sell_cents": ("dearest_cents", int),
+    "volatility_percent": ("volatile_percent", int),
+}
+STRATEGY: Reading = {
+    "velocity_scores": ("velocities", tuple),
+    "profit_cents": ("profits_cents", tuple),
+    "days_to_sell": ("days", int),
+    "window_days": ("window_days", int),
+    "buffer_basis_points": ("buffer_percent", _percent),
+    "fba_offer_count": ("fba_offers", int),
+}
+ROIS = ("strong_buy_roi_percent", "buy_roi_percent", "consider_roi_percent")
+CONFIDENCES = ("strong_buy_confidence_score", "buy_confidence_score")
 
 
 class ConfigMethods:
@@ -133,12 +177,14 @@ def proposal(message: pb.ScoringConfig, mask: set[str]) -> Proposal:
     wanted = mask or given
     if not wanted:
         raise invalid_field("config", f"must hold a part to change: {', '.join(PARTS)}")
+    recommended = message.recommendations
     return Proposal(
-        fees=_read_fees(message.fees) if "fees" in wanted else None,
-        thresholds=_thresholds(message.recommendations) if "recommendations" in wanted else None,
+        fees=_changes(message.fees, FEES) if "fees" in wanted else {},
+        rois=_rungs(recommended, ROIS) if "recommendations" in wanted else {},
+        confidences=_sure(recommended) if "recommendations" in wanted else {},
         strategies=_read_strategies(message) if "strategies" in wanted else {},
         view_rois=_read_views(message) if "views" in wanted else {},
-        limits=_limits(message.gates) if "gates" in wanted else None,
+        limits=_changes(message.gates, LIMITS) if "gates" in wanted else {},
     )
 
 
@@ -211,19 +257,6 @@ def _fees(fees: Fees) -> pb.FeeConfig:
     )
 
 
-def _read_fees(message: pb.FeeConfig) -> Fees:
-    return Fees(
-        prep_cents=message.prep_cents,
-        inbound_cents_per_pound=message.inbound_cents_per_pound,
-        placement_cents=message.placement_cents,
-        returns_percent=_percent(message.returns_basis_points),
-        referral_percent=_percent(message.referral_basis_points),
-        closing_cents=message.closing_cents,
-        surcharge_percent=_percent(message.surcharge_basis_points),
-        assumed_percent=_percent(message.assumed_buy_basis_points),
-    )
-
-
 def _recommendations(config: Config) -> pb.RecommendationConfig:
     strong, buy, consider = map(float, config.rules.rois)
     return pb.RecommendationConfig(
@@ -235,13 +268,13 @@ def _recommendations(config: Config) -> pb.RecommendationConfig:
     )
 
 
-def _thresholds(
-    message: pb.RecommendationConfig,
-) -> tuple[tuple[Decimal, Decimal, Decimal], tuple[float, float, float]]:
-    rois = (message.strong_buy_roi_percent, message.buy_roi_percent, message.consider_roi_percent)
-    strong, buy, consider = map(_exact, rois)
-    sure = (message.strong_buy_confidence_score, message.buy_confidence_score, 0.0)
-    return (strong, buy, consider), sure
+def _rungs(message: pb.RecommendationConfig, names: tuple[str, ...]) -> dict[int, Decimal]:
+    given = {field.name: value for field, value in message.ListFields()}
+    return {at: _exact(given[name]) for at, name in enumerate(names) if name in given}
+
+
+def _sure(message: pb.RecommendationConfig) -> dict[int, float]:
+    return {at: float(value) for at, value in _rungs(message, CONFIDENCES).items()}
 
 
 def _strategy(one: Strategy) -> pb.StrategyConfig:
@@ -256,29 +289,25 @@ def _strategy(one: Strategy) -> pb.StrategyConfig:
     )
 
 
+def _changes(message: Message, reading: Reading) -> dict[str, Any]:
+    """Read the fields that are given, by their names in the domain."""
+    given = [(field.name, value) for field, value in message.ListFields()]
+    named = [(*reading[name], value) for name, value in given if name in reading]
+    return {name: read_as(value) for name, read_as, value in named}
+
+
 def _place(one: pb.StrategyConfig) -> int:
     """Order strategies as the contract does: a database keeps no order of names."""
     return int(one.strategy)
 
 
-def _read_strategies(message: pb.ScoringConfig) -> dict[str, Strategy]:
-    found: dict[str, Strategy] = {}
+def _read_strategies(message: pb.ScoringConfig) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
     for one in message.strategies:
         name = read.strategy(one.strategy)
         if name in found:
             raise invalid_field("config.strategies", f"must name {name} once")
-        high, middle, low = one.velocity_scores
-        most, some, least = one.profit_cents
-        found[name] = Strategy(
-            name=name,
-            velocities=(high, middle, low),
-            profits_cents=(most, some, least),
-            days=one.days_to_sell,
-            window_days=one.window_days,
-            buffer_percent=_percent(one.buffer_basis_points),
-            fba_offers=one.fba_offer_count,
-            textbook=STRATEGIES[name].textbook,
-        )
+        found[name] = _changes(one, STRATEGY)
     return found
 
 
@@ -302,24 +331,5 @@ def _gates(limits: Limits) -> pb.GateConfig:
     )
 
 
-def _limits(message: pb.GateConfig) -> Limits:
-    return Limits(
-        worst_rank=message.worst_sales_rank,
-        data_days=message.data_days,
-        amazon_absent_percent=message.amazon_out_of_stock_percent,
-        dearest_cents=message.highest_sell_cents,
-        volatile_percent=message.volatility_percent,
-    )
-
-
 def _basis_points(percent: Decimal) -> int:
     return int(100 * percent)
-
-
-def _percent(basis_points: int) -> Decimal:
-    return _exact(basis_points / 100)
-
-
-def _exact(number: float) -> Decimal:
-    """Read a number as it was written, so that 30.0 reads 30 in every sentence."""
-    return Decimal(f"{number:.6f}").normalize() + 0  # The sum undoes 3E+1.

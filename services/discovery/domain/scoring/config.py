@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any, TypeVar
 
+from services.chassis.errors import invalid_field
 from services.discovery.domain.scoring.card import FeeCard, card_for
 from services.discovery.domain.scoring.rules import BUILT_IN as USUAL_RULES
-from services.discovery.domain.scoring.rules import Limits, Rules
+from services.discovery.domain.scoring.rules import Rules
 from services.discovery.domain.scoring.terms import STRATEGIES, Strategy, Terms
 
 VIEW_ROI_PERCENT: Mapping[str, Decimal] = {
@@ -87,35 +89,75 @@ class Config:
 BUILT_IN = Config()
 
 
+Changes = Mapping[str, Any]
+"""New values by the name of what they are; what is not named stays."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """New values for parts of the configuration; None, and what is not named, stays.
+    """New values for parts of the configuration.
 
     Attributes:
-        thresholds: ROI and confidence that STRONG_BUY, BUY and CONSIDER ask for.
+        fees: Of ``Fees``; ``limits`` of ``Limits``; ``strategies`` of ``Strategy``, by its name.
+        rois: By rung, 0 for STRONG_BUY to 2 for CONSIDER; ``confidences`` likewise.
     """
 
-    fees: Fees | None = None
-    thresholds: tuple[tuple[Decimal, Decimal, Decimal], tuple[float, float, float]] | None = None
-    strategies: Mapping[str, Strategy] = field(default_factory=dict)
+    fees: Changes = field(default_factory=dict)
+    rois: Mapping[int, Decimal] = field(default_factory=dict)
+    confidences: Mapping[int, float] = field(default_factory=dict)
+    strategies: Mapping[str, Changes] = field(default_factory=dict)
     view_rois: Mapping[str, Decimal] = field(default_factory=dict)
-    limits: Limits | None = None
+    limits: Changes = field(default_factory=dict)
 
     def apply(self, config: Config, day: date) -> Config:
-        """Give the configuration with the new values, still under its old revision."""
+        """Give the configuration with the new values, still under its old revision.
+
+        Raises:
+            Refusal: INVALID_FIELD: a recommendation would ask for less than the one below it.
+        """
+        strategies = {
+            name: replace(config.strategies[name], **changes)
+            for name, changes in self.strategies.items()
+        }
         changed = replace(
             config,
-            strategies={**config.strategies, **self.strategies},
+            strategies={**config.strategies, **strategies},
             view_rois={**config.view_rois, **self.view_rois},
         )
-        if self.fees is not None:
-            changed = _charge(changed, self.fees, day)
-        rules = changed.rules
-        if self.thresholds is not None:
-            rules = replace(rules, rois=self.thresholds[0], confidences=self.thresholds[1])
-        if self.limits is not None:
-            rules = replace(rules, limits=self.limits)
-        return replace(changed, rules=rules)
+        if self.fees:
+            changed = _charge(changed, replace(changed.fees_on(day), **self.fees), day)
+        rules = replace(
+            changed.rules,
+            rois=_amended(changed.rules.rois, self.rois),
+            confidences=_amended(changed.rules.confidences, self.confidences),
+            limits=replace(changed.rules.limits, **self.limits),
+        )
+        changed = replace(changed, rules=rules)
+        _check_order(changed)
+        return changed
+
+
+N = TypeVar("N", Decimal, float)
+
+
+def _amended(rungs: tuple[N, N, N], changes: Mapping[int, N]) -> tuple[N, N, N]:
+    strong, buy, consider = (changes.get(at, value) for at, value in enumerate(rungs))
+    return strong, buy, consider
+
+
+def _check_order(config: Config) -> None:
+    """Refuse thresholds that rise from STRONG_BUY down to CONSIDER."""
+    if _rises(config.rules.rois) or _rises(config.rules.confidences):
+        raise invalid_field("config.recommendations", "must not fall from CONSIDER to STRONG_BUY")
+    for one in config.strategies.values():
+        if _rises(one.velocities) or _rises(one.profits_cents):
+            raise invalid_field(
+                "config.strategies", f"must not rise from STRONG_BUY to CONSIDER for {one.name}"
+            )
+
+
+def _rises(rungs: tuple[Any, Any, Any]) -> bool:
+    return not rungs[0] >= rungs[1] >= rungs[2]
 
 
 def _charge(config: Config, fees: Fees, day: date) -> Config:

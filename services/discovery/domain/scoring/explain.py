@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from services.discovery.domain.scoring.buying import BuyPrice
-from services.discovery.domain.scoring.card import card_for
 from services.discovery.domain.scoring.demand import Demand
 from services.discovery.domain.scoring.money import dollars, hundredths
 from services.discovery.domain.scoring.profit import Cost
 from services.discovery.domain.scoring.score import Calculation, Score
 from services.discovery.domain.scoring.selling import SellPrice
+from services.discovery.domain.scoring.terms import Channel
 
 
 def steps(score: Score) -> tuple[str, ...]:
@@ -49,9 +49,11 @@ def _demand(demand: Demand, competitors: int) -> Iterator[str]:
         f"Our share 1 / ({competitors} + 1) = {demand.share:.4f}, so about "
         f"{demand.days_to_sell:.1f} days to sell one."
     )
+    weeks = demand.consistency
+    sold = "no rank history" if weeks is None else f"sales in {100 * weeks:.0f} % of 13 weeks"
     yield (
-        f"Velocity {demand.velocity:.2f} from demand {demand.score:.2f} and "
-        f"trend {demand.trend:+.3f}."
+        f"Velocity {demand.velocity:.2f} from demand {demand.score:.2f}, "
+        f"trend {demand.trend:+.3f} and {sold}."
     )
 
 
@@ -59,9 +61,9 @@ def _fees(score: Score, sums: Calculation) -> Iterator[str]:
     """Write each line of the sale with the numbers that it is made of."""
     inputs, sale = score.inputs, sums.sale
     day, terms, parcel = inputs.as_of.date(), inputs.terms, inputs.figures.parcel
-    card = terms.rules.amend(card_for(day)[0])
-    own = inputs.figures.referral_percent
-    yield f"Referral {dollars(sale.referral)} = {own or card.referral_percent} % of the price."
+    card, own = inputs.card, inputs.figures.referral_percent
+    percent = card.referral_percent if own is None else own
+    yield f"Referral {dollars(sale.referral)} = {percent} % of the price."
     yield f"Closing {dollars(sale.closing)}."
     if sums.shipment is not None:
         yield (
@@ -95,10 +97,11 @@ def _cost(score: Score, cost: Cost, buy: BuyPrice) -> Iterator[str]:
     yield f"Source shipping {dollars(cost.source_shipping)}."
     yield f"Sales tax {dollars(cost.sales_tax)} = {terms.sales_tax_percent} % of the buying price."
     yield f"Prep {dollars(cost.prep)}."
-    yield (
-        f"Inbound {dollars(cost.inbound)} = {score.inputs.figures.parcel.ounces} oz "
-        f"at {terms.inbound_cents_per_pound} cents a pound."
-    )
+    if terms.channel is Channel.FBA:
+        yield (
+            f"Inbound {dollars(cost.inbound)} = {score.inputs.figures.parcel.ounces} oz "
+            f"at {terms.inbound_cents_per_pound} cents a pound."
+        )
     yield f"Cash {dollars(cost.cash)} = the sum of these."
 
 
@@ -109,8 +112,8 @@ def _result(score: Score, sums: Calculation) -> Iterator[str]:
         word = "Hypothetical ROI" if score.assumed else "ROI"
         yield f"{word} {hundredths(outcome.roi_percent)} % = profit / cash."
     yield (
-        f"Buy at or below {dollars(sums.max_buy_cents)} for a "
-        f"{score.inputs.terms.target_percent} % ROI."
+        f"Buy at or below {dollars(sums.max_buy_cents)} for a {score.inputs.terms.target_percent} "
+        f"% ROI: net / (1 + that), less tax, prep, inbound and shipping."
     )
     if sums.break_even_cents is not None:
         yield f"Break-even at a sell price of {dollars(sums.break_even_cents)}."
