@@ -14,7 +14,7 @@ from services.chassis.rpc.call import Context
 from services.discovery.api import read, write
 from services.discovery.api.keeping import ask
 from services.discovery.domain.scoring.card import card_for
-from services.discovery.domain.scoring.config import BUILT_IN, Config, Fees, Proposal
+from services.discovery.domain.scoring.config import BUILT_IN, RUNGS, Config, Fees, Proposal
 from services.discovery.domain.scoring.rules import Limits
 from services.discovery.domain.scoring.score import SCORE_VERSION
 from services.discovery.domain.scoring.terms import Strategy
@@ -268,13 +268,14 @@ def _recommendations(config: Config) -> pb.RecommendationConfig:
     )
 
 
-def _rungs(message: pb.RecommendationConfig, names: tuple[str, ...]) -> dict[int, Decimal]:
+def _rungs(message: pb.RecommendationConfig, names: tuple[str, ...]) -> dict[str, Decimal]:
     given = {field.name: value for field, value in message.ListFields()}
-    return {at: _exact(given[name]) for at, name in enumerate(names) if name in given}
+    rungs = zip(RUNGS, names, strict=False)
+    return {rung: _exact(given[name]) for rung, name in rungs if name in given}
 
 
-def _sure(message: pb.RecommendationConfig) -> dict[int, float]:
-    return {at: float(value) for at, value in _rungs(message, CONFIDENCES).items()}
+def _sure(message: pb.RecommendationConfig) -> dict[str, float]:
+    return {rung: float(value) for rung, value in _rungs(message, CONFIDENCES).items()}
 
 
 def _strategy(one: Strategy) -> pb.StrategyConfig:

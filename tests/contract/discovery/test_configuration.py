@@ -164,17 +164,56 @@ async def test_a_part_that_is_not_named_stays(discovery: Any) -> None:
     assert (made.fees.prep_cents, made.gates.data_days) == (20, 3)
 
 
+async def test_a_value_that_is_not_given_stays(discovery: Any) -> None:
+    """A client that sends one fee must not set the others to nought: they decide about money."""
+    config = await held(discovery)
+    only = pb.ScoringConfig(
+        etag=config.etag,
+        fees=pb.FeeConfig(prep_cents=30, closing_cents=0),
+        recommendations=pb.RecommendationConfig(buy_roi_percent=32.5),
+    )
+
+    made = (await discovery.UpdateScoringConfig(change(only))).config
+
+    assert (made.fees.prep_cents, made.fees.closing_cents) == (30, 0)
+    assert made.fees.referral_basis_points == config.fees.referral_basis_points == 1500
+    assert made.fees.surcharge_basis_points == config.fees.surcharge_basis_points
+    assert made.recommendations.buy_roi_percent == 32.5
+    assert made.recommendations.strong_buy_roi_percent == 50
+    assert (await scored(discovery, asin(430))).fees.closing_cents == 0
+
+
+async def test_thresholds_that_contradict_what_stays_are_refused(discovery: Any) -> None:
+    """The rule is kept by the whole, not by the part that was sent."""
+    config = await held(discovery)
+    for part in (
+        {"recommendations": pb.RecommendationConfig(buy_roi_percent=51)},
+        {"recommendations": pb.RecommendationConfig(strong_buy_confidence_score=50)},
+        {
+            "strategies": [
+                pb.StrategyConfig(strategy=pb.STRATEGY_BALANCED, profit_cents=[500, 800, 100])
+            ]
+        },
+    ):
+        only = pb.ScoringConfig(etag=config.etag, **part)
+        found = await refused(discovery.UpdateScoringConfig(change(only)))
+
+        assert found.reason == "INVALID_FIELD"
+        assert found.violations[0].field.startswith("config.")
+
+
 async def test_one_strategy_changes_and_the_others_stay(discovery: Any) -> None:
     """Entries replace those of the same strategy, and decide at once."""
     before = await scored(discovery, asin(410))
     config = await held(discovery)
-    strict = next(one for one in config.strategies if one.strategy == pb.STRATEGY_BALANCED)
-    strict.velocity_scores[:] = [99, 99, 99]
+    strict = pb.StrategyConfig(strategy=pb.STRATEGY_BALANCED, velocity_scores=[99, 99, 99])
     only = pb.ScoringConfig(etag=config.etag, strategies=[strict])
     made = (await discovery.UpdateScoringConfig(change(only))).config
     after = await scored(discovery, asin(410))
 
+    balanced = next(one for one in made.strategies if one.strategy == pb.STRATEGY_BALANCED)
     assert len(made.strategies) == 4
+    assert (balanced.days_to_sell, balanced.buffer_basis_points) == (60, 500)
     assert before.recommendation == pb.RECOMMENDATION_CONSIDER
     assert after.recommendation == pb.RECOMMENDATION_SKIP
     assert after.reasons[0].code == "VELOCITY_BELOW_TARGET"
@@ -237,7 +276,6 @@ BROKEN: dict[str, Callable[[pb.ScoringConfig], object]] = {
     "no such view": lambda config: config.views.add(name="views/nowhere"),
     "a strategy twice": lambda config: config.strategies.append(config.strategies[0]),
     "two velocities": lambda config: config.strategies[0].velocity_scores.pop(),
-    "half the fees": lambda config: config.fees.CopyFrom(pb.FeeConfig(prep_cents=30)),
     "profits that rise": lambda config: config.strategies[0].profit_cents.__setitem__(2, 9999),
 }
 

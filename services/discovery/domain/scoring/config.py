@@ -89,6 +89,7 @@ class Config:
 BUILT_IN = Config()
 
 
+RUNGS = ("STRONG_BUY", "BUY", "CONSIDER")
 Changes = Mapping[str, Any]
 """New values by the name of what they are; what is not named stays."""
 
@@ -99,12 +100,12 @@ class Proposal:
 
     Attributes:
         fees: Of ``Fees``; ``limits`` of ``Limits``; ``strategies`` of ``Strategy``, by its name.
-        rois: By rung, 0 for STRONG_BUY to 2 for CONSIDER; ``confidences`` likewise.
+        rois: By recommendation; ``confidences`` likewise.
     """
 
     fees: Changes = field(default_factory=dict)
-    rois: Mapping[int, Decimal] = field(default_factory=dict)
-    confidences: Mapping[int, float] = field(default_factory=dict)
+    rois: Mapping[str, Decimal] = field(default_factory=dict)
+    confidences: Mapping[str, float] = field(default_factory=dict)
     strategies: Mapping[str, Changes] = field(default_factory=dict)
     view_rois: Mapping[str, Decimal] = field(default_factory=dict)
     limits: Changes = field(default_factory=dict)
@@ -140,8 +141,10 @@ class Proposal:
 N = TypeVar("N", Decimal, float)
 
 
-def _amended(rungs: tuple[N, N, N], changes: Mapping[int, N]) -> tuple[N, N, N]:
-    strong, buy, consider = (changes.get(at, value) for at, value in enumerate(rungs))
+def _amended(rungs: tuple[N, N, N], changes: Mapping[str, N]) -> tuple[N, N, N]:
+    strong, buy, consider = (
+        changes.get(name, value) for name, value in zip(RUNGS, rungs, strict=True)
+    )
     return strong, buy, consider
 
 

@@ -1848,15 +1848,11 @@ class ScoringConfig(_message.Message):
 
     @_builtins.property
     def strategies(self) -> _containers.RepeatedCompositeFieldContainer[Global___StrategyConfig]:
-        """One entry per strategy. In an update the entries that are given replace those of the
-        same strategy; the others stay.
-        """
+        """One entry per strategy. In an update only the strategies that are given change."""
 
     @_builtins.property
     def views(self) -> _containers.RepeatedCompositeFieldContainer[Global___ViewConfig]:
-        """One entry per strategic view. In an update the entries that are given replace those
-        of the same view; the others stay.
-        """
+        """One entry per strategic view. In an update only the views that are given change."""
 
     @_builtins.property
     def gates(self) -> Global___GateConfig:
@@ -1891,7 +1887,9 @@ Global___ScoringConfig: _TypeAlias = ScoringConfig  # noqa: Y015
 
 @_typing.final
 class FeeConfig(_message.Message):
-    """Costs and fees beside Amazon's fee card."""
+    """Costs and fees beside Amazon's fee card. In an update an absent one stays as it is; one
+    that is what the fee card says follows the card, also when that changes.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1924,26 +1922,59 @@ class FeeConfig(_message.Message):
     def __init__(
         self,
         *,
-        prep_cents: _builtins.int = ...,
-        inbound_cents_per_pound: _builtins.int = ...,
-        placement_cents: _builtins.int = ...,
-        returns_basis_points: _builtins.int = ...,
-        referral_basis_points: _builtins.int = ...,
-        closing_cents: _builtins.int = ...,
-        surcharge_basis_points: _builtins.int = ...,
-        assumed_buy_basis_points: _builtins.int = ...,
+        prep_cents: _builtins.int | None = ...,
+        inbound_cents_per_pound: _builtins.int | None = ...,
+        placement_cents: _builtins.int | None = ...,
+        returns_basis_points: _builtins.int | None = ...,
+        referral_basis_points: _builtins.int | None = ...,
+        closing_cents: _builtins.int | None = ...,
+        surcharge_basis_points: _builtins.int | None = ...,
+        assumed_buy_basis_points: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_assumed_buy_basis_points", b"_assumed_buy_basis_points", "_closing_cents", b"_closing_cents", "_inbound_cents_per_pound", b"_inbound_cents_per_pound", "_placement_cents", b"_placement_cents", "_prep_cents", b"_prep_cents", "_referral_basis_points", b"_referral_basis_points", "_returns_basis_points", b"_returns_basis_points", "_surcharge_basis_points", b"_surcharge_basis_points", "assumed_buy_basis_points", b"assumed_buy_basis_points", "closing_cents", b"closing_cents", "inbound_cents_per_pound", b"inbound_cents_per_pound", "placement_cents", b"placement_cents", "prep_cents", b"prep_cents", "referral_basis_points", b"referral_basis_points", "returns_basis_points", b"returns_basis_points", "surcharge_basis_points", b"surcharge_basis_points"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumed_buy_basis_points", b"assumed_buy_basis_points", "closing_cents", b"closing_cents", "inbound_cents_per_pound", b"inbound_cents_per_pound", "placement_cents", b"placement_cents", "prep_cents", b"prep_cents", "referral_basis_points", b"referral_basis_points", "returns_basis_points", b"returns_basis_points", "surcharge_basis_points", b"surcharge_basis_points"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_assumed_buy_basis_points", b"_assumed_buy_basis_points", "_closing_cents", b"_closing_cents", "_inbound_cents_per_pound", b"_inbound_cents_per_pound", "_placement_cents", b"_placement_cents", "_prep_cents", b"_prep_cents", "_referral_basis_points", b"_referral_basis_points", "_returns_basis_points", b"_returns_basis_points", "_surcharge_basis_points", b"_surcharge_basis_points", "assumed_buy_basis_points", b"assumed_buy_basis_points", "closing_cents", b"closing_cents", "inbound_cents_per_pound", b"inbound_cents_per_pound", "placement_cents", b"placement_cents", "prep_cents", b"prep_cents", "referral_basis_points", b"referral_basis_points", "returns_basis_points", b"returns_basis_points", "surcharge_basis_points", b"surcharge_basis_points"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__assumed_buy_basis_points: _TypeAlias = _typing.Literal["assumed_buy_basis_points"]  # noqa: Y015
+    _WhichOneofArgType__assumed_buy_basis_points: _TypeAlias = _typing.Literal["_assumed_buy_basis_points", b"_assumed_buy_basis_points"]  # noqa: Y015
+    _WhichOneofReturnType__closing_cents: _TypeAlias = _typing.Literal["closing_cents"]  # noqa: Y015
+    _WhichOneofArgType__closing_cents: _TypeAlias = _typing.Literal["_closing_cents", b"_closing_cents"]  # noqa: Y015
+    _WhichOneofReturnType__inbound_cents_per_pound: _TypeAlias = _typing.Literal["inbound_cents_per_pound"]  # noqa: Y015
+    _WhichOneofArgType__inbound_cents_per_pound: _TypeAlias = _typing.Literal["_inbound_cents_per_pound", b"_inbound_cents_per_pound"]  # noqa: Y015
+    _WhichOneofReturnType__placement_cents: _TypeAlias = _typing.Literal["placement_cents"]  # noqa: Y015
+    _WhichOneofArgType__placement_cents: _TypeAlias = _typing.Literal["_placement_cents", b"_placement_cents"]  # noqa: Y015
+    _WhichOneofReturnType__prep_cents: _TypeAlias = _typing.Literal["prep_cents"]  # noqa: Y015
+    _WhichOneofArgType__prep_cents: _TypeAlias = _typing.Literal["_prep_cents", b"_prep_cents"]  # noqa: Y015
+    _WhichOneofReturnType__referral_basis_points: _TypeAlias = _typing.Literal["referral_basis_points"]  # noqa: Y015
+    _WhichOneofArgType__referral_basis_points: _TypeAlias = _typing.Literal["_referral_basis_points", b"_referral_basis_points"]  # noqa: Y015
+    _WhichOneofReturnType__returns_basis_points: _TypeAlias = _typing.Literal["returns_basis_points"]  # noqa: Y015
+    _WhichOneofArgType__returns_basis_points: _TypeAlias = _typing.Literal["_returns_basis_points", b"_returns_basis_points"]  # noqa: Y015
+    _WhichOneofReturnType__surcharge_basis_points: _TypeAlias = _typing.Literal["surcharge_basis_points"]  # noqa: Y015
+    _WhichOneofArgType__surcharge_basis_points: _TypeAlias = _typing.Literal["_surcharge_basis_points", b"_surcharge_basis_points"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__assumed_buy_basis_points) -> _WhichOneofReturnType__assumed_buy_basis_points | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__closing_cents) -> _WhichOneofReturnType__closing_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__inbound_cents_per_pound) -> _WhichOneofReturnType__inbound_cents_per_pound | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__placement_cents) -> _WhichOneofReturnType__placement_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__prep_cents) -> _WhichOneofReturnType__prep_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__referral_basis_points) -> _WhichOneofReturnType__referral_basis_points | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__returns_basis_points) -> _WhichOneofReturnType__returns_basis_points | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__surcharge_basis_points) -> _WhichOneofReturnType__surcharge_basis_points | None: ...
 
 Global___FeeConfig: _TypeAlias = FeeConfig  # noqa: Y015
 
 @_typing.final
 class RecommendationConfig(_message.Message):
-    """ROI and confidence that each recommendation asks for."""
+    """ROI and confidence that each recommendation asks for. In an update an absent one stays as
+    it is. None may fall from CONSIDER to BUY to STRONG_BUY.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1965,24 +1996,43 @@ class RecommendationConfig(_message.Message):
     def __init__(
         self,
         *,
-        strong_buy_roi_percent: _builtins.float = ...,
-        buy_roi_percent: _builtins.float = ...,
-        consider_roi_percent: _builtins.float = ...,
-        strong_buy_confidence_score: _builtins.float = ...,
-        buy_confidence_score: _builtins.float = ...,
+        strong_buy_roi_percent: _builtins.float | None = ...,
+        buy_roi_percent: _builtins.float | None = ...,
+        consider_roi_percent: _builtins.float | None = ...,
+        strong_buy_confidence_score: _builtins.float | None = ...,
+        buy_confidence_score: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_buy_confidence_score", b"_buy_confidence_score", "_buy_roi_percent", b"_buy_roi_percent", "_consider_roi_percent", b"_consider_roi_percent", "_strong_buy_confidence_score", b"_strong_buy_confidence_score", "_strong_buy_roi_percent", b"_strong_buy_roi_percent", "buy_confidence_score", b"buy_confidence_score", "buy_roi_percent", b"buy_roi_percent", "consider_roi_percent", b"consider_roi_percent", "strong_buy_confidence_score", b"strong_buy_confidence_score", "strong_buy_roi_percent", b"strong_buy_roi_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["buy_confidence_score", b"buy_confidence_score", "buy_roi_percent", b"buy_roi_percent", "consider_roi_percent", b"consider_roi_percent", "strong_buy_confidence_score", b"strong_buy_confidence_score", "strong_buy_roi_percent", b"strong_buy_roi_percent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_buy_confidence_score", b"_buy_confidence_score", "_buy_roi_percent", b"_buy_roi_percent", "_consider_roi_percent", b"_consider_roi_percent", "_strong_buy_confidence_score", b"_strong_buy_confidence_score", "_strong_buy_roi_percent", b"_strong_buy_roi_percent", "buy_confidence_score", b"buy_confidence_score", "buy_roi_percent", b"buy_roi_percent", "consider_roi_percent", b"consider_roi_percent", "strong_buy_confidence_score", b"strong_buy_confidence_score", "strong_buy_roi_percent", b"strong_buy_roi_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__buy_confidence_score: _TypeAlias = _typing.Literal["buy_confidence_score"]  # noqa: Y015
+    _WhichOneofArgType__buy_confidence_score: _TypeAlias = _typing.Literal["_buy_confidence_score", b"_buy_confidence_score"]  # noqa: Y015
+    _WhichOneofReturnType__buy_roi_percent: _TypeAlias = _typing.Literal["buy_roi_percent"]  # noqa: Y015
+    _WhichOneofArgType__buy_roi_percent: _TypeAlias = _typing.Literal["_buy_roi_percent", b"_buy_roi_percent"]  # noqa: Y015
+    _WhichOneofReturnType__consider_roi_percent: _TypeAlias = _typing.Literal["consider_roi_percent"]  # noqa: Y015
+    _WhichOneofArgType__consider_roi_percent: _TypeAlias = _typing.Literal["_consider_roi_percent", b"_consider_roi_percent"]  # noqa: Y015
+    _WhichOneofReturnType__strong_buy_confidence_score: _TypeAlias = _typing.Literal["strong_buy_confidence_score"]  # noqa: Y015
+    _WhichOneofArgType__strong_buy_confidence_score: _TypeAlias = _typing.Literal["_strong_buy_confidence_score", b"_strong_buy_confidence_score"]  # noqa: Y015
+    _WhichOneofReturnType__strong_buy_roi_percent: _TypeAlias = _typing.Literal["strong_buy_roi_percent"]  # noqa: Y015
+    _WhichOneofArgType__strong_buy_roi_percent: _TypeAlias = _typing.Literal["_strong_buy_roi_percent", b"_strong_buy_roi_percent"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__buy_confidence_score) -> _WhichOneofReturnType__buy_confidence_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__buy_roi_percent) -> _WhichOneofReturnType__buy_roi_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__consider_roi_percent) -> _WhichOneofReturnType__consider_roi_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__strong_buy_confidence_score) -> _WhichOneofReturnType__strong_buy_confidence_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__strong_buy_roi_percent) -> _WhichOneofReturnType__strong_buy_roi_percent | None: ...
 
 Global___RecommendationConfig: _TypeAlias = RecommendationConfig  # noqa: Y015
 
 @_typing.final
 class StrategyConfig(_message.Message):
     """What one strategy asks of a product. Lists hold three values, for STRONG_BUY, BUY and
-    CONSIDER, none rising.
+    CONSIDER, none rising. In an update what is absent stays as it is.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -2020,16 +2070,31 @@ class StrategyConfig(_message.Message):
         strategy: Global___Strategy.ValueType = ...,
         velocity_scores: _abc.Iterable[_builtins.int] | None = ...,
         profit_cents: _abc.Iterable[_builtins.int] | None = ...,
-        days_to_sell: _builtins.int = ...,
-        window_days: _builtins.int = ...,
-        buffer_basis_points: _builtins.int = ...,
-        fba_offer_count: _builtins.int = ...,
+        days_to_sell: _builtins.int | None = ...,
+        window_days: _builtins.int | None = ...,
+        buffer_basis_points: _builtins.int | None = ...,
+        fba_offer_count: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_buffer_basis_points", b"_buffer_basis_points", "_days_to_sell", b"_days_to_sell", "_fba_offer_count", b"_fba_offer_count", "_window_days", b"_window_days", "buffer_basis_points", b"buffer_basis_points", "days_to_sell", b"days_to_sell", "fba_offer_count", b"fba_offer_count", "window_days", b"window_days"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["buffer_basis_points", b"buffer_basis_points", "days_to_sell", b"days_to_sell", "fba_offer_count", b"fba_offer_count", "profit_cents", b"profit_cents", "strategy", b"strategy", "velocity_scores", b"velocity_scores", "window_days", b"window_days"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_buffer_basis_points", b"_buffer_basis_points", "_days_to_sell", b"_days_to_sell", "_fba_offer_count", b"_fba_offer_count", "_window_days", b"_window_days", "buffer_basis_points", b"buffer_basis_points", "days_to_sell", b"days_to_sell", "fba_offer_count", b"fba_offer_count", "profit_cents", b"profit_cents", "strategy", b"strategy", "velocity_scores", b"velocity_scores", "window_days", b"window_days"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__buffer_basis_points: _TypeAlias = _typing.Literal["buffer_basis_points"]  # noqa: Y015
+    _WhichOneofArgType__buffer_basis_points: _TypeAlias = _typing.Literal["_buffer_basis_points", b"_buffer_basis_points"]  # noqa: Y015
+    _WhichOneofReturnType__days_to_sell: _TypeAlias = _typing.Literal["days_to_sell"]  # noqa: Y015
+    _WhichOneofArgType__days_to_sell: _TypeAlias = _typing.Literal["_days_to_sell", b"_days_to_sell"]  # noqa: Y015
+    _WhichOneofReturnType__fba_offer_count: _TypeAlias = _typing.Literal["fba_offer_count"]  # noqa: Y015
+    _WhichOneofArgType__fba_offer_count: _TypeAlias = _typing.Literal["_fba_offer_count", b"_fba_offer_count"]  # noqa: Y015
+    _WhichOneofReturnType__window_days: _TypeAlias = _typing.Literal["window_days"]  # noqa: Y015
+    _WhichOneofArgType__window_days: _TypeAlias = _typing.Literal["_window_days", b"_window_days"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__buffer_basis_points) -> _WhichOneofReturnType__buffer_basis_points | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__days_to_sell) -> _WhichOneofReturnType__days_to_sell | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fba_offer_count) -> _WhichOneofReturnType__fba_offer_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__window_days) -> _WhichOneofReturnType__window_days | None: ...
 
 Global___StrategyConfig: _TypeAlias = StrategyConfig  # noqa: Y015
 
@@ -2063,7 +2128,9 @@ Global___ViewConfig: _TypeAlias = ViewConfig  # noqa: Y015
 
 @_typing.final
 class GateConfig(_message.Message):
-    """What keeps a product from being recommended at all."""
+    """What keeps a product from being recommended at all. In an update an absent one stays as it
+    is.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2087,17 +2154,36 @@ class GateConfig(_message.Message):
     def __init__(
         self,
         *,
-        worst_sales_rank: _builtins.int = ...,
-        data_days: _builtins.int = ...,
-        amazon_out_of_stock_percent: _builtins.int = ...,
-        highest_sell_cents: _builtins.int = ...,
-        volatility_percent: _builtins.int = ...,
+        worst_sales_rank: _builtins.int | None = ...,
+        data_days: _builtins.int | None = ...,
+        amazon_out_of_stock_percent: _builtins.int | None = ...,
+        highest_sell_cents: _builtins.int | None = ...,
+        volatility_percent: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_amazon_out_of_stock_percent", b"_amazon_out_of_stock_percent", "_data_days", b"_data_days", "_highest_sell_cents", b"_highest_sell_cents", "_volatility_percent", b"_volatility_percent", "_worst_sales_rank", b"_worst_sales_rank", "amazon_out_of_stock_percent", b"amazon_out_of_stock_percent", "data_days", b"data_days", "highest_sell_cents", b"highest_sell_cents", "volatility_percent", b"volatility_percent", "worst_sales_rank", b"worst_sales_rank"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amazon_out_of_stock_percent", b"amazon_out_of_stock_percent", "data_days", b"data_days", "highest_sell_cents", b"highest_sell_cents", "volatility_percent", b"volatility_percent", "worst_sales_rank", b"worst_sales_rank"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_amazon_out_of_stock_percent", b"_amazon_out_of_stock_percent", "_data_days", b"_data_days", "_highest_sell_cents", b"_highest_sell_cents", "_volatility_percent", b"_volatility_percent", "_worst_sales_rank", b"_worst_sales_rank", "amazon_out_of_stock_percent", b"amazon_out_of_stock_percent", "data_days", b"data_days", "highest_sell_cents", b"highest_sell_cents", "volatility_percent", b"volatility_percent", "worst_sales_rank", b"worst_sales_rank"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__amazon_out_of_stock_percent: _TypeAlias = _typing.Literal["amazon_out_of_stock_percent"]  # noqa: Y015
+    _WhichOneofArgType__amazon_out_of_stock_percent: _TypeAlias = _typing.Literal["_amazon_out_of_stock_percent", b"_amazon_out_of_stock_percent"]  # noqa: Y015
+    _WhichOneofReturnType__data_days: _TypeAlias = _typing.Literal["data_days"]  # noqa: Y015
+    _WhichOneofArgType__data_days: _TypeAlias = _typing.Literal["_data_days", b"_data_days"]  # noqa: Y015
+    _WhichOneofReturnType__highest_sell_cents: _TypeAlias = _typing.Literal["highest_sell_cents"]  # noqa: Y015
+    _WhichOneofArgType__highest_sell_cents: _TypeAlias = _typing.Literal["_highest_sell_cents", b"_highest_sell_cents"]  # noqa: Y015
+    _WhichOneofReturnType__volatility_percent: _TypeAlias = _typing.Literal["volatility_percent"]  # noqa: Y015
+    _WhichOneofArgType__volatility_percent: _TypeAlias = _typing.Literal["_volatility_percent", b"_volatility_percent"]  # noqa: Y015
+    _WhichOneofReturnType__worst_sales_rank: _TypeAlias = _typing.Literal["worst_sales_rank"]  # noqa: Y015
+    _WhichOneofArgType__worst_sales_rank: _TypeAlias = _typing.Literal["_worst_sales_rank", b"_worst_sales_rank"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amazon_out_of_stock_percent) -> _WhichOneofReturnType__amazon_out_of_stock_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__data_days) -> _WhichOneofReturnType__data_days | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__highest_sell_cents) -> _WhichOneofReturnType__highest_sell_cents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__volatility_percent) -> _WhichOneofReturnType__volatility_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__worst_sales_rank) -> _WhichOneofReturnType__worst_sales_rank | None: ...
 
 Global___GateConfig: _TypeAlias = GateConfig  # noqa: Y015
 
@@ -4410,14 +4496,14 @@ class UpdateScoringConfigRequest(_message.Message):
     """Why, in the words of a person. At most 500 characters; may be empty."""
     @_builtins.property
     def config(self) -> Global___ScoringConfig:
-        """The configuration with its new values. `etag` is required: a change is made on what
-        was read. What the service sets is ignored.
+        """The new values; what is absent stays. `etag` is required: a change is made on what was
+        read. What the service sets is ignored.
         """
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which parts change: `fees`, `recommendations`, `strategies`, `views`, `gates`, each
-        as a whole. Absent: those that are given.
+        """Which parts change: `fees`, `recommendations`, `strategies`, `views`, `gates`; each must
+        then be given. Absent: those that are given. Within a part, what is absent stays.
         """
 
     def __init__(
