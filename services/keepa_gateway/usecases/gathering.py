@@ -192,7 +192,7 @@ class Gatherer:
             if wait is None:
                 return True
             gathering.place_in = monotonic() + wait.total_seconds()
-            for share in shares:
+            for share in list(gathering.shares):  # Some came while the place was asked for.
                 if wait.total_seconds() > self._way.left(share.call, share.asking, share.came_at):
                     gathering.leave(share)
                     share.refuse(await self._way.throttled(wait, share.call, share.asking))
