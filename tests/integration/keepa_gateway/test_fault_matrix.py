@@ -28,7 +28,7 @@ from tests.support import refusal
 
 pytestmark = pytest.mark.anyio
 
-SHORT = {"plain_seconds": 1.5, "list_seconds": 1.5, "hold_margin_seconds": 1.0}
+SHORT = {"plain_seconds": 1.2, "hold_margin_seconds": 1.0}
 BOMB_MEGABYTES = 112
 MOST_GROWTH_KB = 200 << 10
 
@@ -93,17 +93,15 @@ async def calmed(world: World) -> AsyncIterator[None]:
     await world.sandbox.fault(fault="clear")
 
 
-async def verdict(world: World, request_id: str) -> str | None:
-    """What the gateway noted about the one call of a request."""
+async def verdicts(world: World, *requests: pb.GetProductsRequest) -> list[str | None]:
+    """What the gateway noted about the calls of some requests: one for each."""
     connection = await asyncpg.connect(sql.plain_url(world.database_url))
     try:
-        query = "select verdict from keepa_gateway.attempt where request_id = $1"
-        rows = await connection.fetch(query, uuid.UUID(request_id))
+        query = "select verdict from keepa_gateway.attempt where request_id = any($1)"
+        rows = await connection.fetch(query, [uuid.UUID(one.request_id) for one in requests])
     finally:
         await connection.close()
-    assert len(rows) == 1
-    found: str | None = rows[0]["verdict"]
-    return found
+    return [row["verdict"] for row in rows]
 
 
 async def resume(world: World) -> None:
@@ -148,7 +146,7 @@ async def test_a_lost_answer_is_unknown_held_and_settled_by_the_truth(world: Wor
     for answers in (*lost, *again):
         assert {one.status for one in answers.values()} == {pb.PRODUCT_STATUS_UNKNOWN}
         assert sum(one.unsettled_token_count for one in answers.values()) == 2
-    assert {await verdict(world, request.request_id) for request in requests} == {"unknown"}
+    assert await verdicts(world, *requests) == ["unknown"] * len(LOST)
     assert held == 2 * len(LOST)
     assert len(await world.sandbox.asked("product")) == asked + len(LOST)
     assert not visitors, "a redirect was followed, and the key with it"
@@ -184,7 +182,7 @@ async def test_a_failure_that_states_its_cost_is_booked_at_once(world: World) ->
         refused = await refusal(world.gateway.GetProducts(request))
 
         assert refused.reason == "KEEPA_UNAVAILABLE"
-        assert await verdict(world, request.request_id) == "failed"
+        assert await verdicts(world, request) == ["failed"]
         assert (await world.account()).spent_token_count == spent + cost
     await books.balanced(world)
 
@@ -208,7 +206,7 @@ async def test_what_never_left_is_released_and_may_be_tried_again(world: World) 
     short, long = world.sandbox.asins(1), world.sandbox.asins(1)
     before = len(await world.sandbox.asked("product"))
 
-    await world.sandbox.fault(fault="unreachable", seconds=1.5)
+    await world.sandbox.fault(fault="unreachable", seconds=3)
     refused = await refusal(world.gateway.GetProducts(products(long)))
     assert refused.reason == "KEEPA_UNAVAILABLE"
     assert refused.retry_after is not None
@@ -247,7 +245,7 @@ async def reachable(world: World) -> None:
 async def test_a_storm_of_429_is_met_with_one_request(world: World) -> None:
     """Row 12: nobody calls before the tick; every hold is given back; the wait has a bound."""
     storm = {"fault": "rate_limited", "requests": 50, "path": "/product"}
-    for said in ({"fields": {"refillIn": 10**9}}, {"fields": {"refillIn": -1}}, NO_BALANCE):
+    for said in ({"fields": {"refillIn": 10**9}}, NO_BALANCE):
         await world.sandbox.fault(**storm, **said)
         asins = world.sandbox.asins(12)
         before = len(await world.sandbox.asked("product"))
@@ -306,7 +304,7 @@ async def test_the_newest_balance_wins_whatever_arrives_last(world: World) -> No
     await books.balanced(world)
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403])
+@pytest.mark.parametrize("status", [400, 402])
 async def test_a_rejected_key_stops_everybody_and_is_no_balance(world: World, status: int) -> None:
     """Row 20: latched at the first, no further call, and zeros that are no empty bucket."""
     balance = (await world.account()).balance_token_count
