@@ -146,7 +146,7 @@ def _decision(request: pb.VerifyProductRequest) -> Decision:
     options = read.options(request.options) if request.HasField("options") else None
     match request.WhichOneof("decision"):
         case "score":
-            return Decision(score_id=read.identity(request.score), options=options)
+            return Decision(score_id=read.identity(request.score, "score"), options=options)
         case "baseline":
             return Decision(view=_view(request.baseline), options=options)
         case _:

@@ -129,12 +129,12 @@ def request_id(text: str) -> UUID:
     return UUID(text)
 
 
-def identity(name: str) -> UUID:
+def identity(name: str, field: str = "name") -> UUID:
     """Read the id in a resource name."""
     try:
         return UUID(name.partition("/")[2])
     except ValueError:
-        raise invalid_field("name", "must end with a UUID") from None
+        raise invalid_field(field, "must end with a UUID") from None
 
 
 def page_size(asked: int) -> int:

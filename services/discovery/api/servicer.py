@@ -147,7 +147,7 @@ class DiscoveryServicer(
         other = request.compare_to
         explained = await self._reader.explain(
             read.identity(request.name),
-            other_id=read.identity(other) if other and other != PREVIOUS else None,
+            other_id=read.identity(other, "compare_to") if other and other != PREVIOUS else None,
             before=other == PREVIOUS,
         )
         assert explained.appraisal.score is not None

@@ -171,8 +171,8 @@ class Checker:
         else:
             found = (await self._scores.newest([(domain, asin)])).get((domain, asin))
         if found is None or found.score is None:
-            name = f"scores/{decision.score_id}" if decision.score_id else f"scores of {asin}"
-            raise not_found("SCORE", "Score", name)
+            name = decision.score_id or f"- (the newest of {asin})"
+            raise not_found("SCORE", "Score", f"scores/{name}")
         if found.asin != asin:
             raise invalid_field("score", f"is of {found.asin}, not of {asin}")
         return decided_on(found), decision.options or _options(asin, found.score.inputs.terms)
