@@ -98,8 +98,7 @@ def test_the_series_of_one_account_is_predicted_where_our_calls_explain_it(
 ) -> None:
     """Each recorded balance is the last one, plus the ticks, less what this call consumed.
 
-    Where it is lower, another call was made that was not recorded; its cost is one that Keepa's
-    price list can make, never a fraction of a tick.
+    Where it is lower, another call was made that was not recorded; it is never higher.
     """
     rows = sample("envelopes_series.json")["rows"]
     missing = []
