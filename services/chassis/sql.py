@@ -110,6 +110,11 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """The same pool for single statements that only read: no round trips to begin and to end."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
 async def database_now(connection: AsyncConnection) -> datetime:
     """Read the database's clock, which all replicas share; it moves within a transaction."""
     now = await connection.scalar(text("select clock_timestamp()"))

@@ -8,6 +8,7 @@ from time import monotonic
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as rpc
 
+from services.chassis.errors import Refusal
 from services.chassis.rpc.call import Context
 from services.keepa_gateway.api import translate, translate_lists
 from services.keepa_gateway.api.lists import ListMethods
@@ -50,11 +51,14 @@ class KeepaGatewayServicer(ListMethods, MarketMethods, rpc.KeepaGatewayServiceSe
         self, request: pb.EstimateCostRequest, context: Context
     ) -> pb.EstimateCostResponse:
         """Tell the cost of a request."""
-        return translate.estimate(*await self._estimate(request))
-
-    async def _estimate(self, request: pb.EstimateCostRequest) -> tuple[Cost, int]:
         kind = request.WhichOneof("request")
         assert kind is not None, "the contract demands one"
+        try:
+            return translate.estimate(*await self._estimate(request, kind))
+        except Refusal as refusal:
+            raise translate.within(kind, refusal) from None
+
+    async def _estimate(self, request: pb.EstimateCostRequest, kind: str) -> tuple[Cost, int]:
         if kind == "products":
             asked = request.products
             asking = translate.asking(asked, cache_only=asked.cache_only)

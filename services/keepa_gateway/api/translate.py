@@ -9,6 +9,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.chassis.errors import FieldViolation, Refusal
 from services.chassis.rpc.call import current_call
 from services.keepa_gateway.domain.answers import ProductAnswer
 from services.keepa_gateway.domain.attempt import Asking, Priority, Spending
@@ -114,6 +115,17 @@ def product_answer(
             built.product.MergeFromString(answer.snapshot.product)
             built.raw_json = answer.snapshot.raw if with_raw else b""
     return built
+
+
+def within(path: str, refusal: Refusal) -> Refusal:
+    """Tell violations of a request that lies within another one by their whole paths."""
+    if not refusal.violations:
+        return refusal
+    violations = [
+        FieldViolation(f"{path}.{one.field}", one.description) for one in refusal.violations
+    ]
+    message = f"{path}.{refusal.message}"
+    return Refusal(refusal.kind, refusal.reason, message, violations=violations)
 
 
 def duration(value: timedelta) -> Duration:

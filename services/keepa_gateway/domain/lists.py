@@ -2,13 +2,15 @@
 
 import msgspec
 
+NOTHING = msgspec.Raw(b"")
+
 
 class FinderBody(msgspec.Struct, rename="camel"):
     """An answer of the Product Finder."""
 
     asin_list: list[str] | None = None
     total_results: int | None = None
-    search_insights: msgspec.Raw | None = None
+    search_insights: msgspec.Raw = NOTHING
 
 
 class BestSellersList(msgspec.Struct, rename="camel"):

@@ -1,5 +1,6 @@
 """What became of a call: the one table that decides whether tokens were spent."""
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -61,15 +62,19 @@ def unknown(reason: str) -> Outcome:
     return Outcome(verdict=Verdict.UNKNOWN, reason=reason)
 
 
-def unreadable(status: int) -> Outcome:
-    """Judge an answer whose body holds no envelope, by its status alone."""
+def unreadable(status: int, body: bytes = b"") -> Outcome:
+    """Judge an answer whose body holds no envelope, by its status alone.
+
+    A hash of the body is kept with the attempt, to tell one kind of rubbish from another.
+    """
     if status in KEY_REFUSALS:
         reason = f"Keepa refused the key with HTTP {status}."
         return Outcome(verdict=Verdict.KEY_REJECTED, consumed=0, reason=reason, status=status)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         reason = "Keepa answered HTTP 429 without a balance."
         return Outcome(verdict=Verdict.RATE_LIMITED, consumed=0, reason=reason, status=status)
-    reason = f"Keepa answered HTTP {status} with an unreadable body."
+    told = f"{len(body)} bytes, sha256 {hashlib.sha256(body).hexdigest()[:16]}"
+    reason = f"Keepa answered HTTP {status} with an unreadable body ({told})."
     return replace(unknown(reason), status=status)
 
 

@@ -54,6 +54,7 @@ class PostgresAttempts:
     ) -> None:
         self._grace = grace
         self._engine = engine
+        self._reading = sql.reading(engine)
         self._gate = gate
         self._announce = announce
 
@@ -239,7 +240,7 @@ class PostgresAttempts:
             .join(attempt, attempt.c.attempt_id == claim.c.attempt_id)
             .where(claim.c.key == func.any(bindparam("keys", list(keys), type_=ARRAY(Text))))
         )
-        async with self._engine.connect() as connection:
+        async with self._reading.connect() as connection:
             found = (await connection.execute(query)).mappings().all()
         return {row["key"]: rows.attempt(row) for row in found}
 
@@ -308,7 +309,7 @@ class PostgresAttempts:
         return rows.attempt((await connection.execute(query)).mappings().one())
 
     async def _all(self, query: Any) -> list[Attempt]:
-        async with self._engine.connect() as connection:
+        async with self._reading.connect() as connection:
             found = (await connection.execute(query)).mappings().all()
         return [rows.attempt(row) for row in found]
 

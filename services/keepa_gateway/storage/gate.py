@@ -31,6 +31,7 @@ class PostgresGate:
         burst: int,
     ) -> None:
         self._engine = engine
+        self._reading = sql.reading(engine)
         self._announce = announce
         self._account = account
         self._tick = tick
@@ -49,7 +50,7 @@ class PostgresGate:
     async def read(self) -> tuple[Egress, datetime]:
         """Read without a lock."""
         query = select(egress, func.clock_timestamp().label("now")).where(self._own(egress))
-        async with self._engine.connect() as connection:
+        async with self._reading.connect() as connection:
             row = (await connection.execute(query)).mappings().one()
         return rows.egress(row), row["now"]
 

@@ -32,6 +32,7 @@ class PostgresListings:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._reading = sql.reading(engine)
 
     async def find(self, fingerprint: str, *, not_before: datetime | None) -> Listing | None:
         """Read by the primary key."""
@@ -40,7 +41,7 @@ class PostgresListings:
         )
         if not_before is not None:
             query = query.where(listing.c.fetched_at >= not_before)
-        async with self._engine.connect() as connection:
+        async with self._reading.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
         return Listing(expand(row.payload), row.fetched_at) if row is not None else None
 

@@ -17,7 +17,7 @@ from services.keepa_gateway.storage.packing import compress, expand
 from services.keepa_gateway.storage.tables import snapshot
 
 KEPT_FOR = timedelta(days=30)
-# What is unpacked on the event loop; more of it goes to a thread, where it holds nobody up.
+# What is packed and unpacked on the event loop; more of it goes to a thread, where it holds nobody up.
 _HEAVY_BYTES = 64 << 10
 _DESCRIBING = ("domain", "asin", "profile", "options", "known", "codes", "fetched_at")
 
@@ -28,9 +28,9 @@ def profile(options: Iterable[tuple[str, str]]) -> str:
 
 
 async def packed_snapshots(snapshots: Sequence[Snapshot]) -> list[dict[str, Any]]:
-    """Make the rows of some products, off the event loop: packing 100 books takes a while."""
-    if not snapshots:
-        return []
+    """Make the rows of some products; packing 100 large books is done off the event loop."""
+    if sum(len(one.raw) + len(one.product) for one in snapshots) < _HEAVY_BYTES:
+        return [_row(one) for one in snapshots]
     return await asyncio.to_thread(lambda: [_row(one) for one in snapshots])
 
 
@@ -68,6 +68,7 @@ class PostgresSnapshots:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._reading = sql.reading(engine)
 
     async def find(
         self, domain: int, asins: Sequence[str], *, with_raw: bool
@@ -100,7 +101,7 @@ class PostgresSnapshots:
         names = (*_DESCRIBING, "product", *(("raw",) if with_raw else ()))
         columns = [snapshot.c[name] for name in names]
         query = select(*columns).where(wanted).order_by(snapshot.c.fetched_at.desc())
-        async with self._engine.connect() as connection:
+        async with self._reading.connect() as connection:
             found = (await connection.execute(query)).mappings().all()
         if sum(_weight(row) for row in found) < _HEAVY_BYTES:
             return [_snapshot(row) for row in found]

@@ -104,7 +104,7 @@ async def finder(reading: Reading, _: tuple[str, ...]) -> Harvest:
     body = decoded(reading.rest, FinderBody)
     asins = body.asin_list or []
     total = body.total_results if body.total_results is not None else len(asins)
-    insights = bytes(body.search_insights or b"")
+    insights = bytes(body.search_insights)
     return Harvest(listing=StoredList(asins, total, insights).packed())
 
 

@@ -94,9 +94,19 @@ class PaidSections:
         self, section: Coroutine[Any, Any, Result], call_id: UUID
     ) -> "asyncio.Task[Result]":
         task = asyncio.create_task(section, name=f"paid {call_id}")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._keep(task)
         return task
+
+    def _keep(self, task: "asyncio.Task[Any]") -> None:
+        """Hold on to a task until it ends, so that a stop waits for it."""
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        """Let go of a task; a failure is told even when its caller went away long ago."""
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.warning("left to the reconciler", task=task.get_name(), error=type(error).__name__)
 
     async def finish(self) -> None:
         """Wait until every section has ended."""
@@ -160,14 +170,22 @@ class PaidSections:
 
     async def settle(self, attempt: Attempt) -> None:
         """Tell budget how an attempt ended, when that is known; the reconciler repeats it."""
-        await self._settle_all([attempt])
+        await self._attempts_told(await self._settled([attempt]))
 
     async def _settle_all(self, attempts: Iterable[Attempt]) -> None:
+        """Tell budget how a call ended; to note that it knows is not worth waiting for."""
+        told = await self._settled(attempts)
+        self._keep(asyncio.create_task(self._attempts_told(told), name="settled"))
+
+    async def _attempts_told(self, told: Sequence[UUID]) -> None:
+        if told:
+            await self._attempts.mark_settled(*told)
+
+    async def _settled(self, attempts: Iterable[Attempt]) -> list[UUID]:
+        """The attempts that budget now knows the outcome of."""
         open_ones = [one for one in attempts if not one.settled and one.consumed is not None]
         told = await asyncio.gather(*(self._tell(one) for one in open_ones))
-        settled = [one.attempt_id for one, heard in zip(open_ones, told, strict=True) if heard]
-        if settled:
-            await self._attempts.mark_settled(*settled)
+        return [one.attempt_id for one, heard in zip(open_ones, told, strict=True) if heard]
 
     async def _tell(self, attempt: Attempt) -> bool:
         """Commit or release; false when budget has to be told again."""

@@ -36,7 +36,7 @@ async def read(call: Call, reply: Reply, now: datetime) -> Reading:
         fields = decoded(rest, dict[str, msgspec.Raw])
         outcome = judge(call, reply.status, envelope(rest), fields, now)
     except BrokenBody:
-        return Reading(unreadable(reply.status))
+        return Reading(unreadable(reply.status, reply.body))
     if outcome.observation is None and outcome.verdict is not Verdict.KEY_REJECTED:
         _log.warning("balance implausible", endpoint=call.endpoint, status=reply.status)
     return Reading(outcome, items, rest)

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from uuid import UUID
 
 from services.chassis.errors import Refusal
@@ -59,7 +60,6 @@ class Search:
         self._asking = asking
         self._with_raw = with_raw
         self._content = content_hash("products", request)
-        self._keys = {subject: key(request, subject) for subject in request.subjects}
         self._boarded: set[str] = set()
         self._began = LONG_AGO
         self._calls = 0
@@ -84,6 +84,11 @@ class Search:
                 yield one
         finally:
             self._own.gatherer.dismiss(self)
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        """What identical questions share, by subject; not needed for what is stored."""
+        return {subject: key(self._request, subject) for subject in self._request.subjects}
 
     @property
     def _not_before(self) -> datetime:

@@ -1,6 +1,7 @@
 """Claims about lists of categories and products by words."""
 
 import asyncio
+import json
 import uuid
 
 import pytest
@@ -99,4 +100,30 @@ async def test_what_keepa_would_not_take_is_refused_here(world: World) -> None:
     refused = await refusal(world.gateway.GetCategories(request))
 
     assert refused.reason == "INVALID_FIELD"
-    assert [violation.field for violation in refused.violations] == ["categories"]
+    assert [violation.field for violation in refused.violations] == ["category_ids"]
+
+
+async def test_an_estimate_names_the_field_within_the_request_it_is_about(world: World) -> None:
+    """The path leads from what was sent, not from what it was taken apart into."""
+    wrong = pb.GetCategoriesRequest(request_id=str(uuid.uuid4()), category_ids=[0, 5])
+
+    refused = await refusal(world.gateway.EstimateCost(pb.EstimateCostRequest(categories=wrong)))
+
+    assert [one.field for one in refused.violations] == ["categories.category_ids"]
+
+
+async def test_the_finder_says_what_all_matches_have_in_common(world: World) -> None:
+    """Insights cost 30 and 1 for each started million, and are kept with the page."""
+    request = pb.FindProductsRequest(
+        request_id=str(uuid.uuid4()),
+        selection=pb.ProductSelection(root_category_id=283155),
+        insights=True,
+    )
+
+    first = await world.gateway.FindProducts(request)
+    request.request_id = str(uuid.uuid4())
+    again = await world.gateway.FindProducts(request)
+
+    assert first.token_count == 10 + 1 + 30 + 1
+    assert isinstance(json.loads(first.insights_json), dict)
+    assert (again.token_count, again.insights_json) == (0, first.insights_json)

@@ -220,6 +220,7 @@ async def test_the_store_alone_never_spends(world: World) -> None:
 
     assert answers[asins[0]].status == pb.PRODUCT_STATUS_CACHED
     assert answers[asins[1]].status == pb.PRODUCT_STATUS_REFUSED
+    assert answers[asins[1]].reason == "NOT_STORED"
     assert len(await world.sandbox.truth()) == before
 
 
