@@ -57,6 +57,7 @@ class Gateways:
         self.read: dict[str, int] = dict.fromkeys(world.keepas, 0)
         self.paused_until: dict[str, float] = dict.fromkeys(world.keepas, 0.0)
         self.quiet: set[str] = set()
+        self._lied: set[str] = set()
         self.flows: set[asyncio.Task[None]] = set()
         self._told_at: dict[str, float] = dict.fromkeys(world.keepas, -1000.0)
         self._unknown_since: dict[str, float] = {}
@@ -266,8 +267,11 @@ class Gateways:
         if world.happens(world.mix.wrong_key):
             world.seen["all-zero body"] += 1
             return zeros(body)
-        if self._told_at[account] > 0 and world.happens(world.mix.lie):
+        calm = self._told_at[account] > 0 and account not in self._lied
+        self._lied.discard(account)  # Twice in a row it would be believed.
+        if calm and not world.mix.gift and world.happens(world.mix.lie):
             world.seen["Keepa lied"] += 1
+            self._lied.add(account)
             return observation(body, left=body.left + world.rng.choice((-30, 200, 1000)))
         return observation(body)
 

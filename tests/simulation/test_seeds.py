@@ -2,9 +2,12 @@
 
 from collections import Counter
 
+import pytest
+
 from tests.simulation.run import run
 from tests.simulation.sometimes import missed
 
+pytestmark = pytest.mark.timeout(400)  # Fifteen seconds of one core; others may want it, too.
 SEEDS = range(1, 301)
 TRACED = (7, 8)
 
