@@ -4,8 +4,10 @@ The stand-in's truth log has the last word on what was spent.
 """
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -484,6 +486,108 @@ async def test_one_product_s_numbers_cost_a_token_once(rich: World) -> None:
     assert {"NEW", "SALES"} <= {one.name for one in told.metrics.series}
     assert (again.info.token_count, again.info.cache_hit) == (0, True)
     assert (missed.reason, nobody.reason) == ("CACHE_MISS", "PRODUCT_NOT_FOUND")
+
+
+async def examined(stub: Any, **fields: Any) -> tuple[list[pb.Niche], pb.DiscoverNichesResponse]:
+    """Niches, and the end of the stream."""
+    request = pb.DiscoverNichesRequest(request_id=str(uuid4()), **fields)
+    told = [part async for part in stub.DiscoverNiches(request)]
+    return [part.niche for part in told[:-1]], told[-1]
+
+
+async def test_a_surprise_is_paid_once_and_told_again_for_nothing(rich: World) -> None:
+    """D6 by Keepa's own count: niches of real products, and the same draw from the cache."""
+    before = await rich.spent()
+    niches, end = await examined(rich.discovery, count=2, scored_count=5)
+    between = await rich.spent()
+    again, free = await examined(
+        rich.replicas[1], count=2, scored_count=5, seed=end.seed, cache_only=True
+    )
+
+    assert len({niche.name for niche in niches}) == 2
+    assert between - before == end.info.token_count == sum(one.token_count for one in niches)
+    assert end.info.token_count <= 2 * (11 + 5)
+    assert [niche.name for niche in again] == [niche.name for niche in niches]
+    assert [niche.passed_count for niche in again] == [niche.passed_count for niche in niches]
+    assert (free.info.token_count, await rich.spent()) == (0, between)
+
+
+async def test_a_surprise_ends_at_a_429_with_what_it_has(
+    fresh_service_database: Callable[[str], str], own_nats: str
+) -> None:
+    """D6, INC-4: the niche that is stored is told, the next one is refused, the third unasked."""
+    async with world(fresh_service_database, own_nats) as stopped:
+        stub = await stopped.start_discovery()
+        await examined(stub, names=["niches/thrillers"], scored_count=3)
+        spent = await stopped.spent()
+        await stopped.keepa.post("/_sandbox/faults", json={"fault": "rate_limited"})
+        names = ["niches/thrillers", "niches/romance", "niches/fitness"]
+        niches, end = await examined(stub, names=names, scored_count=3)
+
+        assert [niche.name for niche in niches] == names[:1]
+        assert end.info.stop_reason == pb.STOP_REASON_RATE_LIMITED
+        assert end.info.retry_delay.ToTimedelta().total_seconds() > 0
+        assert await stopped.spent() == spent
+
+
+async def test_a_search_leaves_as_a_file_with_what_was_answered(rich: World) -> None:
+    """A9, D3: what was told is what is exported, from any replica, for nothing."""
+    answer = await rich.discovery.DiscoverScoredProducts(scored_search(15))
+    before = await rich.spent()
+    newest = await rich.discovery.ListSearches(pb.ListSearchesRequest(page_size=1))
+    request = pb.ExportSearchRequest(
+        name=newest.searches[0].name, format=pb.EXPORT_FORMAT_JSON_LINES
+    )
+    pieces = [piece async for piece in rich.replicas[1].ExportSearch(request)]
+    lines = [json.loads(line) for line in b"".join(one.content for one in pieces).splitlines()]
+
+    assert [line["asin"] for line in lines] == [score.asin for score in answer.scores]
+    assert [line["recommendation"] for line in lines] == [
+        pb.Recommendation.Name(score.recommendation).removeprefix("RECOMMENDATION_")
+        for score in answer.scores
+    ]
+    assert [round(100 * (line["sell_price"] or 0)) for line in lines] == [
+        score.sell_cents for score in answer.scores
+    ]
+    assert await rich.spent() == before
+
+
+async def test_a_change_of_the_configuration_holds_at_once_everywhere(rich: World) -> None:
+    """D11, D8: every replica scores by it, others hear of it, and nothing is spent again."""
+    wanted = scored_search(10)
+    before = await rich.discovery.DiscoverScoredProducts(wanted)
+    asins, spent = [score.asin for score in before.scores], await rich.spent()
+    source = await rich.js.subscribe(
+        "arbitragevault.discovery.v1.ScoringConfigChanged", ordered_consumer=True
+    )
+    held = (await rich.discovery.GetScoringConfig(pb.GetScoringConfigRequest())).config
+    change = pb.UpdateScoringConfigRequest(
+        request_id=str(uuid4()),
+        config=pb.ScoringConfig(
+            etag=held.etag,
+            fees=pb.FeeConfig(prep_cents=120),
+            views=[pb.ViewConfig(name="views/velocity", target_roi_percent=60)],
+        ),
+    )
+    made = (await rich.discovery.UpdateScoringConfig(change)).config
+    event = events.ScoringConfigChanged.FromString((await source.next_msg(timeout=20)).data)
+    await source.unsubscribe()
+    wanted.request_id = str(uuid4())
+    after = await rich.replicas[1].DiscoverScoredProducts(wanted)
+    view = await rich.replicas[1].GetStrategicView(
+        pb.GetStrategicViewRequest(request_id=str(uuid4()), name="views/velocity", asins=asins)
+    )
+
+    old = {score.asin: score for score in before.scores}
+    assert (event.revision, made.revision) == (held.revision + 1, held.revision + 1)
+    assert {score.config_revision for score in after.scores} == {made.revision}
+    for score in after.scores:
+        if score.HasField("fees"):
+            assert score.fees.prep_cents == 120
+            assert score.profit_cents <= old[score.asin].profit_cents
+    assert view.target_roi_percent == 60
+    assert len(view.rows) == len(asins)
+    assert await rich.spent() == spent
 
 
 async def test_at_the_end_the_ledger_is_balanced(rich: World) -> None:
