@@ -267,6 +267,38 @@ async def test_an_estimate_of_given_products_subtracts_what_is_stored(
     assert (answer.most_token_count, answer.cached_count) == (1, 1)
 
 
+async def test_an_estimate_tells_what_a_second_pass_could_cost(discovery: Any) -> None:
+    """G9: apart from the first pass, and for no more candidates than there are products."""
+    listed = pb.AsinList(asins=[asin(820), asin(821)])
+    request = pb.EstimateDiscoveryRequest(asins=listed, offer_check_count=5)
+
+    answer = await discovery.EstimateDiscovery(request)
+
+    assert (answer.most_token_count, answer.offer_token_count) == (2, 32)
+
+
+async def test_an_old_answer_is_told_as_one_and_that_a_new_one_comes(
+    discovery: Any, one: Replica
+) -> None:
+    """D2: stale-while-revalidate, for who accepts it; with force_refresh nobody does."""
+    request = search()
+    await discovery.DiscoverProducts(request)
+    await one.execute("update discovery.lists set expires_at = now() - interval '1 h'")
+    request.request_id, request.accept_stale = str(uuid4()), True
+
+    old = await discovery.DiscoverProducts(request)
+    await one.renewals.finish()
+    request.request_id = str(uuid4())
+    new = await discovery.DiscoverProducts(request)
+    request.request_id, request.force_refresh = str(uuid4()), True
+    forced = await discovery.DiscoverProducts(request)
+
+    assert (old.info.stale, old.info.refreshing, old.info.token_count) == (True, True, 0)
+    assert old.info.HasField("age_duration")
+    assert (new.info.stale, new.info.refreshing, new.info.cache_hit) == (False, False, True)
+    assert (forced.info.stale, forced.info.token_count) == (False, 11)
+
+
 async def test_a_peer_s_refusal_passes_through_with_its_wait(discovery: Any, one: Replica) -> None:
     """T8: the exact wait must not be lost on the way."""
     one.till.refusals.append(refusal("INSUFFICIENT_TOKENS", 61))

@@ -114,6 +114,7 @@ class Till:
     offers: tuple[Offer, ...] = ()
     close: list[str] = field(default_factory=list)
     close_refusals: list[Refusal] = field(default_factory=list)
+    close_delay: float = 0.0
     titles: dict[str, str] = field(default_factory=dict)
     errands: list[Errand] = field(default_factory=list)
 
@@ -163,6 +164,7 @@ class Till:
             if self.close_refusals:
                 raise self.close_refusals.pop(0)
             for name in asins:
+                await asyncio.sleep(self.close_delay)
                 yield self._closely(request_id, name)
             return
         for name in asins:

@@ -164,6 +164,29 @@ async def test_a_job_s_second_pass_spends_only_what_is_left_of_its_envelope(one:
     assert event.info.stop_reason == pb.STOP_REASON_UNSPECIFIED
 
 
+async def test_a_worker_killed_in_the_second_pass_is_replaced_and_pays_no_look_twice(
+    one: Replica, two: Replica
+) -> None:
+    """What was looked at closely is kept as it comes; the next worker goes on from there."""
+    one.purse.brought = 1000
+    await accept(one, task(kept=0, asins=tuple(map(asin, range(10)))))
+    one.till.close_delay = 0.05
+    killed = asyncio.create_task(one.worker.work_once())
+    while len(one.till.close) < 7:  # noqa: ASYNC110 - it is the worker that goes on
+        await asyncio.sleep(0.01)
+    killed.cancel()
+    await asyncio.gather(killed, return_exceptions=True)
+    one.till.close_delay = 0
+
+    assert await two.worker.work_once()
+
+    (event,) = await one.events()
+    assert isinstance(event, events.ScoringCompleted)
+    assert all(score.offers_fetched for score in event.scores)
+    assert set(one.till.close[:5]).isdisjoint(one.till.close[-5:])
+    assert one.till.tokens <= 10 + 10 * 6 + 5 * 6  # The batch under way at the gateway's mercy.
+
+
 async def test_a_job_that_asks_for_no_second_pass_gets_none(one: Replica) -> None:
     """Events of an older autosourcing do not name what is to be kept."""
     await accept(one, task())
