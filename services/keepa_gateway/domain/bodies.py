@@ -15,6 +15,7 @@ _MARK = re.compile(rb'["{}]')
 # Up to the next brace outside of a string, without ever turning back: one step in C, however far.
 _BRACE = re.compile(rb'(?:[^"{}]++|"(?:[^"\\]++|\\.)*+")*+([{}])', re.DOTALL)
 _AFTER_KEY = re.compile(rb"\s*:\s*\[\s*")
+_COST = b'"tokensConsumed"'
 _AFTER_ITEM = re.compile(rb"\s*([,\]])\s*")
 
 
@@ -98,8 +99,11 @@ def envelope(body: bytes) -> Envelope:
     """Read the token fields of a body, whatever else is in it.
 
     Raises:
-        BrokenBody: It is not one JSON object.
+        BrokenBody: It is not one JSON object, or states its cost twice: no two readers of such a
+            body agree on which one counts.
     """
+    if body.count(_COST) > 1:
+        raise BrokenBody
     return decoded(body, Envelope)
 
 

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
+from google.protobuf.duration_pb2 import Duration
 
 from services.chassis import sql
 from services.chassis.testing.engines import Databases
@@ -47,6 +48,7 @@ LOST: list[dict[str, object]] = [
     {"fault": "wrong_length"},
     {"fault": "garbage", "form": "half"},
     {"fault": "garbage", "form": "nan"},
+    {"fault": "garbage", "form": "duplicate_keys"},
     {"fault": "garbage", "form": "deep"},
     {"fault": "garbage", "form": "page"},
     {"fault": "garbage", "form": "charset"},
@@ -365,3 +367,36 @@ async def test_an_unpriced_answer_waits_for_a_balance(world: World) -> None:
     settled = await books.balanced(world)
     assert settled.spent == settled.charged
     assert await world.holds(budget.RESERVATION_STATE_SETTLED)
+
+
+async def test_two_replicas_together_stay_inside_the_throttle(world: World) -> None:
+    """Row 9, S9: by Keepa's own log and clock, no request came before one rate for both allows it."""
+    per_second, burst = 10, 3
+    limits = {"throttle_per_minute": 60 * per_second, "throttle_burst": burst}
+    pair = [await world.start_gateway(**limits) for _ in range(2)]
+    del world.gateways[2:]
+    before = len(await world.sandbox.asked("product"))
+    began = (await world.sandbox._get("clock")).json()["now"]
+    spending = pb.Spending(max_wait_duration=Duration(seconds=30))
+
+    await asyncio.gather(
+        *(
+            collected(
+                pair[place % 2].GetProducts(
+                    products(
+                        world.sandbox.asins(1),
+                        spending=spending,
+                        options=pb.ProductOptions(stats_days=200 + place),
+                    )
+                )
+            )
+            for place in range(14)
+        )
+    )
+
+    asked = (await world.sandbox.asked("product"))[before:]
+    arrived = sorted(line["arrived_ms"] - began for line in asked)
+    assert len(arrived) == 14
+    for number, after_ms in enumerate(arrived, 1):
+        assert after_ms >= 1_000 * (number - burst) / per_second
+    await books.balanced(world)

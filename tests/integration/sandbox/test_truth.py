@@ -22,6 +22,7 @@ async def busy(caller: Any) -> None:
         caller.get("/bestsellers", category=1),
         caller.get("/nowhere"),
     )
+    await caller.order(fault="credit", tokens=2)
     await caller.order(fault="plan", rate=30)
     await caller.get("/product", asin=UNKNOWN)
 
@@ -97,11 +98,12 @@ async def test_the_history_of_the_balance_names_every_cause(start: Any) -> None:
         await asyncio.sleep(0.25)
         await caller.get("/product", asin=UNKNOWN)
         await caller.order(fault="foreign_spend", tokens=7)
+        await caller.order(fault="credit", tokens=4)
         await caller.order(fault="plan", rate=5)
         answer = await caller.http.get("/_sandbox/balance", params={"history": 1})
 
     history = answer.json()["history"]
     causes = [change["cause"] for change in history]
-    assert [cause for cause in causes if cause != "tick"] == ["spend", "foreign", "plan"]
+    assert [cause for cause in causes if cause != "tick"] == ["spend", "foreign", "credit", "plan"]
     assert causes.count("tick") >= 1
     assert [change["at_ms"] for change in history] == sorted(c["at_ms"] for c in history)

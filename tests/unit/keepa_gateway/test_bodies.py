@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.keepa_gateway.domain.bodies import BrokenBody, Slices
+from services.keepa_gateway.domain.bodies import BrokenBody, Slices, envelope
 
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text()
 values = st.recursive(
@@ -59,3 +59,13 @@ def read_whole(body: bytes) -> None:
     slices = Slices(body, "products")
     list(slices)
     msgspec.json.decode(slices.rest)
+
+
+def test_a_cost_that_is_stated_twice_is_no_cost() -> None:
+    """Fault 18: one reader would book 0 and another 2, and only one of them with Keepa."""
+    told = b'{"tokensConsumed":2,"tokensLeft":5}'
+    twice = told[:-1] + b',"tokensConsumed":0,"tokensLeft":1000000}'
+
+    assert envelope(told).consumed == 2
+    with pytest.raises(BrokenBody):
+        envelope(twice)
