@@ -94,8 +94,8 @@ class Budget:
 async def _wait(writer: Writer, reservation: UUID, max_wait: timedelta) -> Told:
     """Wait for a grant, then leave the queue; leaving tells what became of the wait.
 
-    A caller that goes away while it waits leaves the queue as well; a replica that stops
-    keeps the place for the next one.
+    A caller that goes away while it waits leaves the queue as well, unless its repeated
+    request waits here already; a replica that stops keeps the place for the next one.
     """
     try:
         with writer.watching(reservation) as ended, suppress(TimeoutError):
@@ -104,6 +104,7 @@ async def _wait(writer: Writer, reservation: UUID, max_wait: timedelta) -> Told:
         if writer.stopping and reservation in writer.state.waiting:
             raise refusals.server_stopping()
     except asyncio.CancelledError:
-        writer.post([Leave(reservation=reservation)])  # Nobody is left to hear of it.
+        if not writer.watched(reservation):
+            writer.post([Leave(reservation=reservation)])  # Nobody is left to hear of it.
         raise
     return writer.granted(reservation) or await writer.ask(Leave(reservation=reservation))

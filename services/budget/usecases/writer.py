@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from uuid import UUID
 
 from services.budget.domain import refusals
@@ -106,7 +106,7 @@ class Writer:
         self._queue: deque[_Job] = deque()
         self._queued = 0  # Commands in the queue.
         self._draining: asyncio.Task[None] | None = None
-        self._watched: dict[UUID, asyncio.Event] = {}
+        self._watched: dict[UUID, list[asyncio.Event]] = {}
         self._followers: set[Follower] = set()
         self._pulsing: asyncio.Task[None] | None = None
         self._looking = asyncio.Event()
@@ -143,9 +143,11 @@ class Writer:
     def watching(self, reservation: UUID) -> Iterator[asyncio.Event]:
         """Give an event that is set when a wait is over, whichever replica ended it.
 
-        A stop of this replica sets it as well; then ``stopping`` tells so.
+        A stop of this replica sets it as well; then ``stopping`` tells so. A repeated request
+        may watch beside the first one.
         """
-        ended = self._watched.setdefault(reservation, asyncio.Event())
+        ended = asyncio.Event()
+        self._watched.setdefault(reservation, []).append(ended)
         if self.stopping or reservation not in self.state.waiting:
             ended.set()  # It may have ended before anybody could watch.
         if self._pulsing is None or self._pulsing.done():
@@ -153,7 +155,13 @@ class Writer:
         try:
             yield ended
         finally:
-            self._watched.pop(reservation, None)
+            self._watched[reservation].remove(ended)
+            if not self._watched[reservation]:
+                del self._watched[reservation]
+
+    def watched(self, reservation: UUID) -> bool:
+        """Whether somebody here waits for it."""
+        return reservation in self._watched
 
     def granted(self, reservation: UUID) -> Told | None:
         """Tell a call's grant that was just made, without another way to the ledger."""
@@ -184,7 +192,7 @@ class Writer:
     def stop_waiting(self) -> None:
         """Send the waiters of this replica away; others may go on with their waits."""
         self.stopping = True
-        for ended in self._watched.values():
+        for ended in chain.from_iterable(self._watched.values()):
             ended.set()
 
     async def close(self) -> None:
@@ -319,8 +327,7 @@ class Writer:
     def _wake(self, entries: Sequence[Entry]) -> None:
         for entry in entries if self._watched else ():
             if isinstance(entry.fact, Held | Released) and entry.about.reservation is not None:
-                ended = self._watched.get(entry.about.reservation)
-                if ended is not None:
+                for ended in self._watched.get(entry.about.reservation, ()):
                     ended.set()
 
     async def _publish(self, entries: Sequence[Entry], now: datetime) -> None:
