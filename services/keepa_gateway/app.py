@@ -32,6 +32,7 @@ from services.keepa_gateway.storage.snapshots import PostgresSnapshots
 from services.keepa_gateway.storage.tables import outbox
 from services.keepa_gateway.storage.turn import PostgresTurn
 from services.keepa_gateway.usecases.balance import Balance
+from services.keepa_gateway.usecases.buying import Tools
 from services.keepa_gateway.usecases.chores import Chores
 from services.keepa_gateway.usecases.estimates import Estimates
 from services.keepa_gateway.usecases.flights import Flights
@@ -40,7 +41,6 @@ from services.keepa_gateway.usecases.lists import Lists
 from services.keepa_gateway.usecases.paid import PaidSections
 from services.keepa_gateway.usecases.products import Products
 from services.keepa_gateway.usecases.reconciler import Reconciler
-from services.keepa_gateway.usecases.search import Tools
 from services.keepa_gateway.usecases.tally import Tally
 from services.keepa_gateway.usecases.way import Way
 

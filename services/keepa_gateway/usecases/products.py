@@ -7,7 +7,8 @@ from services.keepa_gateway.domain.answers import ProductAnswer, Status
 from services.keepa_gateway.domain.attempt import Asking
 from services.keepa_gateway.domain.products_request import ProductOptions, ProductsRequest
 from services.keepa_gateway.domain.snapshot import Snapshot, best
-from services.keepa_gateway.usecases.search import LONG_AGO, Search, Tools
+from services.keepa_gateway.usecases.buying import Tools
+from services.keepa_gateway.usecases.search import LONG_AGO, Search
 
 
 class Products:

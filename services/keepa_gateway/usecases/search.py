@@ -1,10 +1,9 @@
 """One request for products on its way: stored, joined, paid for, or refused."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from uuid import UUID
 
@@ -17,36 +16,14 @@ from services.keepa_gateway.domain.attempt import (
     State,
     content_hash,
 )
-from services.keepa_gateway.domain.batches import affordable, limit, size
 from services.keepa_gateway.domain.outcome import Verdict
-from services.keepa_gateway.domain.products_request import MOST_PRODUCTS, ProductsRequest
+from services.keepa_gateway.domain.products_request import ProductsRequest
 from services.keepa_gateway.domain.snapshot import Snapshot, best
-from services.keepa_gateway.ports import Attempts, Budget, Packer, Snapshots
-from services.keepa_gateway.usecases import harvesting
-from services.keepa_gateway.usecases.flights import Flights, landing
-from services.keepa_gateway.usecases.gathering import Gatherer, Share
-from services.keepa_gateway.usecases.paid import Paid, PaidSections, Plan, Wanted, intent
-from services.keepa_gateway.usecases.tally import Tally
-from services.keepa_gateway.usecases.way import Way
+from services.keepa_gateway.usecases.buying import Buying, Numbers, Order, Tools
+from services.keepa_gateway.usecases.paid import Paid, Wanted
 
 POLL_SECONDS = 0.2
-NO_LIMIT = 10_000_000
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What every request for products works with."""
-
-    attempts: Attempts
-    snapshots: Snapshots
-    budget: Budget
-    way: Way
-    paid: PaidSections
-    packer: Packer
-    tally: Tally
-    flights: Flights
-    gatherer: Gatherer
 
 
 class Search:
@@ -60,9 +37,8 @@ class Search:
         self._asking = asking
         self._with_raw = with_raw
         self._content = content_hash("products", request)
-        self._boarded: set[str] = set()
         self._began = LONG_AGO
-        self._calls = 0
+        self._numbers = Numbers()
         self.pending = list(request.subjects)
         self.refusal: Refusal | None = None
 
@@ -98,7 +74,7 @@ class Search:
     async def _kept(self) -> list[ProductAnswer]:
         """Repeat what this very request was answered before; it is paid for already."""
         previous = await self._own.attempts.of_request(self._asking.request_id)
-        self._calls = len(previous)
+        self._numbers.next = len(previous)
         given: list[ProductAnswer] = []
         for attempt in previous:
             if attempt.content != self._content:
@@ -198,111 +174,28 @@ class Search:
 
     async def _pay(self, mine: list[str]) -> AsyncGenerator[ProductAnswer, None]:
         """Pay call by call; the first refusal ends it, and the rest is left to others."""
-        self._boarded = set(mine)
         try:
-            left, most = mine, await self._size(mine)
-            while left and self.refusal is None:
-                batch, paid = await self._afforded(self._request.narrowed(left[:most]))
-                left = left[len(batch.subjects) :]
-                for one in self._landed(paid):
-                    yield one
+            async with aclosing(self._buying(mine).calls()) as calls:
+                async for paid in calls:
+                    for one in self._landed(paid):
+                        yield one
+                    if self.refusal is not None:
+                        break
         except Refusal as refusal:
             self.refusal = refusal
-        finally:
-            self._own.gatherer.dismiss(self)
-            self._own.flights.land([self._keys[subject] for subject in self._boarded], None)
 
-    async def _size(self, mine: list[str]) -> int:
-        """How many products one call may ask for; refuses what its caller would not pay."""
-        if not mine:
-            return 0
-        wanted = self._request.narrowed(mine)
-        refusals.refuse_beyond(self._asking.spending.most_tokens, wanted.cost().most)
-        capacity = await self._own.budget.capacity()
-        floor = self._asking.spending.priority.floor
-        most = NO_LIMIT if capacity is None else limit(wanted, capacity=capacity, floor=floor)
-        return size(wanted, most_tokens=most)
-
-    async def _afforded(self, batch: ProductsRequest) -> tuple[ProductsRequest, Paid]:
-        """Buy a batch, or as much of it as its payer has tokens for.
-
-        Whoever has waited for all of it takes what there is now, and does not wait again.
-
-        Raises:
-            Refusal: Nothing of it could be bought.
-        """
-        while True:
-            try:
-                return batch, await self._bought(batch)
-            except Refusal as refusal:
-                fewer = affordable(batch, refusal)
-                if not fewer:
-                    raise
-                batch = batch.narrowed(batch.subjects[:fewer])
-                impatient = replace(self._asking.spending, max_wait=timedelta(0))
-                self._asking = replace(self._asking, spending=impatient)
-
-    async def _bought(self, batch: ProductsRequest) -> Paid:
-        """Share a call with others where the price allows it; wait for tokens alone."""
-        if not batch.gatherable or len(batch.subjects) == MOST_PRODUCTS:
-            return await self._bought_alone(batch)
-        try:
-            return await self._bought_together(batch)
-        except Refusal as refusal:
-            patient = self._asking.spending.max_wait > timedelta(0)
-            if not patient or refusal.reason != "INSUFFICIENT_TOKENS":
-                raise
-        self._boarded.update(
-            subject for subject in batch.subjects if self._own.flights.board([self._keys[subject]])
-        )
-        return await self._bought_alone(batch)
-
-    async def _bought_together(self, batch: ProductsRequest) -> Paid:
-        share = Share(
-            request=batch,
+    def _buying(self, mine: list[str]) -> Buying:
+        order = Order(
+            request=self._request,
             asking=self._asking,
             content=self._content,
-            keys={subject: self._keys[subject] for subject in batch.subjects},
-            number=self._calls,
+            keys=self._keys,
             not_before=self._not_before,
+            missing=self._missing,
+            numbers=self._numbers,
+            joined=lambda: self._own.gatherer.dismiss(self),
         )
-        self._landing(share.keys, share.paid)
-        try:
-            bought = self._own.gatherer.buy(share)
-            self._own.gatherer.dismiss(self)
-            return await bought
-        finally:
-            self._calls = share.number
-
-    async def _bought_alone(self, batch: ProductsRequest) -> Paid:
-        """Hold tokens, then let a section of its own pay."""
-        self._own.gatherer.dismiss(self)
-        call = batch.call()
-        held = await self._own.way.hold(call, self._asking, self._calls)
-        self._calls = held.number + 1
-        keys = {subject: self._keys[subject] for subject in batch.subjects}
-        section = self._own.paid.start(
-            intent(
-                held,
-                call,
-                self._asking,
-                content=self._content,
-                keys=keys,
-                deadline=self._own.way.deadlines.of(call.pace),
-            ),
-            Plan(
-                missing=self._missing,
-                narrow=lambda gained: batch.narrowed(gained).call(),
-                reap=harvesting.products(batch, self._own.packer, self._own.way),
-            ),
-        )
-        self._landing(keys, section)
-        return await asyncio.shield(section)
-
-    def _landing(self, keys: Mapping[str, str], paid: "asyncio.Future[Paid]") -> None:
-        """Let a purchase land its flights itself, whatever becomes of this search."""
-        self._boarded -= keys.keys()
-        paid.add_done_callback(lambda done: self._own.flights.land(keys.values(), landing(done)))
+        return Buying(self._own, order, mine)
 
     def _landed(self, paid: Paid) -> list[ProductAnswer]:
         """Answer from what was just paid for; what another attempt claimed stays pending."""
