@@ -141,7 +141,7 @@ def _sorts(value: Any) -> list[tuple[Read, bool]]:
     if not isinstance(value, list) or len(value) > MOST_SORTS:
         raise bad_field("sort")
     pairs = [entry for entry in value if isinstance(entry, list) and len(entry) == 2]
-    if len(pairs) != len(value) or any(order not in {"asc", "desc"} for _, order in pairs):
+    if len(pairs) != len(value) or any(str(order) not in {"asc", "desc"} for _, order in pairs):
         raise bad_field("sort")
     return [(_reader(str(name), "sort")[0], order == "desc") for name, order in pairs]
 

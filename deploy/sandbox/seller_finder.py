@@ -73,8 +73,8 @@ def _sorts(value: Any) -> list[tuple[str, bool]]:
     if not isinstance(value, list) or len(value) > MOST_SORTS:
         raise bad_field("sort")
     for entry in value:
-        if not (isinstance(entry, list) and len(entry) == 2 and entry[0] in _NUMBERS):
+        if not (isinstance(entry, list) and len(entry) == 2 and str(entry[0]) in _NUMBERS):
             raise bad_field("sort")
-        if entry[1] not in {"asc", "desc"}:
+        if str(entry[1]) not in {"asc", "desc"}:
             raise bad_field("sort")
     return [(name, order == "desc") for name, order in value]

@@ -1,8 +1,9 @@
 """GET and POST /tracking: watched products; adding costs 1 each, and every one slows the refill."""
 
-import json
 from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from deploy.sandbox.answering import Answer
 from deploy.sandbox.envelope import Refused
@@ -14,6 +15,32 @@ TOKENS_PER_UPDATE, TOKENS_PER_MARKET_UPDATE = 0.9, 9.0
 MOST_HOURS = 25
 MINUTES_PER_HOUR = 60
 Tracked = dict[str, Any]
+
+
+class Threshold(msgspec.Struct, rename="camel", frozen=True):
+    """When a tracking speaks up: a price of one series in one locale."""
+
+    domain: int = 1
+    csv_type: int = 0
+    threshold_value: int = 0
+    is_drop: bool = True
+
+
+class Order(msgspec.Struct, rename="camel", frozen=True):
+    """What to track; the names are Keepa's, and unknown ones are ignored."""
+
+    asin: str
+    main_domain_id: int = 1
+    ttl: int = 24
+    expire_notify: bool = False
+    update_interval: int = 1
+    threshold_values: tuple[Threshold, ...] = ()
+    notify_if: tuple[Any, ...] | None = None
+    notification_type: tuple[bool, ...] = ()
+    individual_notification_interval: int = -1
+    meta_data: str | None = None
+    tracking_list_name: str | None = None
+    marketplace: bool = False
 
 
 class Tracking:
@@ -53,8 +80,8 @@ class Tracking:
     def _add(self, text: str | None, minute: int) -> Answer:
         """Track what the body lists: one request object or up to 1,000."""
         try:
-            asked = json.loads(text or "")
-        except (ValueError, RecursionError) as error:
+            asked = msgspec.json.decode(text or "", type=Order | list[Order])
+        except msgspec.MsgspecError as error:
             raise Refused(INVALID, details="trackings") from error
         orders = asked if isinstance(asked, list) else [asked]
         if not 1 <= len(orders) <= MOST_AT_ONCE:
@@ -84,37 +111,20 @@ class Tracking:
         return round(sum(map(_tokens_a_minute, self._tracked.values())), 3)
 
 
-def _tracking(order: Any, minute: int) -> Tracked:
+def _tracking(order: Order, minute: int) -> Tracked:
     """Return the tracking that an order makes, or refuse."""
-    if not isinstance(order, dict) or not ASIN.fullmatch(str(order.get("asin"))):
+    if not ASIN.fullmatch(order.asin):
         raise Refused(INVALID, details="asin")
-    hours, domain = order.get("updateInterval", 1), order.get("mainDomainId", 1)
-    if not isinstance(hours, int) or not 0 < hours <= MOST_HOURS:
+    if not 0 < order.update_interval <= MOST_HOURS:
         raise Refused(INVALID, details="updateInterval")
-    if domain not in DOMAINS:
+    if order.main_domain_id not in DOMAINS:
         raise Refused(INVALID, details="mainDomainId")
-    return {
-        "asin": order["asin"],
-        "createDate": minute,
-        "ttl": order.get("ttl", 24),
-        "expireNotify": bool(order.get("expireNotify", False)),
-        "mainDomainId": domain,
-        "updateInterval": hours,
-        "metaData": order.get("metaData"),
-        "thresholdValues": order.get("thresholdValues") or [],
-        "notifyIf": order.get("notifyIf"),
-        "notificationType": order.get("notificationType") or [],
-        "notificationCSV": None,
-        "individualNotificationInterval": order.get("individualNotificationInterval", -1),
-        "isActive": True,
-        "trackingListName": order.get("trackingListName"),
-        "marketplace": bool(order.get("marketplace", False)),
-    }
+    told = msgspec.to_builtins(order)
+    return {**told, "createDate": minute, "notificationCSV": None, "isActive": True}
 
 
 def _tokens_a_minute(tracking: Tracked) -> float:
-    thresholds = tracking["thresholdValues"]
-    locales = {entry.get("domain") for entry in thresholds if isinstance(entry, dict)}
+    locales = {threshold["domain"] for threshold in tracking["thresholdValues"]}
     each = TOKENS_PER_MARKET_UPDATE if tracking["marketplace"] else TOKENS_PER_UPDATE
     hours: int = tracking["updateInterval"]
     return each * max(1, len(locales)) / (hours * MINUTES_PER_HOUR)

@@ -337,6 +337,7 @@ async def test_sellers_are_found_by_their_properties(caller: Any) -> None:
     found = await caller.body("/sellerquery", selection=json.dumps(selection))
     rest = (await caller.http.post("/sellerquery?domain=1&key=k", json={"page": 1})).json()
     refused = await caller.get("/sellerquery", selection='{"mood_gte": 1}')
+    strange = await caller.get("/sellerquery", selection='{"sort": [[["currentRating"], "asc"]]}')
 
     ids = found["sellerIdList"]
     assert found["tokensConsumed"] == 10 + -(-len(ids) // 100) == 11
@@ -347,6 +348,7 @@ async def test_sellers_are_found_by_their_properties(caller: Any) -> None:
     counts = [sellers[id_]["currentRatingCount"] for id_ in ids]
     assert counts == sorted(counts)
     assert refused.json()["error"]["details"] == "mood_gte"
+    assert strange.json()["error"]["details"] == "sort"
 
 
 async def track(caller: Any, kind: str, **more: Any) -> dict[str, Any]:
@@ -384,12 +386,16 @@ async def test_trackings_cost_one_each_and_slow_the_refill(caller: Any) -> None:
     "order",
     [
         {},
+        3,
         {"asin": "short"},
         {"asin": UNKNOWN, "updateInterval": 0},
+        {"asin": UNKNOWN, "updateInterval": True},
         {"asin": UNKNOWN, "mainDomainId": 7},
+        {"asin": UNKNOWN, "mainDomainId": [1]},
+        {"asin": UNKNOWN, "thresholdValues": 5},
     ],
 )
-async def test_a_wrong_tracking_is_refused_whole(caller: Any, order: dict[str, Any]) -> None:
+async def test_a_wrong_tracking_is_refused_whole(caller: Any, order: Any) -> None:
     """Nothing is tracked, nothing is charged."""
     orders = [{"asin": "B000000001"}, order]
 
