@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from time import perf_counter
@@ -45,6 +46,7 @@ PAGE = 100
 STORM, STORM_BOOKS = 200, 50
 WORKLOAD, POPULAR = 400, 150
 FRESH = Duration(seconds=0)
+LARGE = pb.ProductOptions(history=True, stats_days=365)
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ async def measure(rounds: int, seconds: float) -> list[Figure]:
         decoding.catalogue(Path(folder), PAGE)
         async with world(postgres.url, nats.url, "--catalog", folder) as heavy:
             figures += await _memory(heavy)
+            figures += await _stored(heavy, f"{PAGE} large books", rounds, seconds, LARGE)
     return figures
 
 
@@ -144,27 +147,29 @@ async def _known(channel: grpc.aio.Channel) -> None:
 
 async def _products(own: World, rounds: int, seconds: float) -> list[Figure]:
     """Products a second from the store beside its bare rows, and from the stand-in."""
-    asins = own.asins[:PAGE]
-    await own.ask(asins)
+    stored = await _stored(own, f"{PAGE} products", rounds, seconds)
+    ask = partial(own.ask, own.asins[:PAGE], max_age_duration=FRESH)
+    fetched = await harness.interleaved({"": Variant([ask], PAGE)}, 1, rounds, seconds)
+    rate = _median_rate(fetched[""])
+    name = f"sandbox, {PAGE} products afresh"
+    return [*stored, harness.figure(name, fetched[""], rate, unit="products/s")]
+
+
+async def _stored(
+    own: World, setting: str, rounds: int, seconds: float, options: pb.ProductOptions | None = None
+) -> list[Figure]:
+    """What is stored, through the gateway and as bare rows."""
+    ask = partial(own.ask, own.asins[:PAGE], options=options)
+    await ask()
     rows = await asyncpg.connect(sql.plain_url(own.database))
     query = "select product from keepa_gateway.snapshot where domain = 1 and asin = any($1)"
-    variants = {
-        "asyncpg rows": Variant([lambda: rows.fetch(query, asins)], PAGE),
-        "store": Variant([lambda: own.ask(asins)], PAGE),
-    }
-    stored = await harness.interleaved(variants, 1, rounds, seconds)
+    bare = partial(rows.fetch, query, own.asins[:PAGE])
+    variants = {"asyncpg rows": Variant([bare], PAGE), "store": Variant([ask], PAGE)}
+    taken = await harness.interleaved(variants, 1, rounds, seconds)
     await rows.close()
-    variants = {"sandbox": Variant([lambda: own.ask(asins, max_age_duration=FRESH)], PAGE)}
-    fetched = await harness.interleaved(variants, 1, rounds, seconds)
     return [
-        *harness.medians(stored, f"{PAGE} products", "asyncpg rows"),
-        *harness.rates(stored, f"{PAGE} products", ["asyncpg rows"], "products/s"),
-        harness.figure(
-            f"sandbox, {PAGE} products afresh",
-            fetched["sandbox"],
-            _median_rate(fetched["sandbox"]),
-            unit="products/s",
-        ),
+        *harness.medians(taken, setting, "asyncpg rows"),
+        *harness.rates(taken, setting, ["asyncpg rows"], "products/s"),
     ]
 
 
@@ -219,9 +224,8 @@ async def _saved(own: World) -> list[Figure]:
 async def _memory(own: World) -> list[Figure]:
     """The gateway's memory: idle, and at most while it streams large books with their raw JSON."""
     idle = _resident(own.pid, "VmRSS")
-    options = pb.ProductOptions(history=True, stats_days=365)
     began = perf_counter()
-    count = await own.ask(own.asins[:PAGE], options=options, include_raw_json=True)
+    count = await own.ask(own.asins[:PAGE], options=LARGE, include_raw_json=True)
     took = perf_counter() - began
     assert count == PAGE
     peak = _resident(own.pid, "VmHWM")
