@@ -26,6 +26,7 @@ LARGEST_PAGE = 1000
 
 _OF_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OF_PRODUCT = re.compile(r"[0-9]{1,2}-[A-Z0-9]{10}")
+_OF_REVISION = re.compile(r"[0-9]{1,18}")
 _TIMED_LISTS = {
     "ListSearchesRequest": _OF_ID,
     "ListSavedNichesRequest": _OF_ID,
@@ -161,6 +162,8 @@ def _comparable(request: Message, first: str, second: str) -> bool:
     """Tell whether the database can compare a place: anybody can make a token."""
     if "\0" in first + second:
         return False
+    if isinstance(request, pb.ListScoringConfigRevisionsRequest):
+        return bool(_OF_REVISION.fullmatch(first))
     second_form = _TIMED_LISTS.get(request.DESCRIPTOR.name)
     if second_form is None:
         return True

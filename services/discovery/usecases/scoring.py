@@ -99,7 +99,7 @@ class Appraiser:
                 async for chunk in chunks:
                     refused = refused or bool(chunk.reason)
                     yield chunk
-            if refused:
+            if refused and not appeal.cache_only:
                 return
 
     async def again(self, appeal: Appeal, *, left: int) -> AsyncGenerator[Chunk]:

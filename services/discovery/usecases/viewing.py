@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from services.discovery.domain.answers import Appraisal
+from services.discovery.domain.answers import Appraisal, Status
 from services.discovery.domain.criteria import Options
 from services.discovery.domain.views import Seen, seen
 from services.discovery.ports import Rulebook
@@ -41,4 +41,6 @@ class Viewer:
                 else:
                     found |= {one.asin: one for one in answer}
         roi = (await self._rulebook.current()).view_rois[name]
-        return Sight(roi_percent=roi, rows=seen(name, roi, found.values()), ended=ended)
+        unseen = Appraisal(asin="", status=Status.REFUSED)
+        told = [found.get(asin, replace(unseen, asin=asin)) for asin in asins]
+        return Sight(roi_percent=roi, rows=seen(name, roi, told), ended=ended)

@@ -12,6 +12,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis.testing import refusal as refused
 from services.chassis.testing import serve
+from services.discovery.api import read
 from tests.integration.discovery.stage import Purse, Replica, Till, asin, replica, servicer_of
 
 pytestmark = pytest.mark.anyio
@@ -253,17 +254,26 @@ async def test_revisions_page_newest_first_down_to_the_built_in_one(discovery: A
         if not answer.next_page_token:
             break
         page.page_token = answer.next_page_token
-    forged = await refused(
-        discovery.ListScoringConfigRevisions(
-            pb.ListScoringConfigRevisionsRequest(page_token="forged")
-        )
-    )
+    forgeries = ["forged"] + [
+        read.page_token(pb.ListScoringConfigRevisionsRequest(), (place, ""))
+        for place in ("abc", "-1", "9" * 30)
+    ]
+    reasons = {
+        (
+            await refused(
+                discovery.ListScoringConfigRevisions(
+                    pb.ListScoringConfigRevisionsRequest(page_token=forged)
+                )
+            )
+        ).reason
+        for forged in forgeries
+    }
 
     numbers = [one.config.revision for one in found]
     assert numbers == list(range(numbers[0], 0, -1))
     assert len(numbers) >= 3
     assert (found[-1].config.caller, found[-1].changes[0].before) == ("", "")
-    assert forged.reason == "INVALID_FIELD"
+    assert reasons == {"INVALID_FIELD"}
 
 
 BROKEN: dict[str, Callable[[pb.ScoringConfig], object]] = {

@@ -88,6 +88,32 @@ async def test_a_view_spends_nothing_unless_it_is_allowed_to(discovery: Any, one
     assert all(row.HasField("view_score") for row in fetched.rows)
 
 
+async def test_every_product_has_its_row_however_many_are_missing(
+    discovery: Any, one: Replica
+) -> None:
+    """A hundred that are not stored must not hide the one that is."""
+    names = [asin(1000 + number) for number in range(250)]
+    one.till.snapshots.add(names[-1])
+
+    answer = await discovery.GetStrategicView(view("velocity", names))
+
+    assert len(answer.rows) == 250
+    assert answer.rows[0].score.asin == names[-1]
+    assert answer.rows[0].HasField("view_score")
+    assert {row.score.asin for row in answer.rows} == set(names)
+
+
+async def test_what_was_not_looked_at_any_more_says_so(discovery: Any, one: Replica) -> None:
+    """INC-4: after a 429 the rest is told as not fetched, and the answer says why it ended."""
+    names = [asin(1300 + number) for number in range(150)]
+    one.till.allowed = 2
+    answer = await discovery.GetStrategicView(view("velocity", names, fetch_missing=True))
+    one.till.allowed = None
+
+    assert answer.info.stop_reason == pb.STOP_REASON_RATE_LIMITED
+    assert [row.HasField("view_score") for row in answer.rows] == [True] * 2 + [False] * 148
+
+
 async def test_a_price_nobody_asks_for_counts_nothing(discovery: Any) -> None:
     """scoring.md c4: an assumed ROI decides nothing, also not the order of a view."""
     names = [asin(320), asin(321)]

@@ -183,7 +183,7 @@ class Till:
                 fetched_at=now,
             )
         if stored_only or self.allowed == 0:
-            reason = "" if stored_only else "KEEPA_RATE_LIMITED"
+            reason = "NOT_STORED" if stored_only else "KEEPA_RATE_LIMITED"
             return Fetched(asin=name, status=Status.REFUSED, reason=reason)
         if self.allowed is not None:
             self.allowed -= 1

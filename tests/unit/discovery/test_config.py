@@ -78,7 +78,8 @@ def test_a_fee_that_the_card_sets_follows_the_card() -> None:
     follows = touched.apply(BUILT_IN, before)
     stays = frozen.apply(BUILT_IN, before)
 
-    assert (follows.fees_on(before).surcharge_percent, follows.prep_cents) == (0, 99)
+    assert follows.fees_on(before).surcharge_percent == 0
+    assert follows.prep_cents == 99
     assert follows.fees_on(since).surcharge_percent == Decimal("3.5")
     assert stays.fees_on(since).surcharge_percent == 2
     assert stays.rules.referral_percent is None
