@@ -120,7 +120,7 @@ def _compare(
 ) -> _Verdict:
     """Compare a new anchor with what our own calls explain since the baseline."""
     if state.baseline is None or state.baseline.observation.refill_rate != seen.refill_rate:
-        return _Verdict(closes=True, fresh=True)
+        return _Verdict(closes=True, fresh=True, doubt=_unearned(state, seen))
     interrupted = _open(state, after_sequence, covers)
     full = interrupted and len(state.answered) >= ANSWERED_LIMIT
     if interrupted and _plain(state, seen):
@@ -132,6 +132,16 @@ def _compare(
     if surplus and not 0 < surplus <= state.doubt:
         return _Verdict(doubt=surplus)
     return _closing(expected, seen, surplus)
+
+
+def _unearned(state: State, seen: Observation) -> int:
+    """Tokens that not even the better of two plans explains; the first balance ever is believed."""
+    if state.anchor is None:
+        return 0
+    last = state.anchor.observation
+    rate = max(last.refill_rate, seen.refill_rate)
+    known = last.tokens - state.doubt + ticks_between(last, seen, state.rules) * rate
+    return max(0, seen.tokens - known)
 
 
 def _plain(state: State, seen: Observation) -> bool:

@@ -180,6 +180,21 @@ def test_a_surprising_gain_is_believed_when_seen_twice() -> None:
     assert (book.available, book.total("Credit")) == (900, 800)
 
 
+def test_a_new_plan_is_no_reason_to_believe_in_a_miracle() -> None:
+    """What the better plan's own refill does not explain must be seen twice as well."""
+    book = opened(100)
+    book.pass_time(61)
+
+    book.see(1000, refill_rate=60)
+    once = book.available
+    book.pass_time(1)
+    book.see(1000, refill_rate=60)
+
+    assert once <= 100 + 2 * 60
+    assert book.available == 1000
+    assert book.state.anchor.observation.capacity == 3600
+
+
 def test_a_lie_that_is_taken_back_was_never_spent() -> None:
     """The second observation tells the truth, and nothing is booked."""
     book = opened(100)
