@@ -27,7 +27,7 @@ def tell(story: Callable[[Budget], Coroutine[Any, Any, None]]) -> None:
     database = Database(lambda: BEGIN + timedelta(seconds=loop.time()))
     database.ledgers["default"] = []
     connection = Connection(database, Weather())
-    budget = Budget(Desk(connection, STANDARD), connection)
+    budget = Budget(Desk(connection, STANDARD, steady=loop.time), connection)
 
     async def begin() -> None:
         seen = Observation(

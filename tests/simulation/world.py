@@ -71,7 +71,7 @@ class Replica:
         self._world = world
         self._connection = Connection(world.database, Storm(world, self.kill))
         shortcut = self._connection if world.mix.shortcut else None
-        self.desk = Desk(self._connection, world.rules, shortcut)
+        self.desk = Desk(self._connection, world.rules, shortcut, steady=world.loop.time)
         self.budget = Budget(self.desk, self._connection)
         self.readings = Readings(self.desk, self._connection, world.rules)
         self._sweeping = world.spawn(self._sweep())

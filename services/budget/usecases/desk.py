@@ -1,7 +1,8 @@
 """The writers of all accounts, and which account a reservation belongs to."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from services.budget.domain import refusals
@@ -18,9 +19,16 @@ REMEMBERED = 100_000  # Reservations whose account is remembered.
 class Desk:
     """Finds the writer for each command; makes one for an account at its first use."""
 
-    def __init__(self, ledger: Ledger, rules: Rules, shortcut: Shortcut | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        rules: Rules,
+        shortcut: Shortcut | None = None,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._ledger = ledger
         self._shortcut = shortcut
+        self._steady = steady
         self._rules = rules
         self._writers: dict[str, Writer] = {}
         self._places: dict[UUID, str] = {}
@@ -31,7 +39,7 @@ class Desk:
         found = self._writers.get(account)
         if found is None:
             found = self._writers[account] = Writer(
-                self._ledger, account, self._rules, self._shortcut
+                self._ledger, account, self._rules, shortcut=self._shortcut, steady=self._steady
             )
             found.stopping = self._stopping
         return found

@@ -1,8 +1,9 @@
 """One account's writer: commands that arrive while a batch is stored form the next batch."""
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -89,7 +90,13 @@ class Writer:
     """
 
     def __init__(
-        self, ledger: Ledger, account: str, rules: Rules, shortcut: Shortcut | None = None
+        self,
+        ledger: Ledger,
+        account: str,
+        rules: Rules,
+        *,
+        shortcut: Shortcut | None = None,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.account = account
         self.state = State(account=account, rules=rules)
@@ -97,6 +104,7 @@ class Writer:
         self._told = self.state  # What followers have been told.
         self._ledger = ledger
         self._shortcut = shortcut
+        self._steady = steady  # Not the event loop's clock: that one stands between two turns.
         self._rules = rules
         self._warm = False
         self._alone = False  # Nobody else wrote between our last two turns.
@@ -263,7 +271,7 @@ class Writer:
                 await turn.keep(state)
                 self._kept_at = state.sequence
         self._alone = self._shortcut is not None and not turn.tail
-        self._seen = (turn.now, asyncio.get_running_loop().time())
+        self._seen = (turn.now, self._steady())
         await self._go_on_from(state, entries, turn.tail, turn.now)
         return outcomes
 
@@ -289,7 +297,7 @@ class Writer:
         with suppress(Conflict):
             clock = await self._shortcut.store(self.account, batch)
             if clock is not None:
-                self._seen = (clock, asyncio.get_running_loop().time())
+                self._seen = (clock, self._steady())
                 await self._go_on_from(state, entries, (), now)
                 return outcomes
         self._alone = False
@@ -322,7 +330,7 @@ class Writer:
         if self._seen is None:
             return None
         seen, at = self._seen
-        return seen + timedelta(seconds=asyncio.get_running_loop().time() - at)
+        return seen + timedelta(seconds=self._steady() - at)
 
     def _wake(self, entries: Sequence[Entry]) -> None:
         for entry in entries if self._watched else ():
