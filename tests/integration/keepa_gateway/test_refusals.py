@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from datetime import timedelta
 
+import grpc.aio
 import pytest
 from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
@@ -284,3 +285,45 @@ async def test_a_rejected_selection_says_what_keepa_said(world: World) -> None:
     again = await refusal(world.gateway.FindProducts(request))
     assert again.facts == refused.facts
     assert (await world.account()).held_token_count == 0
+
+
+async def trailers(call: object) -> dict[str, str | bytes]:
+    """The trailing metadata of a call that fails."""
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await collected(call)
+    return dict(failed.value.trailing_metadata())
+
+
+async def test_a_429_is_told_to_every_payer_of_the_call_with_its_numbers_as_headers(
+    make_world: MakeWorld, rich_sandbox: Sandbox
+) -> None:
+    """Through the proxy these become HTTP headers: one form for whatever stood in the way."""
+    world = await make_world(rich_sandbox)
+    asins = world.sandbox.asins(6)
+    await world.sandbox.fault(fault="rate_limited", path="/product", tokensLeft=-7, requests=6)
+    before = len(await world.sandbox.asked("product"))
+
+    told = await asyncio.gather(
+        *(trailers(world.gateway.GetProducts(products([asin]))) for asin in asins)
+    )
+
+    assert [one["x-token-balance"] for one in told] == ["-7"] * 6
+    assert [one["x-token-required"] for one in told] == ["1"] * 6
+    assert all(int(one["retry-after"]) >= 1 for one in told)
+    assert len(await world.sandbox.asked("product")) - before <= 3
+    assert (await world.account()).held_token_count == 0
+    await world.sandbox.fault(fault="clear")
+
+
+async def test_a_throttled_call_tells_its_numbers_as_headers(
+    make_world: MakeWorld, rich_sandbox: Sandbox
+) -> None:
+    world = await make_world(rich_sandbox, throttle_per_minute=1, throttle_burst=1)
+    first, second = world.sandbox.asins(2)
+    await collected(world.gateway.GetProducts(products([first])))
+
+    told = await trailers(world.gateway.GetProducts(products([second])))
+
+    assert int(told["x-token-balance"]) > 0
+    assert told["x-token-required"] == "1"
+    assert 1 <= int(told["retry-after"]) <= 61
