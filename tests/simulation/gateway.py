@@ -267,9 +267,10 @@ class Gateways:
         if world.happens(world.mix.wrong_key):
             world.seen["all-zero body"] += 1
             return zeros(body)
-        calm = self._told_at[account] > 0 and account not in self._lied
+        calm = account not in self._lied
         self._lied.discard(account)  # Twice in a row it would be believed.
-        if calm and not world.mix.gift and world.happens(world.mix.lie):
+        known = bool(world.database.ledgers[account])  # The first balance ever is believed.
+        if calm and known and not world.mix.gift and world.happens(world.mix.lie):
             world.seen["Keepa lied"] += 1
             self._lied.add(account)
             return observation(body, left=body.left + world.rng.choice((-30, 200, 1000)))
@@ -331,7 +332,8 @@ class Gateways:
         """Commit what is known, give up what is lost, release what was never sent."""
         world = self.world
         while True:
-            await asyncio.sleep(6 if world.calm else world.rng.uniform(8, 20))
+            busy = world.mix.reconcile
+            await asyncio.sleep(6 if world.calm else world.rng.uniform(busy / 2, busy))
             for key, attempt in list(self.attempts.items()):
                 old = world.loop.time() - attempt.sent_at > DEADLINE + 5
                 if attempt.state == "sent" and old and attempt.gateway < self.incarnation:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -75,12 +75,30 @@ def run(seed: int, *, traced: bool = False, mix: Mix | None = None) -> Outcome:
     except AssertionError as broken:
         world.blame("INV-6", f"the ledger cannot be replayed: {broken!r}")
     finally:
-        loop.close()
-    for fault in loop.faults:
+        faults = list(loop.faults)
+        _put_away(loop)
+    for fault in faults:
         world.blame("BUG", fault)
     entries = sum(map(len, world.database.ledgers.values()))
     trace, story = (_digest(world), _story(world)) if traced else ("", [])
     return Outcome(seed, world.violations, world.seen, entries, loop.time(), trace, story)
+
+
+def _put_away(loop: VirtualLoop) -> None:
+    """End whatever is left, also after a run that broke in the middle."""
+
+    async def end() -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=REST)
+
+    for _ in range(2):
+        if asyncio.all_tasks(loop):
+            with suppress(Deadlock):
+                loop.run_until_complete(end())
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
 
 
 async def _live(world: World) -> None:

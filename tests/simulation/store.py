@@ -55,9 +55,23 @@ class Database:
     restarts: int = 0
     shortcuts: int = 0
     _locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    _ears: list["asyncio.Future[None]"] = field(default_factory=list)
     _requests: set[UUID] = field(default_factory=set)
     _bound: dict[UUID, UUID] = field(default_factory=dict)
     _of: dict[UUID, list[tuple[str, Entry]]] = field(default_factory=lambda: defaultdict(list))
+
+    async def rung(self) -> None:
+        """Wait until something is committed that others should hear of."""
+        heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ears.append(heard)
+        await heard
+
+    def ring(self) -> None:
+        """Tell everybody who listens now."""
+        ears, self._ears = self._ears, []
+        for heard in ears:
+            if not heard.done():
+                heard.set_result(None)
 
     def lock(self, account: str) -> asyncio.Lock:
         """Return the lock of the account's row."""
@@ -186,6 +200,7 @@ class Connection:
     def _commit(self, account: str, turn: MemoryTurn) -> None:
         at = asyncio.get_running_loop().time()
         self.database.commit(account, turn.entries, at)
+        self.database.ring()
         if turn.snapshot is not None:
             self.database.kept[account] = turn.snapshot
 
@@ -206,6 +221,8 @@ class Connection:
                 self.weather.before()
                 self.live()
                 database.commit(account, batch.entries, asyncio.get_running_loop().time())
+                if batch.ring:
+                    database.ring()
                 self.weather.after()
                 self.live()
         return clock

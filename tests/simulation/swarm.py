@@ -30,6 +30,8 @@ class Mix:
     pulse: float  # Seconds between looks at the queue.
     sweep: float
     shortcut: bool = True  # Batches are stored by one statement where that is safe.
+    reconcile: float = 20.0  # Seconds between two rounds of the reconciler, at most.
+    bell: bool = True  # Replicas hear at once of what others wrote.
     silent: bool = False  # Nobody asks for a balance while all is well.
     readers: bool = False  # Somebody watches the accounts.
     wrong_key: float = 0.0
@@ -83,6 +85,8 @@ def draw(seed: int) -> Mix:
         pulse=rng.choice((4.0, 9.0)),
         sweep=rng.choice((5.0, 11.0)),
         shortcut=rng.random() < 0.7,
+        reconcile=rng.choice((20.0, 20.0, 120.0)),
+        bell=rng.random() < 0.5,
         silent=rng.random() < 0.1,
         readers=rng.random() < 0.2,
         wrong_key=sometimes(0.2, 0.2),

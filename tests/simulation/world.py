@@ -62,6 +62,21 @@ class Storm(Weather):
             raise refusals.storage_unavailable()
 
 
+class Bell:
+    """Implements ``ports.Bell`` for one process: a hint, which may be lost."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    async def wait(self, _: float) -> None:
+        """Sleep until it rings; whoever depends on more than a hint has a timer, too."""
+        world = self._world
+        await world.database.rung()
+        await asyncio.sleep(world.hop())
+        if not world.mix.bell or world.happens(world.mix.lost_rpc):
+            await asyncio.sleep(world.mix.sweep)
+
+
 class Replica:
     """One process of the service: the real use cases, until it is killed."""
 
@@ -75,6 +90,7 @@ class Replica:
         self.budget = Budget(self.desk, self._connection)
         self.readings = Readings(self.desk, self._connection, world.rules)
         self._sweeping = world.spawn(self._sweep())
+        self._listening = world.spawn(self.desk.listen(Bell(world)))
         watched = world.keepas if world.mix.readers else ()
         self._watching = [world.spawn(self._watch(name)) for name in watched]
 
@@ -88,7 +104,7 @@ class Replica:
         if self._connection.dead:
             return
         self._connection.dead = True
-        for task in (self._sweeping, *self._watching, *self.handlers):
+        for task in (self._sweeping, self._listening, *self._watching, *self.handlers):
             if task is not asyncio.current_task():
                 task.cancel()
         self._world.down(self.number)
