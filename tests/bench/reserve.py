@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from uuid import uuid4
 
+import asyncpg
 import grpc.aio
 from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.budget.v1.budget_pb2_grpc import BudgetServiceStub
@@ -32,6 +33,11 @@ BATCH, BATCH_CALLERS = 100, 4
 RELEASERS = 64
 RATE = 1_000_000  # Tokens a minute: the measured calls must never run short.
 OBSERVE_SECONDS = 30.0
+LONGEST_BACKLOG_SECONDS = 120.0
+TOLD = """
+select coalesce((select sequence from budget.relay_cursors where account = 'default'), 0)
+    >= (select coalesce(max(sequence), 0) from budget.ledger where account = 'default')
+"""
 
 Channels = list[grpc.aio.Channel]
 
@@ -40,15 +46,19 @@ async def measure(rounds: int, seconds: float) -> list[Figure]:
     """Measure the part."""
     with Postgres.start() as postgres, Nats.start() as nats:
         await migrate.migrate(postgres.url, ["budget"])
+        database = await asyncpg.connect(sql.plain_url(postgres.url))
         async with (
             harness.server(__name__, postgres.url, nats.url) as address,
             harness.channels(address) as channels,
             observed(channels[0]),
         ):
+            reserve = Reserves(channels, database)
             figures = []
             for callers in CALLERS:
-                figures += await _singles(channels, callers, rounds, seconds)
-            return figures + await _batches(channels, rounds, seconds)
+                figures += await _singles(reserve, callers, rounds, seconds)
+            figures += await _batches(reserve, rounds, seconds)
+        await database.close()
+    return figures
 
 
 @asynccontextmanager
@@ -76,13 +86,15 @@ async def observed(channel: grpc.aio.Channel, tokens: int = 60 * RATE) -> AsyncI
         observing.cancel()
 
 
-async def _singles(channels: Channels, callers: int, rounds: int, seconds: float) -> list[Figure]:
-    reserve = Reserves(channels)
+async def _singles(reserve: "Reserves", callers: int, rounds: int, seconds: float) -> list[Figure]:
+    channels = reserve.channels
     variants = {
         "echo": Variant([_call(channel, "Echo") for channel in channels]),
         "plain": Variant([_call(channel, "Reserve") for channel in channels]),
         "reserve": Variant([reserve.one(channel) for channel in channels], tidy=reserve.tidy),
-        "reserve+commit": Variant([_pair(channel) for channel in channels], work=2),
+        "reserve+commit": Variant(
+            [_pair(channel) for channel in channels], work=2, tidy=reserve.told
+        ),
         "echo+echo": Variant([_echoes(channel) for channel in channels], work=2),
     }
     samples = await harness.interleaved(variants, callers, rounds, seconds)
@@ -93,8 +105,8 @@ async def _singles(channels: Channels, callers: int, rounds: int, seconds: float
     return figures + harness.medians(pairs, f"{setting}, a pair", "echo+echo")
 
 
-async def _batches(channels: Channels, rounds: int, seconds: float) -> list[Figure]:
-    reserve = Reserves(channels)
+async def _batches(reserve: "Reserves", rounds: int, seconds: float) -> list[Figure]:
+    channels = reserve.channels
     variants = {
         "echo": Variant([_call(channel, "EchoBatch") for channel in channels], work=BATCH),
         "plain": Variant([_call(channel, "Batch") for channel in channels], work=BATCH),
@@ -110,7 +122,9 @@ async def _batches(channels: Channels, rounds: int, seconds: float) -> list[Figu
 class Reserves:
     """Reserves without committing, and releases between the rounds what it holds."""
 
-    def __init__(self, channels: Channels) -> None:
+    def __init__(self, channels: Channels, database: asyncpg.Connection) -> None:
+        self.channels = channels
+        self._database = database
         self._stub = BudgetServiceStub(channels[0])
         self._held: list[str] = []
 
@@ -146,6 +160,15 @@ class Reserves:
                 await self._stub.ReleaseReservation(request)
 
         await asyncio.gather(*(releaser() for _ in range(RELEASERS)))
+        await self.told()
+
+    async def told(self) -> None:
+        """Wait until the relay has published what there is, or the next variant would pay for it."""
+        async with asyncio.timeout(LONGEST_BACKLOG_SECONDS):
+            while True:
+                if await self._database.fetchval(TOLD):
+                    return
+                await asyncio.sleep(0.1)
 
 
 def _call(channel: grpc.aio.Channel, name: str) -> Call:
