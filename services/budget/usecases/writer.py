@@ -14,7 +14,7 @@ from services.budget.domain import refusals
 from services.budget.domain.commands import Admit, Command
 from services.budget.domain.decide import decide
 from services.budget.domain.draft import Answer, Decision
-from services.budget.domain.entries import Entry, Held, Observed, Released
+from services.budget.domain.entries import Entry, Held, Observed
 from services.budget.domain.evolve import evolve, forget, recall, replay
 from services.budget.domain.rules import Kind, Rules, Stage
 from services.budget.domain.state import State
@@ -191,7 +191,8 @@ class Writer:
     @property
     def idle(self) -> bool:
         """Whether nothing is known, asked or awaited here."""
-        return not (self._warm or self._queue or self._watched or self._followers)
+        busy = self._draining is not None and not self._draining.done()
+        return not (busy or self._warm or self._queue or self._watched or self._followers)
 
     def look(self) -> None:
         """Let waiters in, if any are here: somebody has written."""
@@ -310,7 +311,7 @@ class Writer:
         notice(self.account, entries)
         self.state = forget(state)
         self._warm = True
-        self._wake([*tail, *entries])
+        self._wake()
         self._keep_sometimes()
         await self._publish([*tail, *entries], now)
 
@@ -332,10 +333,11 @@ class Writer:
         seen, at = self._seen
         return seen + timedelta(seconds=self._steady() - at)
 
-    def _wake(self, entries: Sequence[Entry]) -> None:
-        for entry in entries if self._watched else ():
-            if isinstance(entry.fact, Held | Released) and entry.about.reservation is not None:
-                for ended in self._watched.get(entry.about.reservation, ()):
+    def _wake(self) -> None:
+        """Wake whose wait is over by the state at hand, however that was read."""
+        for reservation, watchers in self._watched.items():
+            if reservation not in self.state.waiting:
+                for ended in watchers:
                     ended.set()
 
     async def _publish(self, entries: Sequence[Entry], now: datetime) -> None:
