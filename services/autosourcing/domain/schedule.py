@@ -115,7 +115,9 @@ def next_start(schedule: Schedule, now: datetime) -> datetime | None:
     """When its next job starts; None while a person has paused it, or not within a year."""
     if schedule.paused:
         return None
-    after = max(now, (schedule.pause_until or now) - timedelta(microseconds=1))
+    after, paused = now, schedule.pause_until
+    if paused is not None and paused > now:
+        after = paused - timedelta(microseconds=1)
     if after.year > _LAST_YEAR:
         return None
     found = calendar.slots(schedule.zone, schedule.hours, after=after, until=after + _YEAR)

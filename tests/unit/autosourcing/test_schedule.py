@@ -177,3 +177,11 @@ def test_each_slot_has_a_request_of_its_own_for_ever() -> None:
     assert len(set(ids)) == len(ids) == 48
     assert ids[0] == slot_request_id(UUID(int=7), decisions[0].slot)
     assert ids[0] != slot_request_id(UUID(int=8), decisions[0].slot)
+
+
+def test_a_pause_that_ended_before_the_calendar_began_holds_nothing_back() -> None:
+    """The first instant that the contract can say has none before it; the list must not fail."""
+    made = replace(schedule(), pause_until=datetime.min.replace(tzinfo=UTC))
+
+    assert next_start(made, at("2026-06-01T06:00")) == at("2026-06-01T07:00")
+    assert outcomes(made, "2026-06-01T07:00:00") == [("2026-06-01", 7, SlotOutcome.STARTING, "")]
