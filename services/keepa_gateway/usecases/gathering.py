@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from uuid import UUID, uuid4
 
 from services.chassis.errors import Refusal
 from services.keepa_gateway.domain import refusals
-from services.keepa_gateway.domain.attempt import Asking
+from services.keepa_gateway.domain.attempt import Asking, Priority
 from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.products_request import MOST_PRODUCTS, ProductsRequest
 from services.keepa_gateway.domain.snapshot import best
@@ -35,6 +35,7 @@ class Share:
         came_at: On the monotonic clock.
         context: In which its tokens are held: the ledger learns who asked.
         paid: What became of it.
+        gone: Whether nobody waits for it any more.
     """
 
     request: ProductsRequest
@@ -46,11 +47,17 @@ class Share:
     came_at: float = field(default_factory=monotonic)
     context: Context = field(default_factory=copy_context)
     paid: "asyncio.Future[Paid]" = field(default_factory=asyncio.Future)
+    gone: bool = False
 
     @property
     def call(self) -> Call:
         """The call it would be alone."""
         return self.request.call()
+
+    @property
+    def urgency(self) -> Priority:
+        """Whose turn it is; smaller goes first."""
+        return self.asking.spending.priority
 
     def refuse(self, reason: BaseException) -> None:
         """Let its request go on without the others."""
@@ -72,9 +79,15 @@ class _Gathering:
         return MOST_PRODUCTS - sum(len(share.request.subjects) for share in self.shares)
 
     def takes(self, share: Share, patience: float) -> bool:
-        """Whether a share fits in and its caller waits as long as the place is known to take."""
-        fits = len(share.request.subjects) <= self.room
-        return fits and not self.closed and share.came_at + patience >= self.place_in
+        """Whether a share fits in and its caller waits as long as the place is known to take.
+
+        Nobody waits for a place among the less urgent, to whom fewer places are open.
+        """
+        fits = not self.closed and len(share.request.subjects) <= self.room
+        if not fits or not self.place_in:
+            return fits
+        least = min((one.urgency for one in self.shares), default=share.urgency)
+        return share.came_at + patience >= self.place_in and share.urgency >= least
 
     def leave(self, share: Share) -> bool:
         """Forget a share while no token is held for it; true when it was still there."""
@@ -123,6 +136,7 @@ class Gatherer:
         try:
             return await asyncio.shield(share.paid)
         except asyncio.CancelledError:
+            share.gone = True
             if gathering.leave(share):
                 share.paid.cancel()
             raise
@@ -135,8 +149,7 @@ class Gatherer:
     def _joined(self, share: Share) -> _Gathering:
         kind = (("domain", str(share.request.domain)), *share.request.options.parameters())
         gathering = self._open.get(kind)
-        patience = self._way.left(share.call, share.asking, share.came_at)
-        if gathering is None or not gathering.takes(share, patience):
+        if gathering is None or not gathering.takes(share, self._left(share)):
             gathering = self._open[kind] = _Gathering()
             task = asyncio.create_task(self._go(gathering), name="gathering")
             self._running[task] = gathering
@@ -192,13 +205,20 @@ class Gatherer:
             if wait is None:
                 return True
             gathering.place_in = monotonic() + wait.total_seconds()
-            for share in list(gathering.shares):  # Some came while the place was asked for.
-                if wait.total_seconds() > self._way.left(share.call, share.asking, share.came_at):
-                    gathering.leave(share)
-                    share.refuse(await self._way.throttled(wait, share.call, share.asking))
+            # Some came while the place was asked for.
+            hasty = [one for one in gathering.shares if self._left(one) < wait.total_seconds()]
+            for share in hasty:
+                gathering.leave(share)
+            await asyncio.gather(*(self._throttled(share, wait) for share in hasty))
             if gathering.shares:
                 await asyncio.sleep(wait.total_seconds())
         return False
+
+    def _left(self, share: Share) -> float:
+        return self._way.left(share.call, share.asking, share.came_at)
+
+    async def _throttled(self, share: Share, wait: timedelta) -> None:
+        share.refuse(await self._way.throttled(wait, share.call, share.asking))
 
     async def _held(self, shares: Sequence[Share]) -> list[tuple[Share, Held]]:
         """Hold the tokens of all at once, each in the name of its own caller."""
@@ -217,17 +237,27 @@ class Gatherer:
         return held
 
     async def _kept(self, held: Sequence[tuple[Share, Held]]) -> list[tuple[Share, Held]]:
-        """Look once more after the waits: the first 429 stops everybody."""
+        """Look once more after the waits: the first 429 stops everybody.
+
+        Who went away meanwhile has asked for nothing: no intent is stored yet.
+        """
         closed = await self._way.closed() if held else None
-        kept = []
+        kept, dropped = [], []
         for share, one in held:
             refusal = refusals.of_call(closed, share.call) if closed else self._late(share)
-            if refusal is None:
+            if refusal is None and not share.gone:
                 kept.append((share, one))
             else:
-                await self._way.give_back(one)
-                share.refuse(refusal)
+                dropped.append(self._dropped(share, one, refusal))
+        await asyncio.gather(*dropped)
         return kept
+
+    async def _dropped(self, share: Share, held: Held, refusal: Refusal | None) -> None:
+        await self._way.give_back(held)
+        if refusal is not None:
+            share.refuse(refusal)
+        else:
+            share.paid.cancel()
 
     def _late(self, share: Share) -> Refusal | None:
         try:

@@ -144,8 +144,8 @@ class PaidSections:
             if left != gained[intent.attempt_id]:
                 keys = [intent.keys[subject] for subject in left]
                 await self._attempts.shrink(intent.attempt_id, left, keys)
-            if not left:
-                await self._let_go(intent)
+        empty = [intent for intent in own if not missing[intent.attempt_id]]
+        await asyncio.gather(*map(self._let_go, empty))
         return {attempt_id: left for attempt_id, left in missing.items() if left}
 
     async def _let_go(self, intent: Intent) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.chassis import telemetry
 from services.chassis.clock import Clock
 from services.chassis.errors import Refusal
 from services.keepa_gateway.domain import refusals
@@ -14,6 +15,7 @@ from services.keepa_gateway.domain.calls import Call, Deadlines
 from services.keepa_gateway.ports import Attempts, Budget, Gate, Hold
 
 COMPARED_FOR_SECONDS = 5.0
+_log = telemetry.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +134,15 @@ class Way:
     async def give_back(self, held: Held) -> None:
         """Give a hold back behind a fence.
 
-        The same request may have reached another replica, which sends under the same hold.
+        The same request may have reached another replica, which sends under the same hold. What
+        budget cannot hear now the reconciler repeats.
         """
         if await self._attempts.fence(held.attempt_id, held.hold.name):
-            await self._budget.release(held.hold.name)
+            try:
+                await self._budget.release(held.hold.name)
+            except Refusal as refusal:
+                _log.warning("release postponed", hold=held.hold.name, reason=refusal.reason)
+                return
             await self._attempts.mark_settled(held.attempt_id)
 
     def check_deadline(self, call: Call, asking: Asking) -> None:
