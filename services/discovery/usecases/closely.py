@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID, uuid5
 
 from services.chassis.errors import Refusal
@@ -38,7 +39,7 @@ class CloserLook:
             firsts: What that one found.
             tally: What it cost; the second pass is added to it.
             most: How many candidates at the most.
-            allowed: Tokens at the most, when the caller brings no envelope.
+            allowed: Tokens at the most, whoever brings the envelope.
             hold_id: Names the envelope.
         """
         wanted = candidates(firsts)[:most]
@@ -60,24 +61,29 @@ class CloserLook:
     async def _paid(
         self, errand: Errand, number: int, allowed: int, hold_id: UUID
     ) -> AsyncIterator[tuple[Errand, int]]:
-        """Say who pays and how much at most: the caller's envelope, or one of our own."""
+        """Say who pays and how much at most: the caller's envelope, or one of our own.
+
+        For an envelope of our own nobody waits: the first pass is answered already, and it
+        would come as late as the tokens for what is only an extra.
+        """
         if errand.envelope:
-            yield errand, await self._holder.left(errand.envelope)
+            yield errand, min(allowed, await self._holder.left(errand.envelope))
             return
         tokens = CLOSE_TOKENS * min(number, allowed // CLOSE_TOKENS)
         if tokens < CLOSE_TOKENS:
             yield errand, 0
             return
+        hasty = replace(errand, max_wait=timedelta(0))
         async with AsyncExitStack() as stack:
             try:
-                own = await stack.enter_async_context(self._holder.held(hold_id, tokens, errand))
+                own = await stack.enter_async_context(self._holder.held(hold_id, tokens, hasty))
             except Refusal as refusal:
                 tokens = _affordable(refusal, tokens)
                 if not tokens:
                     raise
-                fewer = self._holder.held(uuid5(hold_id, "fewer"), tokens, errand)
+                fewer = self._holder.held(uuid5(hold_id, "fewer"), tokens, hasty)
                 own = await stack.enter_async_context(fewer)
-            yield own, tokens
+            yield replace(own, max_wait=errand.max_wait), tokens
 
 
 def _affordable(refusal: Refusal, tokens: int) -> int:

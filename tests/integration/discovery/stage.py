@@ -219,11 +219,13 @@ class Purse:
     released: list[str] = field(default_factory=list)
     extended: list[str] = field(default_factory=list)
     brought: int = 100
+    waits: list[timedelta] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
 
     async def hold(
         self, request_id: UUID, tokens: int, errand: Errand, *, duration: timedelta
     ) -> str:
+        self.waits.append(errand.max_wait)
         if self.refusals:
             raise self.refusals.pop(0)
         name = f"reservations/{request_id}"

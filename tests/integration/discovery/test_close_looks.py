@@ -88,6 +88,32 @@ async def test_the_second_pass_ends_where_the_caller_s_envelope_ends(one: Replic
     assert one.purse.held == {}
 
 
+async def test_the_second_pass_keeps_to_what_the_caller_allows_of_its_envelope(
+    one: Replica,
+) -> None:
+    """T9: 30 tokens are allowed, 25 are left after the first pass, and one look fits at a time."""
+    one.purse.brought = 200
+    errand = Errand(envelope="reservations/x", max_tokens=30)
+
+    _, _, tally = await scored(one, 5, close_looks=5, errand=errand)
+
+    assert [len(one.till.close), tally.tokens] == [2, 5 + 2 * 6]
+    assert tally.stop is None
+
+
+async def test_a_first_pass_that_is_answered_does_not_wait_for_the_tokens_of_a_second(
+    one: Replica,
+) -> None:
+    """A caller who waits for tokens would lose what is paid for to its own deadline."""
+    patient = Errand(max_wait=timedelta(seconds=60))
+
+    _, last, _ = await scored(one, 2, close_looks=2, errand=patient)
+
+    assert sum(each.offers for each in last.values()) == 2
+    assert one.purse.waits == [timedelta(0)]
+    assert {errand.max_wait for errand in one.till.errands} == {timedelta(seconds=60)}
+
+
 async def test_the_second_pass_is_made_as_large_as_the_balance_allows(one: Replica) -> None:
     """A refusal says what is there: that is enough for one."""
     missing = refusal("INSUFFICIENT_TOKENS", 60)
