@@ -94,11 +94,12 @@ async def test_a_niche_is_judged_by_real_products(discovery: Any) -> None:
 async def test_one_envelope_pays_for_all_and_goes_back(discovery: Any, one: Replica) -> None:
     """D6: tokens are held once, at the most it can cost, under the published action."""
     held, released = len(one.purse.held), len(one.purse.released)
-    await examined(discovery, count=3, scored_count=5)
+    drawn, _ = await examined(discovery, count=3, scored_count=5, kind=pb.NICHE_KIND_TEXTBOOKS)
     surprise = one.till.errands[-1]
     await examined(discovery, names=["niches/thrillers"], scored_count=5)
 
     amounts = list(one.purse.held.values())[held:]
+    assert len(drawn) == 3
     assert amounts == [3 * (11 + 5), 11 + 5]
     assert len(one.purse.released) == released + 2
     assert surprise.action == "surprise_me"
@@ -151,6 +152,21 @@ async def test_what_refuses_the_first_niche_refuses_the_quest(discovery: Any, on
     assert found.reason == "INSUFFICIENT_TOKENS"
     assert found.retry_after is not None
     assert one.till.tokens == before
+
+
+async def test_a_429_at_the_first_search_is_told_as_what_it_is(
+    discovery: Any, one: Replica
+) -> None:
+    """An empty answer would look as if there were no such products."""
+    one.till.refusals.append(refusal("KEEPA_RATE_LIMITED", 30))
+    calls = len(one.till.errands)
+
+    found = await refused(
+        discovery.DiscoverNiches(pb.DiscoverNichesRequest(request_id=str(uuid4()), count=3))
+    )
+
+    assert found.reason == "KEEPA_RATE_LIMITED"
+    assert len(one.till.errands) == calls + 1
 
 
 async def test_a_repeated_quest_pays_nothing_again(discovery: Any, one: Replica) -> None:
