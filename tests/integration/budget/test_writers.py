@@ -1,8 +1,9 @@
 """Several replicas write to one account through PostgreSQL, and never oversell."""
 
 import asyncio
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -126,6 +127,23 @@ async def test_a_snapshot_gives_the_state_that_a_replay_gives(url: str) -> None:
     async with replica(url) as again:
         findings = await again.readings.verify("default")
     assert findings.violations == ()
+
+
+@pytest.mark.parametrize("leap", [3600.0, -3600.0])
+async def test_a_wrong_idea_of_the_time_stores_nothing_by_itself(url: str, leap: float) -> None:
+    """INV-1: ticks count from stored instants, so only the database's clock may set them."""
+    async with replica(url) as one:
+        await one.report(500)
+        await one.reserve(5)
+        writer = one.desk.writer("default")
+        writer._steady = lambda: time.monotonic() + leap
+
+        held = await one.reserve(5)
+        seen = await one.report(400, arrived_ms=stated(0).arrived_ms + 1)
+
+        assert abs(held.created_at - datetime.now(UTC)) < timedelta(seconds=30)
+        assert seen.state.anchor is not None
+        assert abs(seen.state.anchor.stored_at - datetime.now(UTC)) < timedelta(seconds=30)
 
 
 async def test_a_late_commit_of_an_ended_reservation_is_read_by_other_replicas(url: str) -> None:
