@@ -32,13 +32,18 @@ class Caller:
                 return
             job = world.rng.random() < world.mix.jobs
             flow = world.spawn(self._job() if job else self._call())
-            self._gateways.flows.add(flow)
-            flow.add_done_callback(self._gateways.flows.discard)
+            self._follow(flow)
             if world.happens(world.mix.death):
                 world.seen["caller died"] += 1
                 world.loop.call_later(world.rng.expovariate(0.2), flow.cancel)
             if world.happens(world.mix.abuse):
                 world.spawn(self._misbehave())
+
+    def _follow(self, flow: asyncio.Task[None]) -> None:
+        """Let a crash of the gateway end it, too."""
+        flows = self._gateways.flows
+        flows[flow] = None
+        flow.add_done_callback(lambda done: flows.pop(done, None))
 
     def _terms(self, most: int, **changes: object) -> Terms:
         world = self._world
@@ -119,9 +124,8 @@ class Caller:
         if not isinstance(told, Told):
             return
         calls = [world.spawn(self._draw(terms)) for _ in range(world.rng.randint(1, 4))]
-        self._gateways.flows.update(calls)
         for call in calls:
-            call.add_done_callback(self._gateways.flows.discard)
+            self._follow(call)
         await asyncio.wait(calls, timeout=world.rng.choice((1, 10, 40)))
         if world.rng.random() < 0.2:
             world.seen["job walked away"] += 1

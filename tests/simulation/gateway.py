@@ -58,7 +58,7 @@ class Gateways:
         self.paused_until: dict[str, float] = dict.fromkeys(world.keepas, 0.0)
         self.quiet: set[str] = set()
         self._lied: set[str] = set()
-        self.flows: set[asyncio.Task[None]] = set()
+        self.flows: dict[asyncio.Task[None], None] = {}  # In order: a set of tasks has none.
         self._told_at: dict[str, float] = dict.fromkeys(world.keepas, -1000.0)
         self._unknown_since: dict[str, float] = {}
 

@@ -82,7 +82,7 @@ class Replica:
 
     def __init__(self, world: "World", number: int) -> None:
         self.number = number
-        self.handlers: set[asyncio.Task[Any]] = set()
+        self.handlers: dict[asyncio.Task[Any], None] = {}  # In order: a set of tasks has none.
         self._world = world
         self._connection = Connection(world.database, Storm(world, self.kill))
         shortcut = self._connection if world.mix.shortcut else None
@@ -241,7 +241,7 @@ class World:
         if replica.dead:
             raise Lost
         handler = self.loop.create_task(_carry_out(work, replica))
-        replica.handlers.add(handler)
+        replica.handlers[handler] = None
         try:
             return await self._answer(handler)
         except asyncio.CancelledError:
@@ -250,7 +250,7 @@ class World:
                 raise
             raise Lost from None
         finally:
-            replica.handlers.discard(handler)
+            replica.handlers.pop(handler, None)
 
     async def _answer(self, handler: "asyncio.Task[T]") -> T:
         try:
