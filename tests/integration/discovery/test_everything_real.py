@@ -311,6 +311,7 @@ async def test_the_best_candidates_are_looked_at_again_within_the_caller_s_envel
     rich: World,
 ) -> None:
     """D5: live offers make buying prices real, for what the envelope holds and no more."""
+    await some_asins(rich, 0)  # The list of products is stored from here on.
     envelope, before = await rich.hold(90), await rich.spent()
 
     scores = await first_passed(
@@ -329,8 +330,8 @@ async def test_the_best_candidates_are_looked_at_again_within_the_caller_s_envel
 
 async def test_an_envelope_that_is_too_small_answers_what_fits(rich: World) -> None:
     """D5: what was found is told, and why it ended, with the rest of the products named."""
-    envelope, before = await rich.hold(3), await rich.spent()
     asins = await some_asins(rich, 8)
+    envelope, before = await rich.hold(3), await rich.spent()
     request = pb.ScoreProductsRequest(
         request_id=str(uuid4()), asins=asins, spending=keepa.Spending(envelope=envelope)
     )
