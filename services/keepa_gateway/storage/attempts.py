@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     select,
     text,
+    tuple_,
     update,
     values,
 )
@@ -68,6 +69,7 @@ class PostgresAttempts:
             new = await self._insert(connection, intents)
             own = [intent for intent in intents if intent.attempt_id in new]
             gained = await self._gained(connection, own)
+            gained -= await self._answered(connection, own)
             opened = {
                 one.attempt_id: Opened(gained=(), foreign=True)
                 for one in intents
@@ -107,6 +109,35 @@ class PostgresAttempts:
         taken = insert(claim).values(ordered).on_conflict_do_nothing()
         rows_taken = await connection.execute(taken.returning(claim.c.attempt_id, claim.c.key))
         return {(row.attempt_id, row.key) for row in rows_taken}
+
+    async def _answered(
+        self, connection: AsyncConnection, intents: Sequence[Intent]
+    ) -> set[tuple[UUID, str]]:
+        """Give back claims of what an earlier call of the same request was answered.
+
+        Its answer may be too old for the caller by now, but it is paid for: once in possession
+        of the claims nobody else can be about to store another one.
+        """
+        again = [intent for intent in intents if intent.number > 0]
+        if not again:
+            return set()
+        subject = func.unnest(attempt.c.subjects).column_valued("subject")
+        query = select(attempt.c.request_id, subject).where(
+            attempt.c.request_id.in_([intent.request_id for intent in again]),
+            attempt.c.state == State.ENDED,
+            attempt.c.verdict == Verdict.ANSWERED,
+        )
+        there = {(row[0], row[1]) for row in await connection.execute(query)}
+        answered = {
+            (intent.attempt_id, key)
+            for intent in again
+            for asked, key in intent.keys.items()
+            if (intent.request_id, asked) in there
+        }
+        if answered:
+            given_up = tuple_(claim.c.attempt_id, claim.c.key).in_(sorted(answered))
+            await connection.execute(delete(claim).where(given_up))
+        return answered
 
     async def _change(
         self, connection: AsyncConnection, attempt_id: UUID, changed: dict[str, Any]

@@ -79,11 +79,13 @@ class Lists:
         began = await self._way.look()
         content = content_hash(call.endpoint, call.fingerprint)
         question = _Question(call, asking, reap, content, began)
-        previous = await self._attempts.of_request(asking.request_id)
-        if (kept := await self._kept(question, previous)) is not None:
-            return kept
-        number = len(previous)
+        number = 0
         while True:
+            # Looked at again after each wait: our own earlier call may have been waited for.
+            previous = await self._attempts.of_request(asking.request_id)
+            if (kept := await self._kept(question, previous)) is not None:
+                return kept
+            number = max(number, len(previous))
             if (stored := await self._stored(question)) is not None:
                 return stored
             paid = await self._ask(question, number)

@@ -74,7 +74,7 @@ class Search:
     async def _kept(self) -> list[ProductAnswer]:
         """Repeat what this very request was answered before; it is paid for already."""
         previous = await self._own.attempts.of_request(self._asking.request_id)
-        self._numbers.next = len(previous)
+        self._numbers.next = max(self._numbers.next, len(previous))
         given: list[ProductAnswer] = []
         for attempt in previous:
             if attempt.content != self._content:
@@ -151,6 +151,9 @@ class Search:
     async def _fetch(self) -> AsyncGenerator[ProductAnswer, None]:
         """Join what is out, pay for the rest, until nothing is pending or something refuses."""
         while self.pending and self.refusal is None:
+            if self._numbers.next:  # Our own earlier call may be what was waited for.
+                for one in await self._kept():
+                    yield one
             claims = await self._own.attempts.claimed([self._keys[one] for one in self.pending])
             for one in self._lost(claims):
                 yield one

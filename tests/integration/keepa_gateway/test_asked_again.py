@@ -1,0 +1,86 @@
+"""A request that comes again while its own call is still out: it is one call all the same."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
+from google.protobuf.duration_pb2 import Duration
+
+from services.chassis import sql
+from tests.integration.keepa_gateway.conftest import MakeWorld
+from tests.integration.keepa_gateway.world import Sandbox, World, products, until
+
+pytestmark = pytest.mark.anyio
+_WAITS = "select count(*) from pg_locks where not granted and relation = $1::text::regclass"
+
+
+async def test_a_list_whose_answer_was_read_before_it_was_asked_again_is_paid_once(
+    make_world: MakeWorld, rich_sandbox: Sandbox
+) -> None:
+    """INV-12: a frozen replica stores its answer late; it is too old for nobody who paid for it."""
+    world = await make_world(rich_sandbox, gateways=2)
+    request = pb.FindProductsRequest(
+        request_id=str(uuid.uuid4()),
+        selection=pb.ProductSelection(root_category_id=283155),
+        max_age_duration=Duration(seconds=0),
+    )
+    before = len(await rich_sandbox.asked("query"))
+
+    async def find(replica: int) -> pb.FindProductsResponse:
+        return await world.gateways[replica].FindProducts(request)
+
+    async with held(world, "keepa_gateway.listing") as waited_for:
+        first = asyncio.create_task(find(0))
+        await until(waited_for)
+        again = asyncio.create_task(find(1))
+        await asyncio.sleep(0.3)  # Until it waits for the first; sooner, there is no race.
+    one, other = await first, await again
+
+    assert one.asins == other.asins
+    assert one.token_count == other.token_count
+    assert len(await rich_sandbox.asked("query")) == before + 1
+
+
+async def test_products_whose_answer_was_read_before_they_were_asked_again_are_paid_once(
+    make_world: MakeWorld, rich_sandbox: Sandbox
+) -> None:
+    """INV-12: the same for products."""
+    world = await make_world(rich_sandbox, gateways=2)
+    request = products(rich_sandbox.asins(3), max_age_duration=Duration(seconds=0))
+    before = len(await rich_sandbox.asked("product"))
+
+    async def fetch(replica: int) -> list[tuple[str, int]]:
+        stream = world.gateways[replica].GetProducts(request)
+        return sorted([(one.requested, one.token_count) async for one in stream])
+
+    async with held(world, "keepa_gateway.snapshot") as waited_for:
+        first = asyncio.create_task(fetch(0))
+        await until(waited_for)
+        again = asyncio.create_task(fetch(1))
+        await asyncio.sleep(0.3)
+    one, other = await first, await again
+
+    assert one == other
+    assert len(await rich_sandbox.asked("product")) == before + 1
+
+
+@asynccontextmanager
+async def held(world: World, table: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+    """Let nobody write to a table for the length of a block; tells whether somebody waits."""
+    url = sql.plain_url(world.database_url)
+    holder, watcher = await asyncpg.connect(url), await asyncpg.connect(url)
+
+    async def waited_for() -> bool:
+        return bool(await watcher.fetchval(_WAITS, table))
+
+    try:
+        async with holder.transaction():
+            await holder.execute(f"lock table {table} in exclusive mode")
+            yield waited_for
+    finally:
+        await holder.close()
+        await watcher.close()
