@@ -157,6 +157,7 @@ async def test_what_nobody_changed_makes_no_revision(discovery: Any) -> None:
 async def test_two_people_do_not_overwrite_each_other(discovery: Any) -> None:
     """ETAG_MISMATCH, also when both press the button at once."""
     config = await held(discovery)
+    await asyncio.gather(*(held(discovery) for _ in range(8)))  # Opens the connections.
     requests = []
     for cents in range(31, 39):
         config.fees.prep_cents = cents
