@@ -35,5 +35,5 @@ def test_the_same_seed_is_the_same_run() -> None:
 
         assert once.trace == again.trace
         assert once.story == again.story
-        assert len(once.story) > 50
+        assert len(once.story) > 20
     assert run(TRACED[0], traced=True).trace != run(TRACED[1], traced=True).trace
