@@ -211,7 +211,7 @@ class Killer:
     async def _call_under_way(self, path: str, armed: asyncio.Event) -> None:
         """Have the stand-in keep one paid call waiting, and return when it does."""
         url = f"{self._stack.sandbox_url}/_sandbox/faults"
-        slow = {"fault": "delay", "milliseconds": 1_500, "path": path, "requests": 1}
+        slow = {"fault": "delay", "milliseconds": 1_000, "path": path, "requests": 1}
         async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
             (await client.post(url, json=slow)).raise_for_status()
             armed.set()

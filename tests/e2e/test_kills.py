@@ -28,7 +28,7 @@ from tests.chaos.stack import Stack, running
 
 # A lost answer is given up, and a dead worker's step taken over, after this long.
 IMPATIENT = {
-    "KEEPA_GATEWAY_PLAIN_SECONDS": "2",
+    "KEEPA_GATEWAY_PLAIN_SECONDS": "5",
     "DISCOVERY_STEP_LEASE_SECONDS": "2",
     "AUTOSOURCING_TIMEOUT_PER_JOB_SECONDS": "120",
 }
