@@ -214,10 +214,10 @@ async def locked(world: World, table: str) -> AsyncIterator[None]:
 
 
 async def on_its_way(world: World) -> bool:
-    """Whether a call has left whose outcome nobody has stored yet."""
+    """Whether an intent is stored; on a busy machine its outcome may be there by now as well."""
     connection = await asyncpg.connect(sql.plain_url(world.database_url))
     try:
-        query = "select count(*) from keepa_gateway.attempt where state = 'sent'"
+        query = "select count(*) from keepa_gateway.attempt where state <> 'fenced'"
         return bool(await connection.fetchval(query))
     finally:
         await connection.close()
@@ -253,10 +253,11 @@ async def test_a_killed_gateway_leaves_an_unknown_call_that_is_never_resent(
     again = await collected(world.gateway.GetProducts(request))
     assert {one.status for one in again.values()} == {pb.PRODUCT_STATUS_UNKNOWN}
 
-    async def asked_once() -> bool:
-        return len(await world.sandbox.asked("product")) == before + 1
+    async def settled() -> bool:
+        return not await held(world)
 
-    await until(asked_once)
+    await until(settled)
+    assert len(await world.sandbox.asked("product")) - before <= 1
 
 
 async def test_an_orderly_stop_finishes_what_is_paid(
