@@ -121,7 +121,7 @@ class PostgresAttempts:
         again = [intent for intent in intents if intent.number > 0]
         if not again:
             return set()
-        subject = func.unnest(attempt.c.subjects).column_valued("subject")
+        subject = func.unnest(attempt.c.subjects).column_valued("subject", joins_implicitly=True)
         query = select(attempt.c.request_id, subject).where(
             attempt.c.request_id.in_([intent.request_id for intent in again]),
             attempt.c.state == State.ENDED,
