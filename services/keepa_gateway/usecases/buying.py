@@ -133,17 +133,20 @@ class Buying:
             if not patient or refusal.reason != "INSUFFICIENT_TOKENS":
                 raise
         board, keys = self._own.flights.board, self._order.keys
-        self._boarded.update(one for one in batch.subjects if board([keys[one]]))
+        spending = self._asking.spending
+        self._boarded.update(one for one in batch.subjects if board([keys[one]], spending))
         return await self._alone(batch)
 
     async def _together(self, batch: ProductsRequest) -> Paid:
+        keys = {subject: self._order.keys[subject] for subject in batch.subjects}
         share = Share(
             request=batch,
             asking=self._asking,
             content=self._order.content,
-            keys={subject: self._order.keys[subject] for subject in batch.subjects},
+            keys=keys,
             number=self._order.numbers.next,
             not_before=self._order.not_before,
+            sent=lambda: self._own.flights.depart(keys.values()),
         )
         self._landing(batch, share.paid)
         try:
@@ -175,6 +178,7 @@ class Buying:
             ),
         )
         self._landing(batch, section)
+        self._own.flights.depart(self._order.keys[subject] for subject in batch.subjects)
         return await asyncio.shield(section)
 
     def _landing(self, batch: ProductsRequest, paid: "asyncio.Future[Paid]") -> None:

@@ -1,7 +1,7 @@
 """Gathering: what several requests want at one moment leaves as one call, and each pays its own."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,6 +36,7 @@ class Share:
         context: In which its tokens are held: the ledger learns who asked.
         paid: What became of it.
         gone: Whether nobody waits for it any more.
+        sent: Called when its call leaves.
     """
 
     request: ProductsRequest
@@ -48,6 +49,7 @@ class Share:
     context: Context = field(default_factory=copy_context)
     paid: "asyncio.Future[Paid]" = field(default_factory=asyncio.Future)
     gone: bool = False
+    sent: Callable[[], None] = lambda: None
 
     @property
     def call(self) -> Call:
@@ -295,6 +297,8 @@ class Gatherer:
                 reap=harvesting.products(first, self._packer, self._way),
             ),
         )
+        for share in parts.values():
+            share.sent()
         paid = await asyncio.shield(section)
         for attempt_id, share in parts.items():
             share.paid.set_result(paid[attempt_id])

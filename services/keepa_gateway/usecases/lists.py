@@ -11,7 +11,7 @@ from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.list_requests import ListRequest
 from services.keepa_gateway.domain.outcome import Verdict
 from services.keepa_gateway.ports import Attempts, Listings
-from services.keepa_gateway.usecases.flights import Flights, landing
+from services.keepa_gateway.usecases.flights import GRACE_SECONDS, Flights, landing
 from services.keepa_gateway.usecases.paid import PaidSections, Plan, Reap, Wanted, intent
 from services.keepa_gateway.usecases.way import Way
 
@@ -125,7 +125,8 @@ class Lists:
         key = list_key(question.call)
         flight = self._flights.find(key)
         if flight is not None:
-            _refuse_lost(await asyncio.shield(flight))
+            until = asyncio.get_running_loop().time() + GRACE_SECONDS
+            _refuse_lost(await self._flights.join(key, flight, question.asking.spending, until))
             return None
         claims = await self._attempts.claimed([key])
         if key in claims:
@@ -133,7 +134,7 @@ class Lists:
                 raise refusals.outcome_unknown(claims[key])
             await asyncio.sleep(POLL_SECONDS)
             return None
-        if not self._flights.board([key]):
+        if not self._flights.board([key], question.asking.spending):
             return None
         return await self._pay(question, number, key)
 
@@ -161,6 +162,7 @@ class Lists:
         )
         section = self._paid.start(planned, self._plan(question))
         section.add_done_callback(lambda done: self._flights.land([key], landing(done)))
+        self._flights.depart([key])
         paid = await asyncio.shield(section)
         if paid.attempt is None:
             return None

@@ -20,6 +20,7 @@ from services.keepa_gateway.domain.outcome import Verdict
 from services.keepa_gateway.domain.products_request import ProductsRequest
 from services.keepa_gateway.domain.snapshot import Snapshot, best
 from services.keepa_gateway.usecases.buying import Buying, Numbers, Order, Tools
+from services.keepa_gateway.usecases.flights import GRACE_SECONDS
 from services.keepa_gateway.usecases.paid import Paid, Wanted
 
 POLL_SECONDS = 0.2
@@ -158,7 +159,7 @@ class Search:
             for one in self._lost(claims):
                 yield one
             free = {self._keys[one]: one for one in self.pending if self._keys[one] not in claims}
-            mine = [free[key] for key in self._own.flights.board(free)]
+            mine = [free[key] for key in self._own.flights.board(free, self._asking.spending)]
             async with aclosing(self._pay(mine)) as paid:
                 async for one in paid:
                     yield one
@@ -224,8 +225,12 @@ class Search:
         # All are looked up before the first is awaited: flights of one call land together.
         flights = {one: self._own.flights.find(self._keys[one]) for one in joined}
         landed: dict[UUID, tuple[Attempt, list[str]]] = {}
+        until = asyncio.get_running_loop().time() + GRACE_SECONDS
         for subject, flight in flights.items():
-            landing = await asyncio.shield(flight) if flight is not None else None
+            landing = None
+            if flight is not None:
+                key, spending = self._keys[subject], self._asking.spending
+                landing = await self._own.flights.join(key, flight, spending, until)
             if landing is not None and subject in landing.subjects:
                 landed.setdefault(landing.attempt_id, (landing, []))[1].append(subject)
         for landing, subjects in landed.values():
