@@ -58,7 +58,7 @@ class Finder:
         async def look() -> Listing | None:
             return None if force_refresh else await self._lists.read(wanted.key)
 
-        async with turn(self._flights, wanted.key, look) as found:
+        async with turn(self._flights, wanted.key, look, errand) as found:
             if found is not None:
                 return found
             if before is not None:

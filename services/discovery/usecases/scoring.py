@@ -131,7 +131,7 @@ class Appraiser:
 
         plain = appeal.depth is Depth.PLAIN
         key = digest("fetch" if plain else "look closely", (appeal.domain, sorted(batch)))
-        async with turn(self._flights, key, look) as known:
+        async with turn(self._flights, key, look, appeal.errand) as known:
             if known is not None:
                 yield Chunk(tuple(known.values()), stored=True)
                 return

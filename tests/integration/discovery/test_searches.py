@@ -8,10 +8,11 @@ import pytest
 
 from services.chassis.testing import refusal as refused
 from services.discovery.domain.answers import Appraisal, Status, Tally
-from services.discovery.domain.criteria import Filter, Options
+from services.discovery.domain.criteria import Filter, Options, digest
 from services.discovery.domain.errand import Errand
 from services.discovery.domain.past import SearchKind
 from services.discovery.domain.stops import StopReason
+from services.discovery.usecases import flight
 from services.discovery.usecases.searching import Ended
 from tests.integration.discovery.stage import Replica, asin, refusal, request
 
@@ -311,6 +312,27 @@ async def test_a_dead_fetcher_delays_the_others_only_for_its_lease(
     answer = await one.desk.discover(request(), SIXTY)
 
     assert answer.tally.tokens == 11
+
+
+async def test_a_person_does_not_wait_for_ever_behind_a_job_that_waits(
+    one: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T6: a job may wait two minutes for its tokens; a click for the same has its own."""
+    monkeypatch.setattr(flight, "HASTE_SECONDS", 0.1)
+    asins = [asin(at) for at in range(3)]
+    batch = digest("fetch", (1, asins))
+    for key in (SIXTY.key, batch):
+        await one.execute(
+            "insert into discovery.flights values "
+            f"('{key}', gen_random_uuid(), clock_timestamp() + interval '1 hour')"
+        )
+
+    async with asyncio.timeout(20):
+        found = await one.desk.discover(request(), SIXTY)
+        answers, tally = await scored(one, 3)
+
+    assert found.tally.tokens == 11
+    assert (len(answers), tally.tokens) == (3, 3)
 
 
 async def test_a_filter_is_the_same_question_whatever_the_order(one: Replica) -> None:
