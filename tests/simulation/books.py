@@ -204,7 +204,7 @@ class Books:
         if fact.made_ms is None or self.anchor is None:
             return False
         anchored = self.anchor.arrived_ms + self.anchor.processing_ms
-        return bool(fact.covered if fact.made_ms == anchored else fact.made_ms < anchored)
+        return bool(fact.covered and fact.made_ms <= anchored)
 
     def _on_released(self, entry: Any, _: Any) -> None:
         self._move(entry, "RELEASED")
@@ -226,4 +226,5 @@ class Books:
                 row.covered = True
                 del self._busy[key]
         if fact.newest:
-            self.anchor, self.anchored_at, self.doubt = fact.observation, entry.at, fact.doubt
+            self.anchor, self.anchored_at = fact.observation, entry.at
+        self.doubt = fact.doubt

@@ -148,7 +148,9 @@ def _observed(state: State, entry: Entry, fact: facts.Observed) -> State:
             observation=fact.observation, stored_at=entry.at, after_sequence=fact.after_sequence
         )
         announced = _rearmed(state.announced, fact.tokens)
-        state = replace(state, anchor=anchor, doubt=fact.doubt, announced=announced)
+        state = replace(state, anchor=anchor, announced=announced)
+    if fact.doubt != state.doubt:
+        state = replace(state, doubt=fact.doubt)
     return replace(state, baseline=state.anchor, answered=nothing()) if fact.closes else state
 
 

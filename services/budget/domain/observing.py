@@ -61,10 +61,8 @@ def observe(
         return False
     after_sequence = after_sequence if after_sequence <= state.sequence else 0
     if not newer(state, seen):
-        if state.uncovered and (
-            covers in state.uncovered or min(_uncovered(state)) <= after_sequence
-        ):
-            older = _Verdict(newest=False, doubt=state.doubt)
+        older = _Verdict(newest=False, doubt=_doubt(state, seen))
+        if older.doubt > state.doubt or _reaches(state, after_sequence, covers):
             _enter(draft, seen, after_sequence, older, covers)
         return False
     verdict = _compare(state, seen, after_sequence, covers)
@@ -94,7 +92,8 @@ def look_again(draft: Draft, told: Observation | None = None) -> None:
     verdict = _compare(state, seen, after_sequence)
     if verdict.closes and not verdict.credit:
         unknown = _unknown(state)
-        _enter(draft, seen, after_sequence, replace(verdict, newest=False))
+        closing = replace(verdict, newest=False, doubt=max(state.doubt, verdict.doubt))
+        _enter(draft, seen, after_sequence, closing)
         _settle(draft, verdict, unknown, since=state.baseline)
 
 
@@ -132,6 +131,42 @@ def _compare(
     if surplus and not 0 < surplus <= state.doubt:
         return _Verdict(doubt=surplus)
     return _closing(expected, seen, surplus)
+
+
+def contradicts(state: State, older: Observation) -> bool:
+    """Whether the anchor is in doubt once a balance older than it is heard of.
+
+    Calls only take tokens away: after the older balance the anchor can hold no more than it and
+    its ticks. An anchor that was in doubt before may have hidden what a call took that was out.
+    """
+    return bool(state.doubt) or _excess(state, older) > 0
+
+
+def _excess(state: State, older: Observation) -> int:
+    if state.anchor is None or state.anchor.observation.refill_rate != older.refill_rate:
+        return 0
+    last = state.anchor.observation
+    return max(0, last.tokens - older.tokens - older.gain(ticks_between(older, last, state.rules)))
+
+
+def _doubt(state: State, older: Observation) -> int:
+    """Tokens of the anchor that are not believed, now that an older balance is heard of."""
+    doubt = max(state.doubt, _excess(state, older))
+    base, anchor = state.baseline, state.anchor
+    if not doubt or base is None or anchor is None:
+        return doubt
+    last = anchor.observation
+    if base.observation.refill_rate != last.refill_rate:
+        return doubt
+    known = explain(base.observation, state.answered, last, state.rules).most
+    return max(doubt, last.tokens - known)
+
+
+def _reaches(state: State, after_sequence: int, covers: UUID | None) -> bool:
+    """Whether a balance that is not the newest covers a cost all the same."""
+    if not state.uncovered:
+        return False
+    return covers in state.uncovered or min(_uncovered(state)) <= after_sequence
 
 
 def _unearned(state: State, seen: Observation) -> int:

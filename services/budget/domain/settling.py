@@ -37,8 +37,9 @@ def _book(draft: Draft, found: Reservation, command: Commit) -> None:
     """Enter the cost.
 
     An anchor as new as the call's own answer reflects the cost already; an older one does
-    not, and the observation that follows this entry will. What a settlement had estimated
-    is reflected by what it was estimated from.
+    not, and the observation that follows this entry will. Nor does one that the answer puts
+    in doubt, until it is told by how much. What a settlement had estimated is reflected by
+    what it was estimated from.
     """
     seen = command.observation
     if seen is not None and not observing.believable(seen, draft.now):
@@ -49,7 +50,7 @@ def _book(draft: Draft, found: Reservation, command: Commit) -> None:
         overrun=overrun,
         covered=found.stage is Stage.SETTLED
         or command.tokens == 0
-        or (seen is not None and not observing.newer(draft.state, seen)),
+        or (seen is not None and _reflected(draft.state, seen)),
         counted=_counted(draft.state, found, seen),
         before=found if found.stage in (Stage.RELEASED, Stage.SETTLED) else None,
         arrived_ms=seen.arrived_ms if seen else None,
@@ -58,6 +59,11 @@ def _book(draft: Draft, found: Reservation, command: Commit) -> None:
     draft.add(fact, found.terms, request_id=command.request_id, content=command.content)
     if overrun:
         draft.add(Overrun(tokens=overrun), found.terms)
+
+
+def _reflected(state: State, seen: Observation) -> bool:
+    """Whether the anchor shows a cost that was known when ``seen`` was made."""
+    return not observing.newer(state, seen) and not observing.contradicts(state, seen)
 
 
 def _counted(state: State, found: Reservation, seen: Observation | None) -> bool:

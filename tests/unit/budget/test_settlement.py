@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
+from services.budget.domain.balance import EPOCH, MILLISECOND
 from services.budget.domain.commands import Report
 from services.budget.domain.rules import Stage
 from tests.unit.budget.support import ENVELOPE, Book, granted, opened, refused
@@ -369,3 +370,39 @@ def test_a_cost_without_a_balance_may_have_come_before_the_bucket_filled_again()
 
     assert book.total("Credit") == book.total("Foreign") == 0
     assert (book.available, book.state.doubt) == (1100, 0)
+
+
+def test_a_call_that_was_out_when_a_lying_balance_came_is_not_hidden_by_the_lie() -> None:
+    """INV-1: its cost would be covered by a balance that was never true, and be spent twice."""
+    book = opened(500)
+    first, second = granted(book.reserve(10)), granted(book.reserve(20))
+    book.pass_time(1)
+    asked_at = (book.now - EPOCH) // MILLISECOND
+    book.pass_time(1)
+    book.see(900, after=0)  # The truth is 476: both calls have been charged 4 and 20 by then.
+    book.pass_time(1)
+
+    for held, cost, left in ((first, 4, 496), (second, 20, 476)):
+        since = book.state.sequence
+        granted(book.commit(held, cost, left, arrived_ms=asked_at + cost))
+        told = [entry.available for entry in book.entries if entry.sequence > since]
+        assert max(told) <= 476
+
+    assert book.available == 476
+    book.pass_time(1)
+    book.see(476)
+    assert (book.available, book.state.doubt, book.total("Credit")) == (476, 0, 0)
+
+
+def test_a_small_lie_is_found_by_the_older_truth_that_comes_after_it() -> None:
+    """INV-1: it hid behind a call in flight, so nothing was wrong when it came."""
+    book = opened(500)
+    held = granted(book.reserve(20))
+    book.pass_time(1)
+    asked_at = (book.now - EPOCH) // MILLISECOND
+    book.pass_time(1)
+    book.see(495, after=0)  # The truth is 480.
+
+    granted(book.commit(held, 20, 480, arrived_ms=asked_at))
+
+    assert (book.available, book.state.doubt) == (480, 15)
