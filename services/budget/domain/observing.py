@@ -122,7 +122,7 @@ def _compare(
         return _Verdict(closes=True, fresh=True, doubt=_unearned(state, seen))
     interrupted = _open(state, after_sequence, covers)
     full = interrupted and len(state.answered) >= ANSWERED_LIMIT
-    if interrupted and _plain(state, seen):
+    if interrupted and not _uncovered(state, covers) and _plain(state, seen):
         return _Verdict(closes=full, fresh=full)
     expected = explain(state.baseline.observation, state.answered, seen, state.rules)
     surplus = max(0, seen.tokens - expected.most)
@@ -182,7 +182,8 @@ def _unearned(state: State, seen: Observation) -> int:
 def _plain(state: State, seen: Observation) -> bool:
     """Whether the last balance and its ticks explain this one; saves the long comparison.
 
-    Of the calls known by now only the newest can have been charged since the last balance.
+    Of the calls known by now only the newest can have been charged since the last balance,
+    where none ended without a balance of its own.
     """
     if state.doubt or state.anchor is None:
         return False

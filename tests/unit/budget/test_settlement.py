@@ -406,3 +406,16 @@ def test_a_small_lie_is_found_by_the_older_truth_that_comes_after_it() -> None:
     granted(book.commit(held, 20, 480, arrived_ms=asked_at))
 
     assert (book.available, book.state.doubt) == (480, 15)
+
+
+def test_costs_told_without_a_balance_explain_nothing_away() -> None:
+    """INV-1: answers without a balance leave room for a lie of their size while a call is out."""
+    book = opened(740)
+    granted(book.reserve(22))
+    for cost in (8, 228):
+        granted(book.commit(granted(book.reserve(cost)), cost))
+    book.pass_time(1)
+
+    book.see(704)  # The truth is 504 at the most.
+
+    assert (book.available, book.state.doubt) == (740 - 236 - 22, 200)
