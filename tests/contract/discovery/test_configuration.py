@@ -10,12 +10,11 @@ import grpc
 import grpc.aio
 import pytest
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
-from arbitragevault.discovery.v1 import discovery_pb2_grpc, events_pb2
+from arbitragevault.discovery.v1 import events_pb2
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis.rpc.status import refusal_from
 from services.chassis.testing import refusal as refused
-from services.chassis.testing import serve
 from services.discovery.api import read
 from services.discovery.domain.answers import Appraisal, Status
 from services.discovery.domain.scoring.rules import Rules
@@ -23,33 +22,12 @@ from services.discovery.domain.scoring.score import score
 from services.discovery.domain.scoring.terms import Terms
 from services.discovery.storage.scores import PostgresScores
 from tests.integration.discovery.stage import (
-    Purse,
     Replica,
-    Till,
     asin,
     facts,
-    replica,
-    servicer_of,
 )
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-async def one(service_database: Callable[[str], str]) -> AsyncIterator[Replica]:
-    async with replica(service_database("discovery"), Till(), Purse()) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def discovery(one: Replica) -> AsyncIterator[Any]:
-    servicer = servicer_of(one)
-
-    def register(server: Any) -> None:
-        discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(servicer, server)
-
-    async with serve(register, service="discovery", caller="avault") as served:
-        yield discovery_pb2_grpc.DiscoveryServiceStub(served.channel)
 
 
 @pytest.fixture(autouse=True)

@@ -1,44 +1,20 @@
 """What a caller of DiscoveryService may rely on, over a real port and a real database."""
 
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
-from arbitragevault.discovery.v1 import discovery_pb2_grpc
 
 from services.chassis.testing import refusal as refused
-from services.chassis.testing import serve
 from tests.integration.discovery.stage import (
-    Purse,
     Replica,
-    Till,
     asin,
     refusal,
-    replica,
-    servicer_of,
 )
 from tests.unit.discovery.ledger import redo
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-async def one(service_database: Callable[[str], str]) -> AsyncIterator[Replica]:
-    async with replica(service_database("discovery"), Till(), Purse()) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def discovery(one: Replica) -> AsyncIterator[Any]:
-    servicer = servicer_of(one)
-
-    def register(server: Any) -> None:
-        discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(servicer, server)
-
-    async with serve(register, service="discovery", caller="avault") as served:
-        yield discovery_pb2_grpc.DiscoveryServiceStub(served.channel)
 
 
 def search(title: str = "", **changes: Any) -> pb.DiscoverProductsRequest:

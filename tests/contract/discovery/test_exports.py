@@ -4,38 +4,24 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
-from arbitragevault.discovery.v1 import discovery_pb2_grpc
 
 from services.chassis.testing import refusal as refused
-from services.chassis.testing import serve
 from services.discovery.domain.exports import NAMES
 from services.discovery.usecases.exporting import PAGE
-from tests.integration.discovery.stage import Purse, Replica, Till, asin, replica, servicer_of
+from tests.integration.discovery.stage import Replica, Till, asin
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-async def one(service_database: Callable[[str], str]) -> AsyncIterator[Replica]:
-    async with replica(service_database("discovery"), Till(found=PAGE + 150), Purse()) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def discovery(one: Replica) -> AsyncIterator[Any]:
-    servicer = servicer_of(one)
-
-    def register(server: Any) -> None:
-        discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(servicer, server)
-
-    async with serve(register, service="discovery", caller="avault") as served:
-        yield discovery_pb2_grpc.DiscoveryServiceStub(served.channel)
+def till() -> Till:
+    """More products than a page of an export."""
+    return Till(found=PAGE + 150)
 
 
 async def newest(discovery: Any) -> str:

@@ -1,43 +1,19 @@
 """What a caller may rely on who lets niches be examined."""
 
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
-from arbitragevault.discovery.v1 import discovery_pb2_grpc
 
 from services.chassis.testing import refusal as refused
-from services.chassis.testing import serve
 from tests.integration.discovery.stage import (
-    Purse,
     Replica,
-    Till,
     asin,
     refusal,
-    replica,
-    servicer_of,
 )
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-async def one(service_database: Callable[[str], str]) -> AsyncIterator[Replica]:
-    async with replica(service_database("discovery"), Till(), Purse()) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def served(one: Replica) -> AsyncIterator[Any]:
-    servicer = servicer_of(one)
-
-    def register(server: Any) -> None:
-        discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(servicer, server)
-
-    async with serve(register, service="discovery", caller="avault") as served:
-        yield discovery_pb2_grpc.DiscoveryServiceStub(served.channel)
 
 
 @pytest.fixture

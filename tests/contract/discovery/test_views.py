@@ -1,17 +1,14 @@
 """What a caller may rely on who looks at products through a strategic view."""
 
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
-from arbitragevault.discovery.v1 import discovery_pb2_grpc
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as keepa
 
 from services.chassis.testing import refusal as refused
-from services.chassis.testing import serve
-from tests.integration.discovery.stage import Purse, Replica, Till, asin, replica, servicer_of
+from tests.integration.discovery.stage import Replica, asin
 
 pytestmark = pytest.mark.anyio
 TARGETS = {
@@ -21,23 +18,6 @@ TARGETS = {
     "balanced_score": 40,
     "volume_player": 20,
 }
-
-
-@pytest.fixture(scope="module")
-async def one(service_database: Callable[[str], str]) -> AsyncIterator[Replica]:
-    async with replica(service_database("discovery"), Till(), Purse()) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def discovery(one: Replica) -> AsyncIterator[Any]:
-    servicer = servicer_of(one)
-
-    def register(server: Any) -> None:
-        discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(servicer, server)
-
-    async with serve(register, service="discovery", caller="avault") as served:
-        yield discovery_pb2_grpc.DiscoveryServiceStub(served.channel)
 
 
 def view(name: str, asins: list[str], **fields: Any) -> pb.GetStrategicViewRequest:
