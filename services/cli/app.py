@@ -6,7 +6,7 @@ Data goes to standard output, progress and errors to standard error. Exit codes:
 
 import typer
 
-from services.cli.commands import health, jobs, products, schedules, tokens
+from services.cli.commands import health, jobs, niches, products, schedules, tokens
 
 app = typer.Typer(
     help="Finds Amazon products worth reselling, with every Keepa token accounted for.",
@@ -31,4 +31,5 @@ for command in (
 ):
     app.command()(command)
 
+app.add_typer(niches.app, name="niches")
 app.add_typer(schedules.app, name="schedules")

@@ -269,6 +269,40 @@ def scores(shown: Sequence[discovery.ProductScore]) -> Table:
     return table
 
 
+def niche_templates(shown: Sequence[discovery.NicheTemplate]) -> Table:
+    """Show what there is to look for, one a line."""
+    table = Table("niche", "about", "rank", "price", "least ROI", "least profit", box=None)
+    for template in shown:
+        ranks, prices = template.filter.rank_range, template.filter.price_range
+        table.add_row(
+            template.name.removeprefix("niches/"),
+            template.display_name,
+            f"{ranks.minimum:,} to {ranks.maximum:,}",
+            f"{money(prices.minimum_cents)} to {money(prices.maximum_cents)}",
+            f"{template.minimum_roi_percent:.0f} %",
+            money(template.minimum_profit_cents),
+        )
+    return table
+
+
+def niches(shown: Sequence[discovery.Niche]) -> Table:
+    """Show how good niches are, one a line."""
+    table = Table("niche", "score", "pass", "ROI", "velocity", "match", "tokens", "", box=None)
+    for niche in shown:
+        roi, velocity = niche.mean_roi_percent, niche.mean_velocity_score
+        table.add_row(
+            niche.display_name,
+            f"{niche.niche_score:.0f}" if niche.HasField("niche_score") else "",
+            f"{niche.passed_count} of {niche.scored_count}",
+            f"{roi:.0f} %" if niche.HasField("mean_roi_percent") else "",
+            f"{velocity:.0f}" if niche.HasField("mean_velocity_score") else "",
+            str(niche.total_count),
+            str(niche.token_count),
+            niche.warning,
+        )
+    return table
+
+
 def audit(shown: Audit) -> RenderableType:
     """Show the ledger beside the sandbox's truth."""
     table = Table("", "ledger", "sandbox", box=None)

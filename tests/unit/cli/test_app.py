@@ -12,6 +12,7 @@ from services.cli.app import app
         (["estimate", "--strategy", "brave"], "balanced, smart_velocity"),
         (["export", "picks.doc"], ".csv, .jsonl, .xlsx"),
         (["estimate", "--rank-min", "-1"], "--rank-min"),
+        (["niches", "examine", "--count", "6"], "less than or equal to 5"),
     ],
 )
 def test_wrong_use_names_what_is_allowed(arguments: list[str], said: str) -> None:
