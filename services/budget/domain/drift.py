@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from services.budget.domain.balance import Observation
 from services.budget.domain.rules import Rules
@@ -30,10 +31,12 @@ def explain(
 
     A call is charged somewhere between its arrival and its answer; the two ends bracket
     the truth. One whose answer carried no balance was charged at any time in between, and
-    only before or after a full bucket makes a difference.
+    only before or after a full bucket makes a difference. A call that arrived just after a
+    tick was due may have been charged before it, because ticks come late.
     """
     calls = tuple(calls)
-    early = sorted((_or(call.arrived_ms, start.made_ms), call.tokens) for call in calls)
+    slack_ms = rules.slack // timedelta(milliseconds=1)
+    early = sorted((_or(call.arrived_ms, start.made_ms) - slack_ms, call.tokens) for call in calls)
     late = sorted((_or(call.made_ms, end.made_ms), call.tokens) for call in calls)
     first, second = _replay(start, early, end, rules), _replay(start, late, end, rules)
     nearest = min(first, second, key=lambda outcome: abs(outcome[0] - end.tokens))

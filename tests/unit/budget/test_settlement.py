@@ -419,3 +419,19 @@ def test_costs_told_without_a_balance_explain_nothing_away() -> None:
     book.see(704)  # The truth is 504 at the most.
 
     assert (book.available, book.state.doubt) == (740 - 236 - 22, 200)
+
+
+def test_a_call_charged_just_before_a_late_tick_invents_no_gift() -> None:
+    """T5: a tick is recorded up to 300 ms after it was due; near the full bucket the order counts."""
+    book = opened(1189)
+    call = granted(book.reserve(17))
+    due = book.stated(0).next_tick_ms
+    book.pass_time(70)
+
+    # Charged before the tick, that is 1189 - 17 + 20; after it, the full bucket would lose 9.
+    granted(book.commit(call, 17, 1192, arrived_ms=due + 7))
+    book.pass_time(1)
+    book.see(1192)
+
+    assert book.total("Credit") == book.total("Foreign") == book.state.doubt == 0
+    assert book.available == 1192
