@@ -170,11 +170,14 @@ def _reaches(state: State, after_sequence: int, covers: UUID | None) -> bool:
 
 
 def _unearned(state: State, seen: Observation) -> int:
-    """Tokens that not even the better of two plans explains; the first balance ever is believed."""
+    """Tokens that the poorer of two plans does not explain; the first balance ever is believed.
+
+    When between the two the plan changed, nobody knows; the next balance settles it.
+    """
     if state.anchor is None:
         return 0
     last = state.anchor.observation
-    rate = max(last.refill_rate, seen.refill_rate)
+    rate = min(last.refill_rate, seen.refill_rate)
     known = last.tokens - state.doubt + ticks_between(last, seen, state.rules) * rate
     return max(0, seen.tokens - known)
 
