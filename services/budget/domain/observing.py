@@ -21,6 +21,7 @@ from services.budget.domain.rules import (
     ANSWERED_LIMIT,
     KEEPA_AHEAD,
     SAFETY_BUFFER,
+    Rules,
     Stage,
 )
 from services.budget.domain.state import State
@@ -127,7 +128,7 @@ def _compare(
     expected = explain(state.baseline.observation, state.answered, seen, state.rules)
     surplus = max(0, seen.tokens - expected.most)
     if interrupted:
-        return _Verdict(closes=full, fresh=full, doubt=surplus)
+        return _Verdict(closes=full, fresh=full, doubt=max(surplus, _rise(state, seen)))
     if surplus and not 0 < surplus <= state.doubt:
         return _Verdict(doubt=surplus)
     return _closing(expected, seen, surplus)
@@ -145,8 +146,7 @@ def contradicts(state: State, older: Observation) -> bool:
 def _excess(state: State, older: Observation) -> int:
     if state.anchor is None or state.anchor.observation.refill_rate != older.refill_rate:
         return 0
-    last = state.anchor.observation
-    return max(0, last.tokens - older.tokens - older.gain(ticks_between(older, last, state.rules)))
+    return _beyond(older, state.anchor.observation, state.rules)
 
 
 def _doubt(state: State, older: Observation) -> int:
@@ -180,6 +180,20 @@ def _unearned(state: State, seen: Observation) -> int:
     rate = min(last.refill_rate, seen.refill_rate)
     known = last.tokens - state.doubt + ticks_between(last, seen, state.rules) * rate
     return max(0, seen.tokens - known)
+
+
+def _rise(state: State, seen: Observation) -> int:
+    """Tokens above the last balance and its ticks.
+
+    What the calls that are out have taken by now is not known, and would leave room for a lie
+    of their size; but none of them gives tokens back.
+    """
+    return 0 if state.anchor is None else _beyond(state.anchor.observation, seen, state.rules)
+
+
+def _beyond(start: Observation, end: Observation, rules: Rules) -> int:
+    """Tokens of a balance above an older one and the ticks between them."""
+    return max(0, end.tokens - start.tokens - start.gain(ticks_between(start, end, rules)))
 
 
 def _plain(state: State, seen: Observation) -> bool:

@@ -435,3 +435,16 @@ def test_a_call_charged_just_before_a_late_tick_invents_no_gift() -> None:
 
     assert book.total("Credit") == book.total("Foreign") == book.state.doubt == 0
     assert book.available == 1192
+
+
+def test_a_balance_that_rises_without_a_tick_is_doubted_whatever_is_out() -> None:
+    """INV-1: room that calls in flight leave is no reason to believe in a rise."""
+    book = opened(1000)
+    granted(book.reserve(200))
+    book.pass_time(1)
+    book.see(800, after=0)  # The call has been charged, and is not answered yet.
+    book.pass_time(1)
+
+    book.see(990, after=0)
+
+    assert (book.available, book.state.doubt) == (600, 190)
