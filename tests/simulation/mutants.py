@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid5
 
-from services.budget.domain import commands, decide, evolve, granting, observing, settling
+from services.budget.domain import belief, commands, decide, evolve, granting, observing, settling
 from services.budget.domain import entries as facts
 from services.budget.domain.balance import Anchor, Observation
 from services.budget.domain.commands import Commit, Reserve
@@ -333,12 +333,12 @@ def _() -> Iterator[None]:
     plan=0,
 )
 def _() -> Iterator[None]:
-    honest = observing._compare
+    honest = belief.compare
 
     def gullible(*told):
         return replace(honest(*told), doubt=0)
 
-    with replaced(observing, "_compare", gullible):
+    with replaced(belief, "compare", gullible):
         yield
 
 
@@ -368,7 +368,7 @@ def _() -> Iterator[None]:
 @mutant("unknown costs wait for ever", "L1", lost_answer=0.5)
 def _() -> Iterator[None]:
     with (
-        replaced(observing, "_unknown", lambda _: []),
+        replaced(belief, "unknown", lambda _: []),
         replaced(observing, "look_again", lambda *_: None),
     ):
         yield

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.budget.domain import observing, refusals
+from services.budget.domain import belief, observing, refusals
 from services.budget.domain.balance import Observation
 from services.budget.domain.commands import Commit, Extend, Release, Sweep
 from services.budget.domain.draft import Decision, Draft
@@ -63,7 +63,7 @@ def _book(draft: Draft, found: Reservation, command: Commit) -> None:
 
 def _reflected(state: State, seen: Observation) -> bool:
     """Whether the anchor shows a cost that was known when ``seen`` was made."""
-    return not observing.newer(state, seen) and not observing.contradicts(state, seen)
+    return not observing.newer(state, seen) and not belief.contradicts(state, seen)
 
 
 def _counted(state: State, found: Reservation, seen: Observation | None) -> bool:
