@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import CTE, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -30,10 +30,11 @@ class PostgresScores:
 
     async def fresh(self, keys: Mapping[str, str]) -> dict[str, Appraisal]:
         """Read and count in one statement; what is read from here costs nothing."""
+        locked = _in_order(keys)
         query = (
             update(score_cache)
             .where(
-                score_cache.c.key.in_(list(keys.values())),
+                score_cache.c.key == locked.c.key,
                 score_cache.c.expires_at > func.clock_timestamp(),
                 score_cache.c.revision == REVISION_NOW,
                 scores.c.id == score_cache.c.score_id,
@@ -48,11 +49,11 @@ class PostgresScores:
 
     async def last(self, keys: Mapping[str, str]) -> dict[str, Appraisal]:
         """Read and count in one statement, whatever has expired or was scored by older rules."""
-        cache = score_cache.c
+        cache, locked = score_cache.c, _in_order(keys)
         valid = (cache.expires_at > func.clock_timestamp()) & (cache.revision == REVISION_NOW)
         query = (
             update(score_cache)
-            .where(cache.key.in_(list(keys.values())), scores.c.id == cache.score_id)
+            .where(cache.key == locked.c.key, scores.c.id == cache.score_id)
             .values(hits=cache.hits + 1)
             .returning(scores.c.content, valid.label("valid"))
         )
@@ -141,6 +142,13 @@ class PostgresScores:
         shown = rows[:size]
         more = (shown[-1].place, shown[-1].key) if len(rows) > size else None
         return ScorePage(tuple(read_score(row.content) for row in shown), more)
+
+
+def _in_order(keys: Mapping[str, str]) -> CTE:
+    """Lock the rows in the order in which they are written, so that no two wait for each other."""
+    key = score_cache.c.key
+    asked = select(key).where(key.in_(list(keys.values()))).order_by(key)
+    return asked.with_for_update().cte("locked")
 
 
 def _stored(content: bytes) -> Appraisal:

@@ -14,19 +14,12 @@ import psutil
 import pytest
 
 from deploy.local import health, ports
+from tests.support import free_base
 
 CHECKOUT = Path(__file__).parents[3]
 KEY = "a-key-that-must-not-be-found-anywhere-0123456789"
 PARTS = ["PostgreSQL", "NATS", "budget", "keepa_gateway", "discovery", "autosourcing"]
 pytestmark = pytest.mark.timeout(180)
-
-
-def free_base() -> int:
-    """Return a number above which seven neighbouring ports are free."""
-    while True:
-        base = ports.free_port()
-        if not any(ports.is_taken(base + each) for each in range(1, 8)):
-            return base
 
 
 def becomes_true(claim: Callable[[], bool], seconds: float = 20.0) -> bool:

@@ -86,9 +86,9 @@ async def test_tokens_of_a_refused_job_come_back_at_once(world: Any) -> None:
     assert world.budget.available < 1000
     world.budget.forgets_to_answer = world.budget.silent_release = False
 
-    await world.until(lambda: world.budget.released)
+    await world.until(lambda: world.budget.available == 1000)
 
-    assert world.budget.available == 1000
+    assert world.budget.released
 
 
 async def test_a_refused_job_that_is_asked_for_again_has_an_envelope_of_its_own(

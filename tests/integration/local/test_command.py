@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import free_base
+
 CHECKOUT = Path(__file__).parents[3]
 
 
@@ -66,7 +68,7 @@ def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path: Pat
     """Whoever points at a real database finds out at once when it is down."""
     nobody_listens = "postgresql://migrator:hunter2@127.0.0.1:1/prod"
 
-    ended = up("--port-base", "52800", environment={"DATABASE_URL": nobody_listens})
+    ended = up("--port-base", str(free_base()), environment={"DATABASE_URL": nobody_listens})
 
     assert ended.returncode == 1
     assert ended.stderr.startswith("✗ DATABASE_URL: PostgreSQL at 127.0.0.1:1 refuses: ")
