@@ -35,12 +35,14 @@ def compare(
         return Verdict(closes=True, fresh=True, doubt=_unearned(state, seen))
     interrupted = overlapped(state, after_sequence, covers)
     full = interrupted and len(state.answered) >= ANSWERED_LIMIT
-    if interrupted and not uncovered(state, covers) and _plain(state, seen):
+    shown = any(cost <= after_sequence for cost in uncovered(state, covers))
+    if interrupted and not shown and _plain(state, seen):
         return Verdict(closes=full, fresh=full)
     expected = explain(state.baseline.observation, state.answered, seen, state.rules)
     surplus = max(0, seen.tokens - expected.most)
     if interrupted:
-        return Verdict(closes=full, fresh=full, doubt=max(surplus, _rise(state, seen)))
+        surplus -= _still_subtracted(state, after_sequence, covers)
+        return Verdict(closes=full, fresh=full, doubt=max(0, surplus, _rise(state, seen)))
     if surplus and not 0 < surplus <= state.doubt:
         return Verdict(doubt=surplus)
     return _closing(expected, seen, surplus)
@@ -55,7 +57,9 @@ def contradicts(state: State, older: Observation) -> bool:
     return bool(state.doubt) or _excess(state, older) > 0
 
 
-def doubted(state: State, older: Observation) -> int:
+def doubted(
+    state: State, older: Observation, after_sequence: int, covers: UUID | None = None
+) -> int:
     """Tokens of the anchor that are not believed, now that an older balance is heard of."""
     doubt = max(state.doubt, _excess(state, older))
     base, anchor = state.baseline, state.anchor
@@ -65,7 +69,16 @@ def doubted(state: State, older: Observation) -> int:
     if base.observation.refill_rate != last.refill_rate:
         return doubt
     known = explain(base.observation, state.answered, last, state.rules).most
+    known += _still_subtracted(state, after_sequence, covers)
     return max(doubt, last.tokens - known)
+
+
+def _still_subtracted(state: State, after_sequence: int, covers: UUID | None) -> int:
+    """Costs that this balance may show or not: they stay subtracted, and so are not doubted."""
+    costs = state.uncovered.items() if state.uncovered else ()
+    return sum(
+        cost.tokens for call, cost in costs if call != covers and cost.sequence > after_sequence
+    )
 
 
 def _excess(state: State, older: Observation) -> int:

@@ -59,7 +59,9 @@ def observe(
         return False
     after_sequence = after_sequence if after_sequence <= state.sequence else 0
     if not newer(state, seen):
-        older = belief.Verdict(newest=False, doubt=belief.doubted(state, seen))
+        older = belief.Verdict(
+            newest=False, doubt=belief.doubted(state, seen, after_sequence, covers)
+        )
         if older.doubt > state.doubt or _reaches(state, after_sequence, covers):
             _enter(draft, seen, after_sequence, older, covers)
         return False

@@ -448,3 +448,14 @@ def test_a_balance_that_rises_without_a_tick_is_doubted_whatever_is_out() -> Non
     book.see(990, after=0)
 
     assert (book.available, book.state.doubt) == (600, 190)
+
+
+def test_what_stays_subtracted_is_not_doubted_as_well() -> None:
+    """T2: a balance asked for before a cost was entered may not show it; once is enough."""
+    book = opened(500)
+    granted(book.commit(granted(book.reserve(10)), 10))
+    book.pass_time(1)
+
+    book.see(500, after=book.state.sequence - 1)
+
+    assert (book.available, book.state.doubt) == (490, 0)
