@@ -2,13 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 
-from services.autosourcing.api import specs, words
+from services.autosourcing.api import changes, specs, words
 from services.autosourcing.domain.spec import Criteria, Profile, Thresholds
 from services.chassis.errors import invalid_field
 
@@ -28,7 +28,7 @@ def new(request: pb.CreateProfileRequest) -> Profile:
     profile_id = request.profile_id or _id(request.profile.display_name)
     if not profile_id:
         raise invalid_field("profile_id", "is needed: none can be made from the display_name")
-    return replace(_changed(_BLANK, request.profile, _SETTERS), id=profile_id)
+    return replace(changes.made(_BLANK, request.profile, _SETTERS, _SETTERS), id=profile_id)
 
 
 def change(request: pb.UpdateProfileRequest) -> Callable[[Profile], Profile]:
@@ -38,22 +38,10 @@ def change(request: pb.UpdateProfileRequest) -> Callable[[Profile], Profile]:
         Refusal: The mask names a part of a field, or takes the name for people away.
     """
     given = request.profile
-    if request.HasField("update_mask"):
-        names = set(request.update_mask.paths)
-    else:
-        names = {field.name for field, _ in given.ListFields()} & _SETTERS.keys()
-    if parts := names - _SETTERS.keys():
-        raise invalid_field("update_mask", f"must name whole fields, not {min(parts)}")
+    names = changes.asked(request, given, _SETTERS)
     if "display_name" in names and not given.display_name:
         raise invalid_field("profile.display_name", "must not be empty")
-    return lambda saved: _changed(saved, given, names)
-
-
-def _changed(saved: Profile, given: pb.Profile, names: Collection[str]) -> Profile:
-    for name, setter in _SETTERS.items():
-        if name in names:
-            saved = setter(saved, given)
-    return saved
+    return lambda saved: changes.made(saved, given, names, _SETTERS)
 
 
 def _id(display_name: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 
@@ -13,6 +12,7 @@ from services.autosourcing.api import translate, words
 from services.autosourcing.domain.review import ReviewClass, Reviewed
 from services.autosourcing.ports import SavedPick
 from services.chassis.errors import invalid_field
+from services.chassis.rpc.pages import bad_token
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,7 @@ def day(request: pb.GetDailyReviewRequest | pb.GetOpportunityOfTheDayRequest, no
     Raises:
         Refusal: There is no such zone, or no such day.
     """
-    try:
-        zone = ZoneInfo(request.time_zone or "UTC")
-    except (KeyError, ValueError, OSError):
-        raise invalid_field("time_zone", "is no IANA time zone, such as Europe/Paris") from None
+    zone = words.zone(request.time_zone, "time_zone")
     try:
         found = date.fromisoformat(request.date) if request.date else now.astimezone(zone).date()
         start, end = (
@@ -61,7 +58,7 @@ def behind(reviewed: Sequence[Reviewed], last: UUID | None) -> Sequence[Reviewed
     places = (at for at, each in enumerate(reviewed, 1) if each.sighting.pick.id == last)
     place = next(places, None)
     if place is None:
-        raise invalid_field("page_token", "is not the token of a page of this question")
+        raise bad_token()
     return reviewed[place:]
 
 

@@ -1,14 +1,13 @@
 """Schedules of the contract as domain values, and back."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 
-from services.autosourcing.api import specs, words
+from services.autosourcing.api import changes, specs, words
 from services.autosourcing.domain.schedule import DecidedSlot, Schedule, next_start
 from services.autosourcing.domain.spec import Spec
 from services.chassis.errors import invalid_field
@@ -21,7 +20,7 @@ Setter = Callable[[Schedule, pb.Schedule], Schedule]
 
 def new(request: pb.CreateScheduleRequest, caller: str) -> Schedule:
     """The schedule that is asked for; its id and its beginning are set when it is stored."""
-    return replace(_changed(_BLANK, request.schedule, _SETTERS), caller=caller)
+    return replace(changes.made(_BLANK, request.schedule, _SETTERS, _SETTERS), caller=caller)
 
 
 def change(request: pb.UpdateScheduleRequest) -> Callable[[Schedule], Schedule]:
@@ -31,18 +30,14 @@ def change(request: pb.UpdateScheduleRequest) -> Callable[[Schedule], Schedule]:
         Refusal: The mask names a part of a field, or takes the hours or the spec away.
     """
     given = request.schedule
-    if request.HasField("update_mask"):
-        names = set(request.update_mask.paths)
-    else:
-        names = {field.name for field, _ in given.ListFields()} & _SETTERS.keys()
-    if parts := names - _SETTERS.keys():
-        raise invalid_field("update_mask", f"must name whole fields, not {min(parts)}")
+    names = changes.asked(request, given, _SETTERS)
     if "hours" in names and not given.hours:
         raise invalid_field("schedule.hours", "must name at least one hour")
     if "spec" in names and not given.HasField("spec"):
         raise invalid_field("schedule.spec", "must say what its jobs look for")
-    _changed(_BLANK, given, names)  # What cannot be read is refused before anything is looked up.
-    return lambda saved: _changed(saved, given, names)
+    # What cannot be read is refused before anything is looked up.
+    changes.made(_BLANK, given, names, _SETTERS)
+    return lambda saved: changes.made(saved, given, names, _SETTERS)
 
 
 def schedule(value: Schedule, now: datetime, slots: Sequence[DecidedSlot] = ()) -> pb.Schedule:
@@ -78,22 +73,8 @@ def _slot(value: DecidedSlot) -> pb.ScheduleSlot:
     )
 
 
-def _changed(saved: Schedule, given: pb.Schedule, names: Collection[str]) -> Schedule:
-    for name, setter in _SETTERS.items():
-        if name in names:
-            saved = setter(saved, given)
-    return saved
-
-
 def _time_zone(saved: Schedule, given: pb.Schedule) -> Schedule:
-    name = given.time_zone or "UTC"
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise invalid_field(
-            "schedule.time_zone", "is no IANA time zone, such as Europe/Paris"
-        ) from None
-    return replace(saved, time_zone=name)
+    return replace(saved, time_zone=words.zone(given.time_zone, "schedule.time_zone").key)
 
 
 def _skip_dates(saved: Schedule, given: pb.Schedule) -> Schedule:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
@@ -22,6 +23,18 @@ def job_name(job_id: UUID) -> str:
 def pick_name(pick_id: UUID) -> str:
     """``picks/{uuid}``."""
     return f"picks/{pick_id}"
+
+
+def zone(name: str, field: str) -> ZoneInfo:
+    """The time zone that is asked for; UTC without a name.
+
+    Raises:
+        Refusal: There is no such zone.
+    """
+    try:
+        return ZoneInfo(name or "UTC")
+    except (KeyError, ValueError, OSError):
+        raise invalid_field(field, "is no IANA time zone, such as Europe/Paris") from None
 
 
 def last_id(name: str) -> str:

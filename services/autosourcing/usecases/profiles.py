@@ -7,8 +7,8 @@ import msgspec
 
 from services.autosourcing.domain import refusals
 from services.autosourcing.domain.spec import Profile
-from services.autosourcing.ports import Jobs, Library, Request, Rota, Work
-from services.autosourcing.usecases.repeats import first_answer
+from services.autosourcing.ports import Jobs, Library, Request, Rota
+from services.autosourcing.usecases.repeats import first_answer, repeated
 
 
 class Profiles:
@@ -28,7 +28,7 @@ class Profiles:
         async with self._jobs.transaction() as work:
             profile = replace(profile, created_at=await work.now())
             if not await work.remember(request, msgspec.json.encode(profile)):
-                return await _repeated(work, request) or profile
+                return await repeated(work, request, Profile) or profile
             if not await work.add_profile(profile):
                 raise refusals.profile_already_exists(f"profiles/{profile.id}")
             return profile
@@ -56,8 +56,8 @@ class Profiles:
         """Change a profile; repeated, give the first answer, even when it is gone by now."""
         async with self._jobs.transaction() as work:
             found, now = await work.lock_profile(profile_id), await work.now()
-            if repeated := await _repeated(work, request):
-                return repeated
+            if known := await repeated(work, request, Profile):
+                return known
             found = _present(found, profile_id, etag)
             changed = replace(change(found), updated_at=now, revision=found.revision + 1)
             await work.save_profile(changed)
@@ -88,8 +88,3 @@ def _present(found: Profile | None, profile_id: str, etag: str) -> Profile:
     if etag not in ("", found.etag):
         raise refusals.etag_mismatch("profile", found.etag)
     return found
-
-
-async def _repeated(work: Work, request: Request) -> Profile | None:
-    answer = await first_answer(work, request)
-    return None if answer is None else msgspec.json.decode(answer, type=Profile)

@@ -1,7 +1,13 @@
 """Requests that come a second time get their first answer."""
 
+from typing import TypeVar
+
+import msgspec
+
 from services.autosourcing.domain import refusals
 from services.autosourcing.ports import Request, Work
+
+T = TypeVar("T")
 
 
 async def first_answer(work: Work, request: Request) -> bytes | None:
@@ -17,3 +23,13 @@ async def first_answer(work: Work, request: Request) -> bytes | None:
     if made.fingerprint != request.fingerprint:
         raise refusals.request_id_reused()
     return answer
+
+
+async def repeated(work: Work, request: Request, kind: type[T]) -> T | None:
+    """What this request stored before, as a value; None when it is new.
+
+    Raises:
+        Refusal: Its id was used for something else.
+    """
+    answer = await first_answer(work, request)
+    return msgspec.json.decode(answer, type=kind) if answer else None

@@ -9,8 +9,8 @@ import msgspec
 
 from services.autosourcing.domain import refusals
 from services.autosourcing.domain.schedule import DecidedSlot, Schedule, look
-from services.autosourcing.ports import Request, Rota, RotaWork, Work
-from services.autosourcing.usecases.repeats import first_answer
+from services.autosourcing.ports import Request, Rota, RotaWork
+from services.autosourcing.usecases.repeats import first_answer, repeated
 from services.chassis.errors import invalid_field
 
 _NAMESPACE = UUID("6c9ad6f5-5d5b-5a0c-9d6e-7c0a1a5b9c44")
@@ -36,7 +36,7 @@ class Schedules:
                 looked_until=now,
             )
             if not await work.remember(request, msgspec.json.encode(made)):
-                return await _repeated(work, request) or made
+                return await repeated(work, request, Schedule) or made
             await _check(work, made)
             await work.add_schedule(made)
             return made
@@ -58,8 +58,8 @@ class Schedules:
         """Change a schedule; slots that have come by now are decided as it was before."""
         async with self._rota.transaction() as work:
             found, now = await work.lock_schedule(schedule_id), await work.now()
-            if repeated := await _repeated(work, request):
-                return repeated
+            if known := await repeated(work, request, Schedule):
+                return known
             found = await look_at(work, _present(found, schedule_id, etag), now)
             changed = replace(change(found), updated_at=now, revision=found.revision + 1)
             await _check(work, changed)
@@ -103,8 +103,3 @@ def _present(found: Schedule | None, schedule_id: UUID, etag: str) -> Schedule:
     if etag not in ("", found.etag):
         raise refusals.etag_mismatch("schedule", found.etag)
     return found
-
-
-async def _repeated(work: Work, request: Request) -> Schedule | None:
-    answer = await first_answer(work, request)
-    return msgspec.json.decode(answer, type=Schedule) if answer else None

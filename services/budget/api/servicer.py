@@ -12,6 +12,7 @@ from services.budget.usecases.budget import Budget
 from services.budget.usecases.readings import Readings, actions
 from services.budget.usecases.writer import Change, Told
 from services.chassis.errors import Refusal, invalid_field
+from services.chassis.rpc import pages
 from services.chassis.rpc.call import Context, current_call
 
 
@@ -106,7 +107,7 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
         self, request: pb.ListAccountsRequest, context: Context
     ) -> pb.ListAccountsResponse:
         """List accounts by name."""
-        size = translate.page_size(request.page_size, 50)
+        size = pages.size(request.page_size)
         told = await self._readings.accounts(
             translate.named_place(request, request.page_token), size
         )
@@ -149,7 +150,7 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
         self, request: pb.ListActionsRequest, context: Context
     ) -> pb.ListActionsResponse:
         """List the registry of actions."""
-        size = translate.page_size(request.page_size, 50)
+        size = pages.size(request.page_size)
         after = translate.named_place(request, request.page_token)
         found = [action for action in actions() if action.key > after]
         listed = [

@@ -5,7 +5,6 @@ import binascii
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from typing import Literal
 from uuid import UUID
 
@@ -20,8 +19,8 @@ from services.budget.domain.reservation import DEFAULT_ACCOUNT, HOLD, Tags, Term
 from services.budget.domain.rules import Kind, Priority, Reason, Stage
 from services.budget.ports import EntryQuery, ReservationQuery, UsageQuery
 from services.chassis.errors import invalid_field
+from services.chassis.rpc import pages
 
-LARGEST_PAGE = 1000
 USAGE_ROWS = 1000
 NEWEST = 2**62
 _SEQUENCE = re.compile(r"[0-9]{1,18}")
@@ -135,7 +134,7 @@ def entry_query(request: pb.ListLedgerEntriesRequest) -> EntryQuery:
     return EntryQuery(
         account=account(request.account),
         after=after,
-        limit=page_size(request.page_size, 100),
+        limit=pages.size(request.page_size, 100),
         kind=kind if request.kind else "",
         reservation=optional("reservation", request.reservation),
         job=optional("job", request.job),
@@ -148,7 +147,7 @@ def reservation_query(request: pb.ListReservationsRequest) -> ReservationQuery:
     return ReservationQuery(
         account=account(request.account),
         before=place(request, request.page_token, NEWEST),
-        limit=page_size(request.page_size, 50),
+        limit=pages.size(request.page_size),
         stage=Stage(stage) if request.state else None,
         parent=optional("parent", request.parent),
         job=optional("job", request.job),
@@ -210,14 +209,11 @@ def identity(field: str, text: str) -> UUID:
     return value
 
 
-def page_size(asked: int, default: int) -> int:
-    """Return the items of a page: the default for 0, never more than the maximum."""
-    return min(asked or default, LARGEST_PAGE)
-
-
 def page_token(request: Message, at: int | str) -> str:
     """Return the token of the page after ``at``, bound to the request's filters."""
-    return base64.urlsafe_b64encode(f"{at}.{_filters(request)}".encode()).decode() if at else ""
+    return (
+        base64.urlsafe_b64encode(f"{at}.{pages.question(request)}".encode()).decode() if at else ""
+    )
 
 
 def place(request: Message, token: str, default: int) -> int:
@@ -243,19 +239,9 @@ def named_place(request: Message, token: str) -> str:
     except (ValueError, binascii.Error) as error:
         raise invalid_field("page_token", "is no token of this method.") from error
     found, _, filters = decoded.partition(".")
-    if token and filters != _filters(request):
+    if token and filters != pages.question(request):
         raise invalid_field("page_token", "belongs to a request with other filters.")
     return found
-
-
-def _filters(request: Message) -> str:
-    """Digest the method and everything that is asked of it but the page itself."""
-    bare = type(request)()
-    bare.CopyFrom(request)
-    bare.ClearField("page_token")
-    bare.ClearField("page_size")
-    asked = bare.DESCRIPTOR.full_name.encode() + bare.SerializeToString(deterministic=True)
-    return blake2b(asked, digest_size=9).hexdigest()
 
 
 def _priority(value: int) -> Priority:

@@ -35,15 +35,14 @@ def compare(
         return Verdict(closes=True, fresh=True, doubt=_unearned(state, seen))
     interrupted = overlapped(state, after_sequence, covers)
     full = interrupted and len(state.answered) >= ANSWERED_LIMIT
-    shown = any(cost <= after_sequence for cost in uncovered(state, covers))
-    if interrupted and not shown and _plain(state, seen):
+    if interrupted and _plain(state, seen, after_sequence, covers):
         return Verdict(closes=full, fresh=full)
     expected = explain(state.baseline.observation, state.answered, seen, state.rules)
     surplus = max(0, seen.tokens - expected.most)
     if interrupted:
         surplus -= _still_subtracted(state, after_sequence, covers)
         return Verdict(closes=full, fresh=full, doubt=max(0, surplus, _rise(state, seen)))
-    if surplus and not 0 < surplus <= state.doubt:
+    if surplus > state.doubt:
         return Verdict(doubt=surplus)
     return _closing(expected, seen, surplus)
 
@@ -114,13 +113,15 @@ def _beyond(start: Observation, end: Observation, rules: Rules) -> int:
     return max(0, end.tokens - start.tokens - start.gain(ticks_between(start, end, rules)))
 
 
-def _plain(state: State, seen: Observation) -> bool:
+def _plain(state: State, seen: Observation, after_sequence: int, covers: UUID | None) -> bool:
     """Whether the last balance and its ticks explain this one; saves the long comparison.
 
     Of the calls known by now only the newest can have been charged since the last balance,
     where none ended without a balance of its own.
     """
     if state.doubt or state.anchor is None:
+        return False
+    if any(cost <= after_sequence for cost in uncovered(state, covers)):
         return False
     last = state.anchor.observation
     call = state.answered[-1] if state.answered else None

@@ -1,9 +1,5 @@
 """Incoming messages as domain values: every default and every check that annotations cannot say."""
 
-import base64
-import binascii
-import hashlib
-import json
 import re
 from datetime import MAXYEAR, MINYEAR, datetime
 from uuid import UUID
@@ -13,7 +9,8 @@ from arbitragevault.discovery.v1 import discovery_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2
 from google.protobuf.message import Message
 
-from services.chassis.errors import Refusal, invalid_field
+from services.chassis.errors import invalid_field
+from services.chassis.rpc import pages
 from services.discovery.domain.criteria import Availability, Filter, Options, Source
 from services.discovery.domain.errand import Errand, Priority
 from services.discovery.domain.past import SearchKind
@@ -21,8 +18,8 @@ from services.discovery.domain.scoring.terms import Condition
 
 BOOKS = 283155
 DEFAULT_RESULTS = 50
-DEFAULT_PAGE = 50
-LARGEST_PAGE = 1000
+
+page_size = pages.size
 
 _OF_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OF_PRODUCT = re.compile(r"[0-9]{1,2}-[A-Z0-9]{10}")
@@ -138,24 +135,14 @@ def identity(name: str, field: str = "name") -> UUID:
         raise invalid_field(field, "must end with a UUID") from None
 
 
-def page_size(asked: int) -> int:
-    """Give the size of a page: the default for 0, and never more than the largest."""
-    return min(asked or DEFAULT_PAGE, LARGEST_PAGE)
-
-
 def page_place(request: Message, token: str) -> tuple[str, str] | None:
     """Read where the last page ended; None for the first page."""
     if not token:
         return None
-    try:
-        padded = token + "=" * (-len(token) % 4)
-        question, first, second = json.loads(base64.urlsafe_b64decode(padded))
-    except (binascii.Error, ValueError, TypeError):
-        raise _bad_token() from None
-    place = (str(first), str(second))
-    if question != _question(request) or not _comparable(request, *place):
-        raise _bad_token()
-    return place
+    first, second = map(str, pages.place(request, token, 2))
+    if not _comparable(request, first, second):
+        raise pages.bad_token()
+    return first, second
 
 
 def _comparable(request: Message, first: str, second: str) -> bool:
@@ -176,21 +163,4 @@ def _comparable(request: Message, first: str, second: str) -> bool:
 
 def page_token(request: Message, place: tuple[str, str] | None) -> str:
     """Write a token that goes on with the same question; empty on the last page."""
-    if place is None:
-        return ""
-    text = json.dumps([_question(request), *place])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _question(request: Message) -> str:
-    """Digest the method and everything that is asked of it but the page itself."""
-    asked = type(request)()
-    asked.CopyFrom(request)
-    for name in ("page_size", "page_token"):
-        asked.ClearField(name)
-    told = asked.DESCRIPTOR.full_name.encode() + asked.SerializeToString(deterministic=True)
-    return hashlib.sha256(told).hexdigest()[:16]
-
-
-def _bad_token() -> Refusal:
-    return invalid_field("page_token", "is not the token of a page of this question")
+    return "" if place is None else pages.token(request, *place)

@@ -6,7 +6,7 @@ from services.chassis.clock import Clock
 from services.discovery.domain.criteria import digest
 from services.discovery.domain.kept import BlockedProduct, not_found
 from services.discovery.ports import Drawer, Page, Scores, Shelf
-from services.discovery.usecases.keeping import Ask, Known
+from services.discovery.usecases.keeping import Ask, Known, known
 
 
 class Blocker:
@@ -33,14 +33,14 @@ class Blocker:
 
         question = digest("block", (domain, asin, reason))
         blocked = await self._shelf.once(ask.id, question, BlockedProduct, act)
-        return (await self._known((blocked,)))[0]
+        return (await known(self._scores, (blocked,)))[0]
 
     async def blocked(
         self, *, size: int, after: tuple[str, str] | None
     ) -> Page[Known[BlockedProduct]]:
         """List the products, newest first."""
         page = await self._shelf.blocked(size=size, after=after)
-        return Page(await self._known(page.items), page.next_place)
+        return Page(await known(self._scores, page.items), page.next_place)
 
     async def unblock(self, ask: Ask, domain: int, asin: str) -> None:
         """Take a product off the list.
@@ -56,7 +56,3 @@ class Blocker:
             await drawer.unsettle(asin)
 
         await self._shelf.once(ask.id, digest("unblock", (domain, asin)), NoneType, act)
-
-    async def _known(self, listed: tuple[BlockedProduct, ...]) -> tuple[Known[BlockedProduct], ...]:
-        found = await self._scores.newest([(one.domain, one.asin) for one in listed])
-        return tuple(Known(one, found.get((one.domain, one.asin))) for one in listed)

@@ -10,6 +10,7 @@ from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.criteria import digest
 from services.discovery.domain.kept import (
     Amendment,
+    BlockedProduct,
     Draft,
     Favorite,
     SavedNiche,
@@ -17,7 +18,7 @@ from services.discovery.domain.kept import (
 )
 from services.discovery.ports import Drawer, Page, Scores, Shelf
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Favorite | BlockedProduct)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,12 @@ class Known(Generic[T]):
 
     kept: T
     appraisal: Appraisal | None
+
+
+async def known(scores: Scores, kept: tuple[T, ...]) -> tuple[Known[T], ...]:
+    """Put the newest score of its product beside each; spends nothing."""
+    found = await scores.newest([(one.domain, one.asin) for one in kept])
+    return tuple(Known(one, found.get((one.domain, one.asin))) for one in kept)
 
 
 class Keeper:
@@ -114,12 +121,12 @@ class Keeper:
 
         question = digest("mark", (domain, asin, notes))
         marked = await self._shelf.once(ask.id, question, Favorite, act)
-        return (await self._known((marked,)))[0]
+        return (await known(self._scores, (marked,)))[0]
 
     async def favorites(self, *, size: int, after: tuple[str, str] | None) -> Page[Known[Favorite]]:
         """List favourites, newest first, each with its newest score."""
         page = await self._shelf.favorites(size=size, after=after)
-        return Page(await self._known(page.items), page.next_place)
+        return Page(await known(self._scores, page.items), page.next_place)
 
     async def unmark(self, ask: Ask, domain: int, asin: str) -> None:
         """Take a product off the favourites.
@@ -133,10 +140,6 @@ class Keeper:
                 raise not_found("FAVORITE", "Favorite", f"favorites/{domain}-{asin}")
 
         await self._shelf.once(ask.id, digest("unmark", (domain, asin)), NoneType, act)
-
-    async def _known(self, kept: tuple[Favorite, ...]) -> tuple[Known[Favorite], ...]:
-        found = await self._scores.newest([(one.domain, one.asin) for one in kept])
-        return tuple(Known(one, found.get((one.domain, one.asin))) for one in kept)
 
 
 def _there(found: SavedNiche | None, niche_id: UUID) -> SavedNiche:
