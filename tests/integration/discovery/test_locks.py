@@ -1,0 +1,84 @@
+"""Readers count what they read, so they lock rows as writers do: in the order of the keys."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from services.chassis import sql
+from services.discovery.domain.answers import Appraisal
+from services.discovery.domain.criteria import Options
+from services.discovery.storage.scores import PostgresScores
+from services.discovery.usecases.searching import Ended
+from tests.integration.discovery.stage import Replica, asin, request
+from tests.integration.discovery.whole import until
+
+pytestmark = pytest.mark.anyio
+
+Reading = Callable[[PostgresScores, Mapping[str, str]], Coroutine[Any, Any, dict[str, Appraisal]]]
+
+LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+PATIENT = dict.fromkeys(LIMITS, "60s")
+"""On a busy machine somebody may have to wait for longer than production allows."""
+
+_SOMEBODY_WAITS_FOR_ME = """select exists(
+    select from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))"""
+
+
+@pytest.fixture
+async def crossed(one: Replica, database: str) -> dict[str, str]:
+    """Two fresh scores by their keys, a before b, that lie in the tables the other way round.
+
+    Whoever takes the rows as they come takes b first: two rows of one page are read as they
+    lie, the scores that are joined with them lie alike and have ids alike, and the planner knows.
+    """
+    parts = one.desk.score(request(), 1, [asin(0), asin(1)], Options())
+    found = [each async for part in parts if not isinstance(part, Ended) for each in part]
+    first, second = sorted(found, key=lambda each: str(each.id))
+    keys = {second.asin: "a", first.asin: "b"}
+    owner = await asyncpg.connect(sql.plain_url(database))
+    await owner.execute("truncate discovery.score_cache, discovery.scores")
+    for each in (first, second):
+        await PostgresScores(one.engine).write(1, keys, [each])
+    await owner.execute("analyze discovery.score_cache, discovery.scores")
+    await owner.close()
+    return keys
+
+
+@pytest.fixture
+async def reader(discovery_url: str) -> AsyncIterator[PostgresScores]:
+    engine = create_async_engine(
+        sql.async_url(discovery_url), connect_args={"server_settings": PATIENT}
+    )
+    yield PostgresScores(engine)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def writer(discovery_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(sql.plain_url(discovery_url), server_settings=PATIENT)
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.parametrize("read", [PostgresScores.fresh, PostgresScores.last])
+async def test_a_reader_that_counts_never_deadlocks_with_a_writer(
+    crossed: dict[str, str], reader: PostgresScores, writer: asyncpg.Connection, read: Reading
+) -> None:
+    """One of the two would be killed, and with it a search that may have been paid for."""
+    write = "update discovery.score_cache set hits = hits where key = $1"
+
+    async def reader_waits() -> bool:
+        return bool(await writer.fetchval(_SOMEBODY_WAITS_FOR_ME))
+
+    async with writer.transaction():
+        await writer.execute(write, "a")
+        reading = asyncio.create_task(read(reader, crossed))
+        await until(reader_waits)
+        await writer.execute(write, "b")
+    found = await reading
+
+    assert set(found) == set(crossed)
