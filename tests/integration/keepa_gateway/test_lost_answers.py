@@ -34,7 +34,8 @@ from tests.support import refusal
 
 pytestmark = pytest.mark.anyio
 
-SHORT = {"plain_seconds": 2.0, "list_seconds": 2.0, "hold_margin_seconds": 1.0}
+# Long enough that a stalled machine does not lose an answer which a test waits for.
+SHORT = {"plain_seconds": 4.0, "list_seconds": 4.0, "hold_margin_seconds": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ async def test_a_lost_answer_is_unknown_and_not_asked_again(
     make_world: MakeWorld, rich_sandbox: Sandbox, fault: dict[str, object]
 ) -> None:
     """G5: a retry would pay twice, and a release would spend what may be gone."""
-    world = await make_world(rich_sandbox, **SHORT)
+    world = await make_world(rich_sandbox, **(SHORT if fault == {"fault": "hang"} else {}))
     asins = world.sandbox.asins(3)
     await world.sandbox.fault(**fault, path="/product")
     before = len(await world.sandbox.asked("product"))
@@ -66,7 +67,6 @@ async def test_a_lost_answer_is_unknown_and_not_asked_again(
     assert len(await world.sandbox.asked("product")) == before + 1
     assert (await world.account()).balance_token_count > 0
     assert sum(one.token_count for one in await held(world)) == 3
-    await world.sandbox.fault(fault="clear")
 
 
 async def held(world: World) -> list[budget.Reservation]:
@@ -185,7 +185,7 @@ async def test_a_settlement_that_budget_missed_is_repeated(
     monkeypatch.setattr("services.keepa_gateway.clients.budget.SETTLE_SECONDS", 1.0)
     world = await make_world(rich_sandbox)
     asins = world.sandbox.asins(3)
-    await world.sandbox.fault(fault="delay", milliseconds=1500, path="/product")
+    await world.sandbox.fault(fault="delay", milliseconds=4000, path="/product")
 
     reading = asyncio.create_task(collected(world.gateway.GetProducts(products(asins))))
     await until(lambda: on_its_way(world))

@@ -312,7 +312,6 @@ async def test_a_429_is_told_to_every_payer_of_the_call_with_its_numbers_as_head
     assert all(int(one["retry-after"]) >= 1 for one in told)
     assert len(await world.sandbox.asked("product")) - before <= 3
     assert (await world.account()).held_token_count == 0
-    await world.sandbox.fault(fault="clear")
 
 
 async def test_a_throttled_call_tells_its_numbers_as_headers(

@@ -29,7 +29,7 @@ FAULTS = (
     {"fault": "status", "status": 500},
     {"fault": "lying_balance", "tokensLeft": 10**8},
 )
-SHORT = {"plain_seconds": 3.0, "list_seconds": 3.0, "hold_margin_seconds": 1.0}
+SHORT = {"plain_seconds": 4.0, "list_seconds": 4.0, "hold_margin_seconds": 1.0}
 SEED = random.SystemRandom().randrange(10**6)
 
 
