@@ -3,6 +3,8 @@
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
+
 from services.budget.domain.balance import EPOCH, MILLISECOND
 from services.budget.domain.commands import Report
 from services.budget.domain.rules import Stage
@@ -194,6 +196,23 @@ def test_a_new_plan_is_no_reason_to_believe_in_a_miracle() -> None:
     assert once <= 100 + 2 * 60
     assert book.available == 1000
     assert book.state.anchor.observation.capacity == 3600
+
+
+@pytest.mark.parametrize(("before", "after"), [(20, 60), (60, 20)])
+def test_the_first_balance_of_a_new_plan_is_believed_as_far_as_the_poorer_plan_explains_it(
+    before: int, after: int
+) -> None:
+    """T5: when between two balances the plan changed nobody knows; the next balance settles it."""
+    book = opened(100, rate=before)
+    book.pass_time(61)  # One tick, of 20 tokens or of 60.
+
+    book.see(160, refill_rate=after)
+    first = book.available
+    book.pass_time(1)
+    book.see(160, refill_rate=after)
+
+    assert first == 100 + 20
+    assert book.available == 160
 
 
 def test_a_lie_that_is_taken_back_was_never_spent() -> None:
