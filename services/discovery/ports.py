@@ -181,6 +181,10 @@ class Scores(Protocol):
         """List the newest score of each product and terms, best first."""
         ...
 
+    async def former(self, asin: str, *, size: int, after: tuple[str, str] | None) -> ScorePage:
+        """List every score of a product that is kept, newest first."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:

@@ -152,6 +152,8 @@ def _comparable(request: Message, first: str, second: str) -> bool:
     if isinstance(request, pb.ListScoringConfigRevisionsRequest):
         return bool(_OF_REVISION.fullmatch(first))
     second_form = _TIMED_LISTS.get(request.DESCRIPTOR.name)
+    if isinstance(request, pb.ListScoresRequest) and request.include_former:
+        second_form = _OF_ID
     if second_form is None:
         return True
     try:

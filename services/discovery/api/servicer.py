@@ -161,13 +161,15 @@ class DiscoveryServicer(
         )
 
     async def ListScores(self, request: pb.ListScoresRequest, _: Context) -> pb.ListScoresResponse:
-        """List stored scores, best first."""
-        page = await self._reader.scores(
-            request.asin,
-            request.minimum_recommendation,
-            size=read.page_size(request.page_size),
-            after=read.page_place(request, request.page_token),
-        )
+        """List stored scores, best first, or those of one product over time."""
+        size = read.page_size(request.page_size)
+        after = read.page_place(request, request.page_token)
+        if request.include_former:
+            page = await self._reader.former_scores(request.asin, size=size, after=after)
+        else:
+            page = await self._reader.scores(
+                request.asin, request.minimum_recommendation, size=size, after=after
+            )
         return pb.ListScoresResponse(
             scores=[write.appraisal(one) for one in page.scores],
             next_page_token=read.page_token(request, page.next_place),

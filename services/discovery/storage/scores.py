@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -141,6 +141,21 @@ class PostgresScores:
             rows = (await connection.execute(query)).all()
         shown = rows[:size]
         more = (shown[-1].place, shown[-1].key) if len(rows) > size else None
+        return ScorePage(tuple(read_score(row.content) for row in shown), more)
+
+    async def former(self, asin: str, *, size: int, after: tuple[str, str] | None) -> ScorePage:
+        """Page backwards by the time of storing and by id, which no two rows share."""
+        columns = scores.c
+        query = select(columns.id, columns.content, columns.created_at)
+        query = query.where(columns.asin == asin)
+        query = query.order_by(columns.created_at.desc(), columns.id.desc()).limit(size + 1)
+        if after is not None:
+            place = (datetime.fromisoformat(after[0]), UUID(after[1]))
+            query = query.where(tuple_(columns.created_at, columns.id) < place)
+        async with statement(self._engine) as connection:
+            rows = (await connection.execute(query)).all()
+        shown = rows[:size]
+        more = (shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > size else None
         return ScorePage(tuple(read_score(row.content) for row in shown), more)
 
 

@@ -70,6 +70,12 @@ class Reader:
         """List the newest scores, best first."""
         return await self._scores.page(asin, least_rung, size=size, after=after)
 
+    async def former_scores(
+        self, asin: str, *, size: int, after: tuple[str, str] | None
+    ) -> ScorePage:
+        """List how a product was scored over time, newest first."""
+        return await self._scores.former(asin, size=size, after=after)
+
     async def searches(
         self, kind: SearchKind | None, job: str, *, size: int, after: tuple[str, str] | None
     ) -> SearchPage:

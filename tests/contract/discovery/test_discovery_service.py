@@ -210,6 +210,29 @@ async def test_lists_page_without_gaps_or_repeats(discovery: Any) -> None:
     assert len(names) == len(set(names)) >= 7
 
 
+async def test_a_product_shows_how_it_was_scored_over_time(discovery: Any, one: Replica) -> None:
+    """Replaced and purged scores are told too, the newest first, page by page."""
+    name, scored = asin(903), []
+    for cents in (1100, 1200, 1300):
+        own = pb.ScoringOptions(buy_cents={name: cents})
+        request = pb.ScoreProductsRequest(request_id=str(uuid4()), asins=[name], options=own)
+        scored.append((await score_of(discovery, request)).name)
+    await one.execute(f"delete from discovery.score_cache where asin = '{name}'")
+
+    page = pb.ListScoresRequest(asin=name, include_former=True, page_size=2)
+    newest = await discovery.ListScores(page)
+    page.page_token = newest.next_page_token
+    rest = await discovery.ListScores(page)
+    fresh = await discovery.ListScores(pb.ListScoresRequest(asin=name))
+    nobody = await refused(discovery.ListScores(pb.ListScoresRequest(include_former=True)))
+
+    assert [one.name for one in [*newest.scores, *rest.scores]] == scored[::-1]
+    assert not rest.next_page_token
+    assert not fresh.scores
+    assert nobody.reason == "INVALID_FIELD"
+    assert "include_former needs an asin" in nobody.violations[0].description
+
+
 async def test_a_search_is_remembered_with_its_caller(discovery: Any) -> None:
     """D3: who, what, how much, stored or not."""
     request = search()

@@ -132,10 +132,14 @@ def test_a_page_token_goes_on_with_its_own_question_only() -> None:
         ("2026-11-21T01:00:00+00:00", "\0"),
     ],
 )
-def test_a_forged_page_token_is_refused(place: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "question",
+    [pb.ListSearchesRequest(), pb.ListScoresRequest(asin="0306406152", include_former=True)],
+)
+def test_a_forged_page_token_is_refused(
+    question: pb.ListSearchesRequest | pb.ListScoresRequest, place: tuple[str, str]
+) -> None:
     """Tokens carry no secret; what the database cannot compare must not fail inside (A13)."""
-    question = pb.ListSearchesRequest()
-
     with pytest.raises(Refusal, match="page_token"):
         read.page_place(question, read.page_token(question, place))
 

@@ -3754,6 +3754,7 @@ class ListScoresRequest(_message.Message):
     MINIMUM_RECOMMENDATION_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    INCLUDE_FORMER_FIELD_NUMBER: _builtins.int
     asin: _builtins.str
     """Only of this ASIN; empty lists all."""
     minimum_recommendation: Global___Recommendation.ValueType
@@ -3762,6 +3763,11 @@ class ListScoresRequest(_message.Message):
     """Items per page. Default 50, at most 1000; more is cut to 1000."""
     page_token: _builtins.str
     """Where the last page ended; empty for the first. Bound to the other fields."""
+    include_former: _builtins.bool
+    """Whether scores that a newer one has replaced are listed too: how a product was judged over
+    time, newest first, for as long as scores are kept (90 days). Needs `asin`, and goes with
+    no `minimum_recommendation`.
+    """
     def __init__(
         self,
         *,
@@ -3769,10 +3775,11 @@ class ListScoresRequest(_message.Message):
         minimum_recommendation: Global___Recommendation.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        include_former: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "minimum_recommendation", b"minimum_recommendation", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "include_former", b"include_former", "minimum_recommendation", b"minimum_recommendation", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3780,7 +3787,7 @@ Global___ListScoresRequest: _TypeAlias = ListScoresRequest  # noqa: Y015
 
 @_typing.final
 class ListScoresResponse(_message.Message):
-    """One page of scores, best first."""
+    """One page of scores, best first; with `include_former` newest first."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -392,7 +392,8 @@ class DiscoveryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListScores(self, request, context):
-        """Lists stored scores, best first: in the order of DiscoverScoredProducts. Spends nothing.
+        """Lists stored scores, best first: in the order of DiscoverScoredProducts; or all of one
+        product over time, newest first. Spends nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

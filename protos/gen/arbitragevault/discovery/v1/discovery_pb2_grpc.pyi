@@ -136,7 +136,9 @@ class DiscoveryServiceStub:
     Fails with `SCORE_NOT_FOUND`. Spends nothing.
     """
     ListScores: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.ListScoresRequest, _discovery_pb2.ListScoresResponse]
-    """Lists stored scores, best first: in the order of DiscoverScoredProducts. Spends nothing."""
+    """Lists stored scores, best first: in the order of DiscoverScoredProducts; or all of one
+    product over time, newest first. Spends nothing.
+    """
     GetStrategicView: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.GetStrategicViewRequest, _discovery_pb2.GetStrategicViewResponse]
     """Orders given products by a strategic view, each with its target prices.
 
@@ -298,7 +300,9 @@ class DiscoveryServiceAsyncStub(DiscoveryServiceStub):
     Fails with `SCORE_NOT_FOUND`. Spends nothing.
     """
     ListScores: _aio.UnaryUnaryMultiCallable[_discovery_pb2.ListScoresRequest, _discovery_pb2.ListScoresResponse]  # type: ignore[assignment]
-    """Lists stored scores, best first: in the order of DiscoverScoredProducts. Spends nothing."""
+    """Lists stored scores, best first: in the order of DiscoverScoredProducts; or all of one
+    product over time, newest first. Spends nothing.
+    """
     GetStrategicView: _aio.UnaryUnaryMultiCallable[_discovery_pb2.GetStrategicViewRequest, _discovery_pb2.GetStrategicViewResponse]  # type: ignore[assignment]
     """Orders given products by a strategic view, each with its target prices.
 
@@ -557,7 +561,9 @@ class DiscoveryServiceServicer:
         request: _discovery_pb2.ListScoresRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_discovery_pb2.ListScoresResponse, _abc.Awaitable[_discovery_pb2.ListScoresResponse]]:
-        """Lists stored scores, best first: in the order of DiscoverScoredProducts. Spends nothing."""
+        """Lists stored scores, best first: in the order of DiscoverScoredProducts; or all of one
+        product over time, newest first. Spends nothing.
+        """
 
     def GetStrategicView(
         self,
