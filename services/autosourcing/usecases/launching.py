@@ -13,6 +13,9 @@ from services.autosourcing.usecases.planning import Planning
 from services.chassis import telemetry
 from services.chassis.errors import Kind, Refusal
 
+NO_JOB = b""
+"""What a request is bound to that shall never make a job."""
+
 _NAMESPACE = UUID("2f8f6a0e-9f0e-5d39-8f5b-6f1a5f2f6f11")
 _MOST_ENVELOPES = 3
 _SAFETY = timedelta(seconds=30)
@@ -63,8 +66,10 @@ class Launching:
         except Refusal as refusal:
             if job.queue.until is not None and _waiting_helps(refusal):
                 return await self._postpone(job, refusal)
-            await self.withdraw(job, refusal)
-            raise
+            begun = await self._withdraw(job, refusal)
+            if begun is None:
+                raise
+            return begun
 
     async def launch(self, job: Job, *, wait: timedelta = timedelta(0)) -> Job:
         """Hold the job's tokens, waiting for them at most so long, and start it.
@@ -82,14 +87,20 @@ class Launching:
             job = await self._next_envelope(job, grant)
         raise Refusal(Kind.UNAVAILABLE, "UPSTREAM_UNAVAILABLE", "Budget gives no open envelope.")
 
-    async def withdraw(self, job: Job, refusal: Refusal) -> None:
-        """Forget a job that never started, but not the envelope that it may hold."""
+    async def _withdraw(self, job: Job, refusal: Refusal) -> Job | None:
+        """Forget a job that never started, but not the envelope that it may hold.
+
+        Whoever tends the jobs may have been granted its tokens since we were refused them: then
+        it is given as it is, for it runs.
+        """
         async with self._jobs.transaction() as work:
             present = await work.lock(job.id)
-            if present is not None and present.state is State.PENDING:
-                await work.withdraw(present.id)
-                if _may_have_granted(refusal):
-                    await work.abandon(present.id, present.queue.attempt)
+            if present is None or present.state is not State.PENDING:
+                return present
+            await work.withdraw(present.id)
+            if _may_have_granted(refusal):
+                await work.abandon(present.id, present.queue.attempt)
+        return None
 
     async def _find_or_add(self, request: Request, draft: Job, wait: timedelta) -> Job:
         """The job that the request made, else the draft with its plan, stored now."""
@@ -110,13 +121,19 @@ class Launching:
             return await work.add(job, request.id, attend_at=attention.after_change(job, now))
 
     async def _known(self, work: Work, request: Request) -> Job | None:
-        """The job that this request made; a repeated request finds it in whatever state."""
+        """The job that this request made; a repeated request finds it in whatever state.
+
+        Raises:
+            Refusal: It is bound to something else, or to no job for ever.
+        """
         found = await work.request(request.id)
         if found is None:
             return None
         made, answer = found
         if made.fingerprint != request.fingerprint:
             raise refusals.request_id_reused()
+        if answer == NO_JOB:
+            raise refusals.withdrawn()
         return await work.lock(UUID(answer.decode()))
 
     async def _reserve(self, job: Job, wait: timedelta) -> Grant:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from services.autosourcing.domain.job import Job
 from services.autosourcing.domain.schedule import (
@@ -13,7 +13,7 @@ from services.autosourcing.domain.schedule import (
     slot_request_id,
 )
 from services.autosourcing.ports import Request, Rota
-from services.autosourcing.usecases.launching import Launching
+from services.autosourcing.usecases.launching import NO_JOB, Launching
 from services.autosourcing.usecases.schedules import look_at
 from services.chassis import telemetry
 from services.chassis.errors import Kind, Refusal
@@ -37,7 +37,7 @@ class Starting:
     """Decides slots when they come, and makes one job for each that is to start.
 
     A slot is a row that can be there only once, and its job's id is made from it: however many
-    replicas look, and whichever of them dies, it starts one job at most.
+    replicas look, and whichever of them dies or hangs, it either starts one job or is skipped.
     """
 
     def __init__(self, rota: Rota, launching: Launching) -> None:
@@ -93,41 +93,50 @@ class Starting:
             return
         late = decide(replace(schedule, paused=False, pause_until=None, skip_dates=()), place, now)
         if late.reason and not known:
-            await self._settle(slot, SlotOutcome.SKIPPED, _both(late.reason, slot))
+            skipped = Decision(place, SlotOutcome.SKIPPED, _both(late.reason, slot))
+            await self._settle(slot, request, skipped)
             return
         try:
             job = await self._launching.create(
                 request, schedule.spec, caller=schedule.caller, background=True
             )
         except Refusal as refusal:
-            await self._refused(slot, refusal, now)
+            await self._refused(slot, request, refusal)
             return
-        await self._settle(slot, SlotOutcome.STARTED, "", job)
+        await self._settle(slot, request, Decision(place, SlotOutcome.STARTED), job)
 
-    async def _refused(self, slot: DecidedSlot, refusal: Refusal, now: datetime) -> None:
+    async def _refused(self, slot: DecidedSlot, request: Request, refusal: Refusal) -> None:
         """Skip a slot whose job may not start; ask again where nobody has answered."""
         reason = f"{refusal.reason}: {refusal.message}"
         if refusal.kind not in (Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED):
-            await self._settle(slot, SlotOutcome.SKIPPED, reason)
+            skipped = Decision(slot.decision.slot, SlotOutcome.SKIPPED, reason)
+            await self._settle(slot, request, skipped)
             return
         kept = replace(slot, decision=replace(slot.decision, reason=reason))
         async with self._rota.transaction() as work:
-            await work.postpone_slot(kept, now + RETRY)
+            await work.postpone_slot(kept, await work.now() + RETRY)
 
     async def _settle(
-        self, slot: DecidedSlot, outcome: SlotOutcome, reason: str, job: Job | None = None
+        self, slot: DecidedSlot, request: Request, decision: Decision, job: Job | None = None
     ) -> None:
-        decision = Decision(slot.decision.slot, outcome, reason)
+        """Store what became of a slot; without a job, nobody makes one for it any more.
+
+        A replica that hung with the slot for longer than its lease may be at it still. Where
+        that one has stored the job already, whoever claims the slot next finds it.
+        """
         async with self._rota.transaction() as work:
             now = await work.now()
+            if job is None and not await work.remember(request, NO_JOB):
+                await work.postpone_slot(slot, now + RETRY)
+                return
             settled = DecidedSlot(slot.schedule_id, decision, now, job.id if job else None)
             await work.settle_slot(settled)
         _log.info(
             "slot decided",
             schedule=str(slot.schedule_id),
             slot=f"{decision.slot.date} {decision.slot.hour:02}:00",
-            outcome=outcome.value,
-            reason=reason,
+            outcome=decision.outcome.value,
+            reason=decision.reason,
         )
 
     async def _pause(self) -> float:
