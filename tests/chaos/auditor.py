@@ -219,6 +219,9 @@ class Auditor:
         self.facts["lowest"] = low
 
     async def _events(self, database: Any) -> None:
+        """S7, read in the order in which things happen: a job may still learn what it cost."""
+        before = {name: await self._put(database, name) for name in PUBLISHERS}
+        endings = [row[0] for row in await database.fetch(ENDINGS)]
         client = await nats.connect(self.stack.nats_url)
         try:
             stored = {name: await self._stream(client, name) for name in PUBLISHERS}
@@ -227,21 +230,24 @@ class Auditor:
                 await self._consumers(client, name)
         finally:
             await client.close()
-        await self._ledger_told(database, told)
+        self._ledger_told(endings, told)
         for name in PUBLISHERS:
-            rows = await database.fetch(f"select event_id::text from {name}.outbox")
-            put = {row[0] for row in rows}
             sent = {event_id for event_id, _, _ in stored[name]}
-            self._must(put <= sent, f"S7: {len(put - sent)} events of {name} not in the stream")
-            self._must(sent <= put, f"S7: {len(sent - put)} events of {name} from nowhere")
+            lost, strange = before[name] - sent, sent - await self._put(database, name)
+            self._must(not lost, f"S7: {len(lost)} events of {name} not in the stream")
+            self._must(not strange, f"S7: {len(strange)} events of {name} from nowhere")
         await self._jobs(database, stored["autosourcing"])
 
-    async def _ledger_told(self, database: Any, told: list[str]) -> None:
+    async def _put(self, database: Any, service: str) -> set[str]:
+        """Read which events a service has put into its outbox so far."""
+        rows = await database.fetch(f"select event_id::text from {service}.outbox")
+        return {row[0] for row in rows}
+
+    def _ledger_told(self, endings: list[int], told: list[str]) -> None:
         """INV-9: each entry that is an event is published at least once, in order."""
-        rows = await database.fetch(ENDINGS)
         ended = [
-            str(uuid5(NAMESPACE, f"default/{row[0]}/arbitragevault.budget.v1.ReservationEnded"))
-            for row in rows
+            str(uuid5(NAMESPACE, f"default/{entry}/arbitragevault.budget.v1.ReservationEnded"))
+            for entry in endings
         ]
         untold = set(ended) - set(told)
         self._must(not untold, f"INV-9: {len(untold)} endings of reservations were not told")
