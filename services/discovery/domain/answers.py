@@ -130,6 +130,7 @@ class Tally:
         asked: Answers in all.
         lists: Asked of the cache of lists, ``scores`` of that of scores.
         found: The answers by ASIN, with the place and the name of those that were scored.
+        rois: By ASIN, of products with a real buying price.
         stale: Some had expired; ``refreshing``: they are being fetched anew.
     """
 
@@ -143,7 +144,7 @@ class Tally:
     scores_stored: int = 0
     oldest: datetime | None = None
     stop: Stop | None = None
-    rois: list[float] = field(default_factory=list)
+    rois: dict[str, float] = field(default_factory=dict)
     found: dict[str, tuple[str, UUID] | None] = field(default_factory=dict)
     stale: bool = False
     refreshing: bool = False
@@ -180,8 +181,6 @@ class Tally:
         self.stale = self.stale or one.status is Status.STALE
         self._date(one.fetched_at)
         self._find(one)
-        if one.score is not None and one.score.known_roi is not None:
-            self.rois.append(one.score.known_roi)
 
     def add_again(self, appraisals: Iterable[Appraisal]) -> None:
         """Count what products cost that were answered before and are looked at again."""
@@ -204,13 +203,13 @@ class Tally:
         self.stop = self.stop or other.stop
         self.stale = self.stale or other.stale
         self.refreshing = self.refreshing or other.refreshing
-        self.rois.extend(other.rois)
+        self.rois.update(other.rois)
         self._date(other.oldest)
 
     @property
     def mean_roi(self) -> float | None:
         """The mean ROI in per cent of the products with a real buying price."""
-        return sum(self.rois) / len(self.rois) if self.rois else None
+        return sum(self.rois.values()) / len(self.rois) if self.rois else None
 
     @property
     def results(self) -> tuple[tuple[str, UUID | None], ...]:
@@ -222,6 +221,9 @@ class Tally:
 
     def _find(self, one: Appraisal) -> None:
         self.found[one.asin] = None if one.id is None else (place(one), one.id)
+        self.rois.pop(one.asin, None)
+        if one.score is not None and one.score.known_roi is not None:
+            self.rois[one.asin] = one.score.known_roi
 
     def _date(self, instant: datetime | None) -> None:
         if instant is not None:

@@ -38,11 +38,12 @@ class CloserLook:
             appeal: The first pass's.
             firsts: What that one found.
             tally: What it cost; the second pass is added to it.
-            most: How many candidates at the most.
+            most: How many products at the most; those whose offers are known already count, so
+                that the same search again spends nothing.
             allowed: Tokens at the most, whoever brings the envelope.
             hold_id: Names the envelope.
         """
-        wanted = candidates(firsts)[:most]
+        wanted = candidates(firsts)[: max(0, most - sum(one.offers for one in firsts))]
         if not wanted or appeal.cache_only or tally.stop is not None:
             return
         try:

@@ -28,7 +28,7 @@ class Recorder:
         *,
         results: int | None = None,
     ) -> None:
-        """Remember one search; without ``results`` every answer counts as one."""
+        """Remember one search; without ``results`` every product counts as one."""
         search = ended_search(
             tally,
             seconds,
@@ -43,6 +43,6 @@ class Recorder:
                 kind=kind,
                 source=source_of(errand.caller),
                 filter=wanted,
-                results=tally.asked if results is None else results,
+                results=len(tally.found) if results is None else results,
             )
         )

@@ -165,6 +165,40 @@ async def test_a_second_look_is_kept_like_any_score(
     assert len(one.till.close) == 2
 
 
+async def test_the_same_search_again_looks_at_no_further_candidate(
+    one: Replica, two: Replica, cheap: tuple[Offer, ...]
+) -> None:
+    """Two of six are asked for, and two are there: whoever wants more asks for more."""
+    one.till.offers = cheap
+    await scored(one, 6, close_looks=2)
+
+    _, last, again = await scored(two, 6, close_looks=2)
+    paid = one.till.tokens
+    _, more, _ = await scored(two, 6, close_looks=3)
+
+    assert sum(each.offers for each in last.values()) == 2
+    assert (again.tokens, again.cache_hit, paid) == (0, True, 6 + 12)
+    assert sum(each.offers for each in more.values()) == 3
+    assert one.till.tokens == 6 + 18
+
+
+async def test_the_history_tells_of_products_and_of_what_the_second_look_brought(
+    one: Replica, cheap: tuple[Offer, ...]
+) -> None:
+    """D3: the list itself is no product, and a return that was assumed is no longer."""
+    one.till.offers = cheap
+    wanted = Filter(max_results=5)
+
+    ranked = await one.desk.discover_scored(request(close_looks=2), wanted, Options(), least_rung=1)
+
+    (search,) = (await one.searches.page(None, "", size=9, after=None)).searches
+    rois = [each.score.known_roi for each in ranked.appraisals if each.score is not None]
+    known = [roi for roi in rois if roi is not None]
+    assert search.results == 5
+    assert len(known) == 2
+    assert search.mean_roi == pytest.approx(sum(known) / 2)
+
+
 async def test_concurrent_second_looks_are_paid_once(one: Replica, two: Replica) -> None:
     """Ten people who look closely together pay for one look."""
     answers = await asyncio.gather(

@@ -2444,7 +2444,8 @@ class ScoreProductsRequest(_message.Message):
     """
     offer_check_count: _builtins.int
     """How many of the best candidates are looked at again with their live offers, best
-    velocity x maximum buying price first. [0, 100]; default 0. Each usually costs 6
+    velocity x maximum buying price first. [0, 100]; default 0. Products whose offers are
+    stored count, so that the same search again spends nothing. Each usually costs 6
     tokens, 16 at most; the pass ends without complaint where the envelope of `spending`,
     or what one search may cost, ends.
     """
@@ -2543,7 +2544,8 @@ class DiscoverScoredProductsRequest(_message.Message):
     """
     offer_check_count: _builtins.int
     """How many of the best candidates are looked at again with their live offers, best
-    velocity x maximum buying price first. [0, 100]; default 0. Each usually costs 6
+    velocity x maximum buying price first. [0, 100]; default 0. Products whose offers are
+    stored count, so that the same search again spends nothing. Each usually costs 6
     tokens, 16 at most; the pass ends without complaint where the envelope of `spending`,
     or what one search may cost, ends.
     """
