@@ -54,8 +54,8 @@ class Cluster:
         give_up_at = time.monotonic() + START_SECONDS
         for _ in range(PORT_TRIES):
             chosen = port or ports.free_port()
-            if ports.is_taken(chosen):
-                raise ports.PortTaken("PostgreSQL", chosen, ADVICE)
+            if port and ports.is_taken(port):
+                raise ports.PortTaken("PostgreSQL", port, ADVICE)
             child = self._await_ready(chosen, give_up_at)
             if child is not None:
                 return child, chosen

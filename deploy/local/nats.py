@@ -127,8 +127,8 @@ def _start(config: _Configuration, port: int, monitor_port: int) -> tuple[Child,
     """Start the server, on other ports when chosen free ones were snatched away."""
     for _ in range(PORT_TRIES):
         chosen, monitor = port or ports.free_port(), monitor_port or ports.free_port()
-        if ports.is_taken(chosen):
-            raise ports.PortTaken("NATS", chosen, ADVICE)
+        if port and ports.is_taken(port):
+            raise ports.PortTaken("NATS", port, ADVICE)
         child = _launch(config.write(chosen, monitor), config.log, monitor)
         if child is not None:
             return child, chosen, monitor

@@ -2,6 +2,9 @@
 
 import secrets
 import socket
+import sys
+from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +14,9 @@ HOST = "127.0.0.1"
 LOWEST_FREE = 10_000
 EPHEMERAL = 32_768  # Linux gives outgoing connections ports from here on, others from higher up.
 TRIES = 100
+MOST_HELD = 256  # Beyond that the ones chosen first are given to others again.
 LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp
+_held: deque[socket.socket] = deque()
 
 
 class PortTaken(CannotStart):
@@ -25,16 +30,59 @@ class PortTaken(CannotStart):
 
 
 def free_port() -> int:
-    """Return a port that nobody listened on a moment ago.
+    """Return a port on which nobody listens, and which nobody else is given while we live.
 
     It lies below those that the system gives to outgoing connections, so that none of them
     takes it before the server it is meant for has started.
+
+    Raises:
+        CannotStart: There is none.
+    """
+    return free_block(1)
+
+
+def free_block(size: int) -> int:
+    """Return the first of so many neighbouring ports, all of them free as `free_port` means it.
+
+    Raises:
+        CannotStart: There are none.
     """
     for _ in range(TRIES):
-        port = LOWEST_FREE + secrets.randbelow(EPHEMERAL - LOWEST_FREE)
-        if not is_taken(port):
-            return port
+        first = LOWEST_FREE + secrets.randbelow(EPHEMERAL - LOWEST_FREE - size)
+        if _hold(range(first, first + size)):
+            return first
     raise CannotStart(f"No port from {LOWEST_FREE} to {EPHEMERAL - 1} is free on {HOST}.")
+
+
+def _hold(wanted: Iterable[int]) -> bool:
+    """Bind all of the ports without listening, and keep them so until we end; or none of them.
+
+    Who chooses a port cannot bind a held one, for it binds without SO_REUSEADDR. A server binds
+    with it, and on Linux it may then bind and listen, end, and come back. Elsewhere it could not,
+    so there a port is only looked at.
+
+    Source: Linux socket(7), SO_REUSEADDR: any bind may share an address but with a listener.
+    """
+    bound: list[socket.socket] = []
+    for port in wanted:
+        holder = socket.socket()
+        bound.append(holder)
+        try:
+            holder.bind((HOST, port))
+        except OSError:
+            _let_go(bound)
+            return False
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform == "linux":
+        _held.extend(bound)
+        bound = [_held.popleft() for _ in range(len(_held) - MOST_HELD)]
+    _let_go(bound)
+    return True
+
+
+def _let_go(bound: Iterable[socket.socket]) -> None:
+    for holder in bound:
+        holder.close()
 
 
 def is_taken(port: int) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from deploy.local import ports, process
 from deploy.local.process import Child
 from deploy.local.stack import PEERS, SERVICES
+from tests.support import free_base
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90.0
@@ -137,7 +138,7 @@ def running(
         settings: Of any service, by the names of their variables.
     """
     scaled: dict[str, str] = SCALED | settings
-    base = _free_base()
+    base = free_base()
     command = [sys.executable, "-m", "deploy.local", "up", "--data", str(data)]
     command += ["--port-base", str(base), "--rate", str(rate), "--balance", str(balance)]
     data.mkdir(parents=True, exist_ok=True)
@@ -161,13 +162,6 @@ def running(
             runner.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             runner.kill()
-
-
-def _free_base() -> int:
-    while True:
-        base = ports.free_port()
-        if base < 65000 and not any(ports.is_taken(base + at) for at in range(1, 9)):
-            return base
 
 
 def _await_described(stack: Stack) -> None:

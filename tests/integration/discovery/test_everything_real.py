@@ -5,7 +5,6 @@ The stand-in's truth log has the last word on what was spent.
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -17,6 +16,7 @@ from arbitragevault.discovery.v1 import events_pb2 as events
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as keepa
 
 from deploy.local.nats import Nats
+from deploy.local.ports import free_port
 from services.chassis.testing import refusal as refused
 from tests.integration.discovery.whole import (
     World,
@@ -276,11 +276,6 @@ async def until_stream(slow: World) -> None:
         return True
 
     await until(there, 30)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 async def test_late_deadlines_spend_nothing(rich: World) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import uuid
@@ -19,6 +18,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as rpc
 from google.protobuf.duration_pb2 import Duration
 
+from deploy.local.ports import free_port
 from services.chassis import sql
 from tests.integration.keepa_gateway.conftest import MakeWorld
 from tests.integration.keepa_gateway.world import (
@@ -306,9 +306,3 @@ async def process(
     await world.stack.enter_async_context(channel)
     await asyncio.wait_for(channel.channel_ready(), 20)
     return victim, rpc.KeepaGatewayServiceStub(channel)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

@@ -32,10 +32,10 @@ def up(
 
 def test_a_taken_port_ends_it_before_anything_is_started(tmp_path: Path) -> None:
     """The port is named, who has it, and what to do; nothing is left on the disk."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-        ended = up("--port-base", str(port - 2), environment={"TMPDIR": str(tmp_path)})
+    base = free_base()
+    port = base + 2
+    with socket.create_server(("127.0.0.1", port)):
+        ended = up("--port-base", str(base), environment={"TMPDIR": str(tmp_path)})
 
     assert ended.returncode == 1
     assert ended.stderr == (
