@@ -6,7 +6,7 @@ Data goes to standard output, progress and errors to standard error. Exit codes:
 
 import typer
 
-from services.cli.commands import health, jobs, niches, products, schedules, tokens
+from services.cli.commands import health, jobs, niches, products, schedules, scores, tokens
 
 app = typer.Typer(
     help="Finds Amazon products worth reselling, with every Keepa token accounted for.",
@@ -27,6 +27,10 @@ for command in (
     tokens.ledger,
     products.discover,
     products.score,
+    scores.scores,
+    scores.history,
+    scores.explain,
+    scores.compare,
     health.doctor,
 ):
     app.command()(command)

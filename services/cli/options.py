@@ -1,6 +1,6 @@
 """Options that several commands share, and what they mean in the contracts' words."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
@@ -29,6 +29,37 @@ Asins = Annotated[
     list[str] | None,
     typer.Option("--asin", help="Judge this ASIN or ISBN instead of searching; may be repeated."),
 ]
+BestSellers = Annotated[
+    bool,
+    typer.Option(
+        "--best-sellers",
+        help="The best sellers of one category instead of a search: 50 tokens, no range.",
+    ),
+]
+Offers = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=100,
+        help="Best candidates to look at again with their live offers: "
+        "usually 6 tokens each, 16 at most.",
+    ),
+]
+CacheOnly = Annotated[
+    bool,
+    typer.Option("--cache-only", help="Only what is stored, whatever its age. Spends nothing."),
+]
+AcceptStale = Annotated[
+    bool,
+    typer.Option(
+        "--accept-stale",
+        help="What has expired will do, for nothing; it is fetched anew behind the answer.",
+    ),
+]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Ask Keepa whatever is stored, and pay.")]
+AtLeast = Annotated[
+    str, typer.Option(help="The least advice to be listed: skip, consider, buy or strong_buy.")
+]
 JobName = Annotated[str, typer.Option("--job", help="Only of this job, jobs/<uuid>.")]
 
 
@@ -51,14 +82,44 @@ def strategy_named(name: str) -> discovery.Strategy.ValueType:
     Raises:
         typer.BadParameter: There is no such strategy.
     """
+    value: discovery.Strategy.ValueType = _named(
+        discovery.Strategy, "STRATEGY_", name, "--strategy"
+    )
+    return value
+
+
+def advice_named(name: str) -> discovery.Recommendation.ValueType:
+    """Find a recommendation; none is every one.
+
+    Raises:
+        typer.BadParameter: There is no such recommendation.
+    """
+    value: discovery.Recommendation.ValueType = _named(
+        discovery.Recommendation, "RECOMMENDATION_", name, "--at-least"
+    )
+    return value
+
+
+def consistent(*, cache_only: bool, accept_stale: bool, refresh: bool) -> None:
+    """Check what is said of the age of an answer.
+
+    Raises:
+        typer.BadParameter: What is stored is both wanted and not wanted.
+    """
+    if refresh and (cache_only or accept_stale):
+        raise typer.BadParameter(
+            "goes with neither --cache-only nor --accept-stale", param_hint="--refresh"
+        )
+
+
+def _named(enum: Any, prefix: str, name: str, option: str) -> Any:
+    """Find a value by its name without the prefix, in small letters; the first one for none."""
     if not name:
-        return discovery.STRATEGY_UNSPECIFIED
-    known = {
-        value.removeprefix("STRATEGY_").lower(): value for value in discovery.Strategy.keys()[1:]
-    }
-    if name not in known:
-        raise typer.BadParameter(f"must be one of {', '.join(known)}", param_hint="--strategy")
-    return discovery.Strategy.Value(known[name])
+        return 0
+    known = {value.removeprefix(prefix).lower(): value for value in enum.keys()[1:]}
+    if name.lower() not in known:
+        raise typer.BadParameter(f"must be one of {', '.join(known)}", param_hint=option)
+    return enum.Value(known[name.lower()])
 
 
 def spec(  # noqa: PLR0917 - the options in their order

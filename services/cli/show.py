@@ -256,16 +256,51 @@ def scores(shown: Sequence[discovery.ProductScore]) -> Table:
     """Show scored products, one a line."""
     table = Table("product", "advice", "buy", "sell", "ROI", "velocity", "why", box=None)
     for score in shown:
-        assumed = score.buy_basis == discovery.BUY_BASIS_ASSUMED
-        table.add_row(
-            f"{score.asin} {score.title[:40]}",
-            recommendation(score.recommendation),
-            f"≤ {money(score.max_buy_cents)}" if assumed else money(score.buy_cents),
-            money(score.sell_cents),
-            "" if assumed else f"{score.roi_percent:.0f} %",
-            f"{score.velocity_score:.0f}",
-            score.summary,
-        )
+        table.add_row(f"{score.asin} {score.title[:40]}", *_figures(score), score.summary)
+    return table
+
+
+def named_scores(shown: Sequence[discovery.ProductScore]) -> Table:
+    """Show stored scores, one a line, with the names by which they are explained and compared."""
+    table = Table(box=None)
+    table.add_column("score", no_wrap=True)  # To be copied whole.
+    for name in ("product", "scored", "advice", "buy", "sell", "ROI", "velocity"):
+        table.add_column(name)
+    for score in shown:
+        scored = f"{score.as_of_time.ToDatetime():%Y-%m-%d %H:%M} UTC"
+        table.add_row(score.name, score.asin, scored, *_figures(score))
+    return table
+
+
+def _figures(score: discovery.ProductScore) -> tuple[RenderableType, ...]:
+    """Write advice, buy, sell, ROI and velocity; nothing where nothing is known."""
+    assumed = score.buy_basis == discovery.BUY_BASIS_ASSUMED
+    buy = score.max_buy_cents if assumed else score.buy_cents
+    known = score.HasField("max_buy_cents" if assumed else "buy_cents")
+    roi = score.HasField("roi_percent") and not assumed
+    return (
+        recommendation(score.recommendation),
+        f"{'≤ ' if assumed else ''}{money(buy)}" if known else "",
+        money(score.sell_cents) if score.HasField("sell_cents") else "",
+        f"{score.roi_percent:.0f} %" if roi else "",
+        f"{score.velocity_score:.0f}" if score.HasField("velocity_score") else "",
+    )
+
+
+def explanation(shown: discovery.ExplainScoreResponse) -> Table:
+    """Show a calculation line by line, as it can be redone."""
+    table = Table("line", "value", "from", box=None)
+    for line in shown.lines:
+        table.add_row(line.label, line.value, Text(line.formula, style="dim"))
+    return table
+
+
+def differences(shown: discovery.ExplainScoreResponse) -> Table:
+    """Show what is not the same in two scores: first what went in, then what follows from it."""
+    table = Table("", "line", "before", "now", box=None)
+    for line in sorted(shown.differences, key=lambda each: not each.input):
+        cause = Text("changed", style="yellow") if line.input else Text("follows", style="dim")
+        table.add_row(cause, line.label, line.before, line.after)
     return table
 
 
@@ -318,10 +353,32 @@ def audit(shown: Audit) -> RenderableType:
     return Panel(Group(table, verdict), title="Ledger against truth", title_align="left")
 
 
+def price(shown: discovery.EstimateDiscoveryResponse) -> str:
+    """Say what a search will cost at most, before anything is spent."""
+    told = f"costs at most {shown.most_token_count} tokens"
+    if shown.offer_token_count:
+        told += f", and {shown.offer_token_count} more for live offers"
+    stored = [f"{shown.cached_count} products"] if shown.cached_count else []
+    if shown.search_cached:
+        stored.insert(0, "the list")
+    return f"{told}; already stored: {' and '.join(stored)}" if stored else told
+
+
 def search(info: discovery.SearchInfo, total: int) -> str:
     """Say how an answer came about."""
+    return f"{total} match; {came_about(info)}"
+
+
+def came_about(info: discovery.SearchInfo) -> str:
+    """Say where an answer is from, how old it is, and what it cost."""
     source = f"stored {span(info.age_duration)} ago" if info.cache_hit else "asked now"
-    told = f"{total} match; {source}; {info.token_count} tokens"
+    if info.stale:
+        source += ", expired"
+    if info.refreshing:
+        source += " and being asked anew"
+    told = f"{source}; {info.token_count} tokens"
+    if info.unsettled_token_count:
+        told += f" and {info.unsettled_token_count} whose outcome is unknown"
     return f"{told}; stopped early: {info.stop_message}" if info.stop_reason else told
 
 

@@ -13,6 +13,11 @@ from services.cli.app import app
         (["export", "picks.doc"], ".csv, .jsonl, .xlsx"),
         (["estimate", "--rank-min", "-1"], "--rank-min"),
         (["niches", "examine", "--count", "6"], "less than or equal to 5"),
+        (["discover", "--offers", "101"], "less than or equal to 100"),
+        (["discover", "--at-least", "good"], "skip, consider, buy, strong_buy"),
+        (["discover", "--refresh", "--cache-only"], "neither --cache-only nor --accept-stale"),
+        (["score", "0470820942", "--refresh", "--accept-stale"], "neither --cache-only"),
+        (["scores", "--limit", "0"], "greater than or equal to 1"),
     ],
 )
 def test_wrong_use_names_what_is_allowed(arguments: list[str], said: str) -> None:

@@ -83,6 +83,54 @@ def test_a_target_pick_shows_the_most_to_pay_and_no_invented_roi() -> None:
     assert "$10.00" not in said
 
 
+def test_what_is_not_known_of_a_product_is_left_blank() -> None:
+    """A product that Keepa does not know costs nobody $0.00."""
+    unknown = discovery.ProductScore(asin="0470820942", summary="Keepa does not know it.")
+
+    said = text(show.scores([unknown]))
+
+    assert "Keepa does not know it." in said
+    assert "0.00" not in said
+    assert "%" not in said
+
+
+def test_the_price_is_told_before_it_is_spent() -> None:
+    """What a second pass may cost on top is another decision."""
+    price = discovery.EstimateDiscoveryResponse(
+        most_token_count=10, offer_token_count=32, search_cached=True, cached_count=4
+    )
+
+    assert show.price(price) == (
+        "costs at most 10 tokens, and 32 more for live offers; "
+        "already stored: the list and 4 products"
+    )
+    assert show.price(discovery.EstimateDiscoveryResponse()) == "costs at most 0 tokens"
+
+
+def test_an_old_answer_says_so_and_lost_tokens_are_not_hidden() -> None:
+    """Who accepts an old answer wants to know how old; who waits for a bill, what is open."""
+    old = discovery.SearchInfo(cache_hit=True, stale=True, refreshing=True)
+    old.age_duration.FromTimedelta(timedelta(seconds=61))
+    lost = discovery.SearchInfo(token_count=4, unsettled_token_count=6)
+
+    assert show.came_about(old) == "stored 1 min 1 s ago, expired and being asked anew; 0 tokens"
+    assert show.came_about(lost) == "asked now; 4 tokens and 6 whose outcome is unknown"
+
+
+def test_what_went_in_comes_before_what_follows_from_it() -> None:
+    """Why did this change: the cause first."""
+    told = discovery.ExplainScoreResponse(
+        differences=[
+            discovery.ScoreDifference(label="profit", before="947", after="447"),
+            discovery.ScoreDifference(label="buying price", before="8", after="13", input=True),
+        ]
+    )
+
+    said = text(show.differences(told))
+
+    assert said.index("changed  buying price") < said.index("follows  profit")
+
+
 def test_every_product_without_a_pick_shows_its_reason() -> None:
     """A job that finds nothing must still say why, product by product."""
     products = [
