@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid5
 
+from services.chassis import telemetry
 from services.chassis.clock import Clock
 from services.chassis.errors import Refusal
 from services.discovery.domain.answers import Tally
@@ -26,6 +27,8 @@ _UNSETTLED_PAUSE = timedelta(seconds=2)
 
 MOST_SEARCHES = 2
 """A search whose paid answer was lost is asked once more: without it a job has nothing to do."""
+
+_log = telemetry.get_logger(__name__)
 
 
 class Worker:
@@ -66,9 +69,8 @@ class Worker:
         if step is None:
             return False
         work = asyncio.create_task(self._answer(step), name=f"step {step.task.step_id}")
-        keeper = asyncio.create_task(self._keep(step), name=f"lease {step.task.step_id}")
         try:
-            await asyncio.wait({work, keeper}, return_when=asyncio.FIRST_COMPLETED)
+            await self._keep(step, work)
             if work.done():
                 await self._finish(step, work.result())
         except asyncio.CancelledError:
@@ -76,16 +78,25 @@ class Worker:
             await asyncio.shield(self._steps.extend(step, duration=timedelta(0)))
             raise
         finally:
-            for task in (work, keeper):
-                task.cancel()
-            await asyncio.gather(work, keeper, return_exceptions=True)
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
         return True
 
-    async def _keep(self, step: Step) -> None:
-        """Prolong the lease until another worker turns out to have it."""
-        while True:
-            await asyncio.sleep(self._lease.total_seconds() / 3)
-            if not await self._steps.extend(step, duration=self._lease):
+    async def _keep(self, step: Step, work: "asyncio.Task[StepAnswer]") -> None:
+        """Prolong the lease until the work is done, or another worker turns out to have it.
+
+        A prolongation that fails ends nothing: what is being paid for goes on, and only whoever
+        has the step when it is answered can answer it.
+        """
+        while not work.done():
+            await asyncio.wait({work}, timeout=self._lease.total_seconds() / 3)
+            if work.done():
+                return
+            prolonging = self._steps.extend(step, duration=self._lease)
+            (prolonged,) = await asyncio.gather(prolonging, return_exceptions=True)
+            if isinstance(prolonged, BaseException):
+                _log.warning("lease not prolonged", step=str(step.task.step_id), exc_info=prolonged)
+            elif not prolonged:
                 return
 
     async def _answer(self, step: Step) -> StepAnswer:

@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 import pytest
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
 from arbitragevault.discovery.v1 import events_pb2 as events
+from sqlalchemy.exc import OperationalError
 
 from services.chassis.errors import Kind
-from services.discovery.domain.steps import StepKind
+from services.discovery.domain.steps import Step, StepKind
 from services.discovery.usecases.keeping import Ask
 from tests.integration.discovery.stage import Replica, accept, asin, refusal, task
 
@@ -118,6 +119,30 @@ async def test_a_repeated_step_names_the_same_calls(one: Replica) -> None:
     assert first.call_id(("find", wanted.filter)) == again.call_id(("find", wanted.filter))
     assert first.created_at == again.created_at
     assert again.epoch == first.epoch + 1
+
+
+async def test_a_lease_that_could_not_be_prolonged_ends_no_work(
+    one: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that is busy for a moment must not throw away an answer that is being paid for."""
+    failed = 0
+
+    async def extend(step: Step, *, duration: timedelta) -> bool:
+        nonlocal failed
+        failed += 1
+        raise OperationalError("update discovery.steps", None, TimeoutError("too slow"))
+
+    monkeypatch.setattr(one.steps, "extend", extend)
+    monkeypatch.setattr(one.worker, "_lease", timedelta(seconds=0.03))
+    one.till.delay = 0.3
+    await accept(one, task(asins=(asin(1),)))
+
+    assert await one.worker.work_once()
+
+    event = await only_event(one)
+    assert isinstance(event, events.ScoringCompleted)
+    assert [score.asin for score in event.scores] == [asin(1)]
+    assert failed > 1
 
 
 async def test_a_worker_that_woke_up_late_cannot_answer(one: Replica, two: Replica) -> None:
