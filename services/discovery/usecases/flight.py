@@ -17,6 +17,10 @@ LEASE = timedelta(seconds=10)
 HASTE_SECONDS = 5.0
 """How long a person waits for another's turn, beside what they are ready to wait anyway."""
 
+LONGEST_SECONDS = 90.0
+"""How long a turn is prolonged: longer than an answer takes. Who has it longer than that tells what
+it brought to somebody who has stopped reading, and others need not wait for them."""
+
 _PROLONG_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.15
@@ -27,6 +31,8 @@ async def turn(
     flights: Flights, key: str, look: Callable[[], Awaitable[T | None]], errand: Errand
 ) -> AsyncIterator[T | None]:
     """Hold the only lease of a key inside a block, or bring what its holder stored.
+
+    A block that takes longer than `LONGEST_SECONDS` goes on without its lease.
 
     Those who waited look at once, all together, when the lease is given back; only who then
     finds nothing competes for it again. The holder may be a job that waits for tokens, so a
@@ -77,6 +83,8 @@ async def _until_free(flights: Flights, key: str, until: float) -> bool:
 
 
 async def _prolong(flights: Flights, key: str, holder: UUID) -> None:
-    while True:
+    clock = asyncio.get_running_loop().time
+    until = clock() + LONGEST_SECONDS
+    while clock() < until:
         await asyncio.sleep(_PROLONG_SECONDS)
         await flights.take(key, holder, duration=LEASE)

@@ -14,6 +14,10 @@ from services.discovery.ports import Envelopes
 DURATION = timedelta(seconds=40)
 """How long an envelope outlives a search that was killed; a running one prolongs it."""
 
+LONGEST_SECONDS = 600.0
+"""How long an envelope is prolonged: longer than any search takes whose caller reads its answers.
+One that has stopped reading must not keep the account's tokens; the envelope then expires."""
+
 _PROLONG_SECONDS = 10.0
 
 
@@ -49,8 +53,10 @@ class Holder:
         return await self._envelopes.left(envelope)
 
     async def _prolong(self, envelope: str) -> None:
-        """Prolong until cancelled; a budget that is away for a moment is asked again."""
-        while True:
+        """Prolong until cancelled, or for too long; a budget away for a moment is asked again."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + LONGEST_SECONDS
+        while clock() < until:
             await asyncio.sleep(_PROLONG_SECONDS)
             try:
                 await self._envelopes.extend(envelope, duration=DURATION)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -9,10 +10,10 @@ import pytest
 from services.chassis.testing import refusal as refused
 from services.discovery.domain.answers import Appraisal, Status, Tally
 from services.discovery.domain.criteria import Filter, Options, digest
-from services.discovery.domain.errand import Errand
+from services.discovery.domain.errand import Errand, Priority
 from services.discovery.domain.past import SearchKind
 from services.discovery.domain.stops import StopReason
-from services.discovery.usecases import flight
+from services.discovery.usecases import flight, holding
 from services.discovery.usecases.searching import Ended
 from tests.integration.discovery.stage import Replica, asin, refusal, request
 
@@ -333,6 +334,29 @@ async def test_a_person_does_not_wait_for_ever_behind_a_job_that_waits(
 
     assert found.tally.tokens == 11
     assert (len(answers), tally.tokens) == (3, 3)
+
+
+async def test_who_has_stopped_reading_keeps_neither_the_turn_nor_the_tokens(
+    one: Replica, two: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T6: a client that hangs with its connection open must not hold up what everybody needs."""
+    for module in (flight, holding):
+        monkeypatch.setattr(module, "_PROLONG_SECONDS", 0.05)
+        monkeypatch.setattr(module, "LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr(flight, "LEASE", timedelta(seconds=0.5))
+    asins = [asin(at) for at in range(120)]
+    reading = one.desk.score(request(), 1, asins, Options())
+    await anext(reading)  # One chunk of the first hundred, and no more.
+    keepers = {task for task in asyncio.all_tasks() if task.get_name().startswith("prolong ")}
+
+    async with asyncio.timeout(20):
+        patient = Errand(caller="test", priority=Priority.BACKGROUND)
+        answers, _ = await scored(two, 100, errand=patient)
+        await asyncio.wait(keepers)
+    await reading.aclose()
+
+    assert len(answers) == 100
+    assert list(one.purse.held) == one.purse.released != []
 
 
 async def test_a_filter_is_the_same_question_whatever_the_order(one: Replica) -> None:
