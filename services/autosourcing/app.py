@@ -88,6 +88,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         loops=[
             Loop("changes", heard.run),
             Loop("tending", tending.run),
+            Loop("giving back", tending.give_back),
             Loop("schedules", Starting(rota, launching).run),
             Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} outbox").run),
             *_readers(js, engine, DiscoveryEvents(Answering(limits), jobs.joined)),

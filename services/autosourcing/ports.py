@@ -181,8 +181,11 @@ class Work(Protocol):
         """Forget an envelope that is given back."""
         ...
 
-    async def claim(self, *, lease: timedelta, most: int) -> list[UUID]:
-        """Take jobs that are due to be looked after; no other replica gets them for a while."""
+    async def claim(self, *, lease: timedelta, most: int, pending: bool) -> list[UUID]:
+        """Take jobs that are due to be looked after; no other replica gets them for a while.
+
+        ``pending`` takes those that are to be started, else those that have been.
+        """
         ...
 
     async def recent(self, domain: str, asins: Collection[str], since: datetime) -> frozenset[str]:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.autosourcing.domain.course import Change
-from services.autosourcing.domain.job import Announcement, Job
+from services.autosourcing.domain.job import Announcement, Job, State
 from services.autosourcing.domain.picks import Outcome
 from services.autosourcing.domain.spec import Profile
 from services.autosourcing.ports import Abandoned, Request, SavedPick
@@ -152,12 +152,15 @@ class PostgresWork:
             )
         )
 
-    async def claim(self, *, lease: timedelta, most: int) -> list[UUID]:
+    async def claim(self, *, lease: timedelta, most: int, pending: bool) -> list[UUID]:
         """Lock due rows that nobody else is locking, and move their instant."""
+        if most <= 0:
+            return []
         table = tables.jobs
+        waits = table.c.state == State.PENDING.value
         due = (
             select(table.c.id)
-            .where(table.c.attend_at <= func.clock_timestamp())
+            .where(table.c.attend_at <= func.clock_timestamp(), waits if pending else ~waits)
             .order_by(table.c.attend_at)
             .limit(most)
             .with_for_update(skip_locked=True)

@@ -23,7 +23,13 @@ ABANDONED_WATCH = timedelta(seconds=30)
 
 START_PATIENCE = timedelta(minutes=2)
 LONGEST_SLEEP_SECONDS = 1.0
+_SHORTEST_SECONDS = 0.01
+_CROWDED_SECONDS = 0.25  # Somebody who is due has no place.
 MOST_AT_ONCE = 64
+MOST_WAITING = 64
+"""Jobs that one replica waits for tokens with. They have places of their own: the tokens may be
+held by jobs that have ended, and whose envelopes nobody would have a place to close."""
+
 _log = telemetry.get_logger(__name__)
 
 
@@ -43,6 +49,7 @@ class Tending:
         self._limits = limits
         self._changes = changes
         self._running: dict[UUID, asyncio.Task[None]] = {}
+        self._pending: set[UUID] = set()  # Those of them that are to be started.
         self._again: set[UUID] = set()  # Claimed while it was tended: its state has changed.
 
     async def run(self) -> None:
@@ -51,13 +58,21 @@ class Tending:
             async with self._changes.heard() as ear:
                 while True:
                     await self._claim_due()
-                    await self._give_back()
                     await ear.wait(await self._pause())
         finally:
             tasks = list(self._running.values())
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def give_back(self) -> None:
+        """Release the envelopes that refused jobs may hold, for ever.
+
+        A loop of its own: a budget that hangs must not keep jobs from their deadlines.
+        """
+        while True:
+            await self._release_abandoned()
+            await asyncio.sleep(LONGEST_SLEEP_SECONDS)
 
     async def tend(self, job_id: UUID) -> None:
         """Do for one job what its state needs now."""
@@ -75,19 +90,20 @@ class Tending:
             await self._account(job)
 
     async def _claim_due(self) -> None:
-        room = MOST_AT_ONCE - len(self._running)
-        if room <= 0:
-            return
+        waiting = len(self._pending)
+        moving = len(self._running) - waiting
         async with self._jobs.transaction() as work:
-            claimed = await work.claim(lease=LEASE, most=room)
-        for job_id in claimed:
+            ended = await work.claim(lease=LEASE, most=MOST_AT_ONCE - moving, pending=False)
+            begun = await work.claim(lease=LEASE, most=MOST_WAITING - waiting, pending=True)
+        for job_id in (*ended, *begun):
             if job_id in self._running:
                 self._again.add(job_id)
             else:
                 self._begin(job_id)
+        self._pending.update(begun)
 
-    async def _give_back(self) -> None:
-        """Release envelopes that refused jobs may hold; a late grant is met by a repetition."""
+    async def _release_abandoned(self) -> None:
+        """Release what is due; a late grant is met by a repetition."""
         async with self._jobs.transaction() as work:
             claimed = await work.claim_abandoned(lease=LEASE, most=MOST_AT_ONCE)
         for left in claimed:
@@ -108,6 +124,7 @@ class Tending:
     def _done(self, job_id: UUID, task: asyncio.Task[None]) -> None:
         """A failed attempt is repeated when its lease ends; what changed meanwhile, at once."""
         self._running.pop(job_id, None)
+        self._pending.discard(job_id)
         if job_id in self._again and not task.cancelled():
             self._again.discard(job_id)
             self._begin(job_id)
@@ -118,7 +135,8 @@ class Tending:
     async def _pause(self) -> float:
         due = await self._jobs.next_attention()
         longest = LONGEST_SLEEP_SECONDS
-        return longest if due is None else min(longest, max(0.01, due.total_seconds()))
+        shortest = _CROWDED_SECONDS if len(self._pending) >= MOST_WAITING else _SHORTEST_SECONDS
+        return longest if due is None else min(longest, max(shortest, due.total_seconds()))
 
     async def _start(self, job: Job, now: datetime) -> None:
         until = job.queue.until

@@ -48,6 +48,8 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
         self.available = 1000
         self.broken = False
         self.silent_release = False
+        self.hanging_release: asyncio.Event | None = None
+        self.hanging = 0
         self.forgets_to_answer = False
         self.stalled: asyncio.Event | None = None
         self.held: dict[str, budget_pb.Reservation] = {}
@@ -74,6 +76,9 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
         self, request: budget_pb.ReleaseReservationRequest, context: Any
     ) -> budget_pb.ReleaseReservationResponse:
         self._check_health()
+        if self.hanging_release is not None:
+            self.hanging += 1
+            await self.hanging_release.wait()
         if self.silent_release:
             raise Refusal(Kind.UNAVAILABLE, "STORAGE_UNAVAILABLE", "The database is away.")
         held = self._named(request.name)

@@ -1,5 +1,7 @@
 """A job from its creation to its end, over the real wire, database and broker."""
 
+# ruff: noqa: ASYNC110 - that a job has changed is seen by reading it
+
 import asyncio
 from datetime import timedelta
 from typing import Any
@@ -11,6 +13,8 @@ from arbitragevault.autosourcing.v1 import events_pb2 as events
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
 from arbitragevault.discovery.v1 import events_pb2 as discovery_events
 
+from services.autosourcing.clients import budget as clients
+from services.autosourcing.usecases import tending
 from services.chassis.testing.refused import refusal
 
 pytestmark = pytest.mark.anyio
@@ -410,6 +414,50 @@ async def test_an_answer_for_a_job_that_never_was_is_kept_as_a_dead_letter(world
 
     letters = await world.execute("select error from autosourcing.dead_letters")
     assert len(letters) == 2
+
+
+async def test_jobs_that_wait_for_tokens_leave_a_place_for_one_that_holds_them(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """L1: each waited for the other, until the envelope of the job that had ended expired."""
+    monkeypatch.setattr(tending, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(tending, "MOST_WAITING", 2)
+    world.discovery.answer = lambda _: []
+    holder = await world.create()
+    world.budget.available = 20
+    waiting = [await world.create(wait=600) for _ in range(3)]
+    await world.until(
+        lambda: (
+            len({each.job for each in world.budget.asked if each.max_wait_duration.seconds}) == 2
+        )
+    )
+
+    await world.stub.CancelJob(pb.CancelJobRequest(request_id=str(uuid4()), name=holder.name))
+    await world.ended(holder.name)
+
+    async with asyncio.timeout(20):
+        while pb.JOB_STATE_RUNNING not in {(await world.job(each.name)).state for each in waiting}:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_budget_that_hangs_keeps_no_job_from_its_deadline(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A6: giving back what a refused job may hold is no reason to let another run on."""
+    monkeypatch.setattr(clients, "ANSWER_SECONDS", 120.0)
+    world.discovery.answer = lambda _: []
+    job = await world.create()
+    world.budget.hanging_release = asyncio.Event()
+    world.budget.forgets_to_answer = True
+    await refusal(world.create())
+    await world.until(lambda: world.budget.hanging)
+
+    await _expire(world, job.name)
+
+    async with asyncio.timeout(20):
+        while (await world.job(job.name)).state != pb.JOB_STATE_TIMED_OUT:
+            await asyncio.sleep(0.05)
+    world.budget.hanging_release.set()
 
 
 async def _expire(world: Any, name: str) -> None:
