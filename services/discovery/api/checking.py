@@ -33,7 +33,7 @@ class CheckingMethods:
         """Read what is known of one product."""
         market = read.domain(request.domain)
         measured = await self._checker.metrics(
-            _request(request), market, request.asin, _condition(request.condition)
+            _request(request), market, read.asin(request.asin), _condition(request.condition)
         )
         told = metrics(measured, market)
         if request.include_series:
@@ -47,7 +47,7 @@ class CheckingMethods:
         counted = await self._checker.stock(
             _request(request),
             read.domain(request.domain),
-            request.asin,
+            read.asin(request.asin),
             _condition(request.condition),
             request.target_cents,
         )
@@ -60,7 +60,7 @@ class CheckingMethods:
         spending = read.errand(request.spending, current_call().caller)
         asked = Request(id=read.request_id(request.request_id), errand=spending)
         found = await self._checker.verify(
-            asked, read.domain(request.domain), request.asin, _decision(request)
+            asked, read.domain(request.domain), read.asin(request.asin), _decision(request)
         )
         return pb.VerifyProductResponse(
             verdict=VERDICTS[found.verdict],

@@ -1,6 +1,7 @@
 """Incoming messages as domain values: every default and every check that annotations cannot say."""
 
 import re
+from collections.abc import Sequence
 from datetime import MAXYEAR, MINYEAR, datetime
 from uuid import UUID
 
@@ -9,8 +10,9 @@ from arbitragevault.discovery.v1 import discovery_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2
 from google.protobuf.message import Message
 
-from services.chassis.errors import invalid_field
+from services.chassis.errors import FieldViolation, Kind, Refusal, invalid_field
 from services.chassis.rpc import pages
+from services.discovery.domain.asins import flaw
 from services.discovery.domain.criteria import Availability, Filter, Options, Source
 from services.discovery.domain.errand import Errand, Priority
 from services.discovery.domain.past import SearchKind
@@ -133,6 +135,37 @@ def identity(name: str, field: str = "name") -> UUID:
         return UUID(name.partition("/")[2])
     except ValueError:
         raise invalid_field(field, "must end with a UUID") from None
+
+
+def asin(value: str) -> str:
+    """Read one ASIN that may have to be paid for.
+
+    Raises:
+        Refusal: INVALID_FIELD, when it can be none.
+    """
+    if wrong := flaw(value):
+        raise invalid_field("asin", wrong)
+    return value
+
+
+def asins(values: Sequence[str], field: str = "asins") -> tuple[str, ...]:
+    """Read ASINs that may have to be paid for; ``field`` is theirs.
+
+    Raises:
+        Refusal: INVALID_FIELD, with the place of everything that can be no ASIN.
+    """
+    flaws = [(place, flaw(value)) for place, value in enumerate(values)]
+    violations = [FieldViolation(f"{field}[{place}]", wrong) for place, wrong in flaws if wrong]
+    if violations:
+        first = violations[0]
+        rest = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+        raise Refusal(
+            Kind.INVALID_ARGUMENT,
+            "INVALID_FIELD",
+            f"{first.field}: {first.description}{rest}",
+            violations=violations,
+        )
+    return tuple(values)
 
 
 def page_place(request: Message, token: str) -> tuple[str, str] | None:

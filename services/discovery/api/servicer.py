@@ -97,7 +97,7 @@ class DiscoveryServicer(
         parts = self._desk.score(
             _request(request),
             read.domain(request.domain),
-            tuple(request.asins),
+            read.asins(request.asins),
             read.options(request.options),
         )
         async with aclosing(parts):
@@ -211,7 +211,7 @@ class DiscoveryServicer(
             return await self._estimator.search(wanted, request.scored_count, force_refresh=force)
         market = read.domain(request.asins.domain or keepa_gateway_pb2.DOMAIN_COM)
         return await self._estimator.products(
-            market, tuple(request.asins.asins), force_refresh=force
+            market, read.asins(request.asins.asins, "asins.asins"), force_refresh=force
         )
 
 

@@ -29,7 +29,7 @@ class ViewMethods:
             ),
             request.name.removeprefix("views/"),
             read.domain(request.domain),
-            tuple(request.asins),
+            read.asins(request.asins),
             read.options(request.options),
         )
         return pb.GetStrategicViewResponse(

@@ -8,7 +8,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as keepa
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.discovery.domain.answers import Appraisal, Tally
+from services.discovery.domain.answers import Appraisal, Tally, unscored
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.health import CacheHealth
 from services.discovery.domain.past import Search
@@ -35,7 +35,9 @@ def appraisal(one: Appraisal) -> pb.ProductScore:
         fetch_time=timestamp(one.fetched_at),
         offers_fetched=one.offers,
     )
-    if one.score is not None:
+    if one.score is None:
+        built.summary = unscored(one.status)
+    else:
         _score(built, one.score)
     return built
 

@@ -230,6 +230,12 @@ class Tally:
             self.oldest = instant if self.oldest is None else min(self.oldest, instant)
 
 
+_UNSCORED = {
+    Status.NOT_FOUND: "Keepa does not know this product.",
+    Status.REFUSED: "Not stored, and it was not fetched.",
+    Status.UNKNOWN: "The answer was lost on its way; its cost is being settled.",
+}
+
 _LADDER = (
     Recommendation.SKIP,
     Recommendation.CONSIDER,
@@ -246,6 +252,11 @@ def rung(recommendation: Recommendation) -> int:
 def recommendation_on(number: int) -> Recommendation:
     """Name the recommendation of a rung."""
     return _LADDER[number - 1]
+
+
+def unscored(status: Status) -> str:
+    """Say why a product has no score."""
+    return _UNSCORED.get(status, "It could not be scored.")
 
 
 def best_first(appraisals: Iterable[Appraisal]) -> list[Appraisal]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.discovery.domain.answers import Appraisal, Status
+from services.discovery.domain.answers import Appraisal, unscored
 from services.discovery.domain.scoring.money import dollars, hundredths
 from services.discovery.domain.scoring.score import Score
 from services.discovery.domain.scoring.targets import ruled_out, target_buy, target_sell
@@ -20,12 +20,6 @@ WEIGHTS: Mapping[str, Mapping[str, float]] = {
     "volume_player": {"volume": 0.7, "roi": 0.2, "confidence": 0.1},
 }
 """What each view counts, and how much; every part is from 0 to 100, and so is the sum."""
-
-_UNSCORED = {
-    Status.NOT_FOUND: "Keepa does not know this product.",
-    Status.REFUSED: "Not stored, and it was not fetched.",
-    Status.UNKNOWN: "The answer was lost on its way; its cost is being settled.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +67,7 @@ def _see(view: str, roi_percent: Decimal, one: Appraisal) -> Seen:
             view_score=None,
             target_buy=None,
             target_sell=None,
-            reason=_UNSCORED.get(one.status, "It could not be scored."),
+            reason=unscored(one.status),
         )
     judged = score.calculation is not None and score.demand is not None
     measured = parts(score)

@@ -210,6 +210,50 @@ async def test_lists_page_without_gaps_or_repeats(discovery: Any) -> None:
     assert len(names) == len(set(names)) >= 7
 
 
+@pytest.mark.parametrize(
+    ("method", "fields", "named"),
+    [
+        ("ScoreProducts", {"asins": [asin(1), "1111111116", "AAAAAAAAAA"]}, "asins[1] asins[2]"),
+        ("EstimateDiscovery", {"asins": {"asins": [asin(1), "1111111116"]}}, "asins.asins[1]"),
+        (
+            "GetStrategicView",
+            {"name": "views/velocity", "asins": ["1111111116"], "fetch_missing": True},
+            "asins[0]",
+        ),
+        ("GetProductMetrics", {"asin": "1111111116"}, "asin"),
+        ("EstimateStock", {"asin": "1111111116"}, "asin"),
+        ("VerifyProduct", {"asin": "1111111116", "baseline": {"sell_cents": 1}}, "asin"),
+    ],
+)
+async def test_a_mistyped_asin_is_refused_by_its_place_before_anything_is_spent(
+    discovery: Any, one: Replica, method: str, fields: dict[str, Any], named: str
+) -> None:
+    """Later it would be named by its place in a batch, when batches before it were paid."""
+    request = getattr(pb, f"{method}Request")(**fields)
+    if "request_id" in request.DESCRIPTOR.fields_by_name:
+        request.request_id = str(uuid4())
+    before = one.till.tokens
+
+    call = getattr(discovery, method)(request)
+    told = await refused(call.read() if method == "ScoreProducts" else call)
+
+    assert told.reason == "INVALID_FIELD"
+    assert " ".join(violation.field for violation in told.violations) == named
+    assert "'1111111116' is no ASIN: the check digit" in told.violations[0].description
+    assert one.till.tokens == before
+
+
+async def test_a_product_that_could_not_be_scored_says_why(discovery: Any, one: Replica) -> None:
+    """Every product has a reason, also the one that is no product."""
+    one.till.unknown.add(asin(904))
+    request = pb.ScoreProductsRequest(request_id=str(uuid4()), asins=[asin(904)])
+
+    score = await score_of(discovery, request)
+
+    assert not score.name
+    assert score.summary == "The answer was lost on its way; its cost is being settled."
+
+
 async def test_a_product_shows_how_it_was_scored_over_time(discovery: Any, one: Replica) -> None:
     """Replaced and purged scores are told too, the newest first, page by page."""
     name, scored = asin(903), []

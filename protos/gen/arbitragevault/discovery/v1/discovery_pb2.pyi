@@ -705,7 +705,7 @@ class ProductScore(_message.Message):
     recommendation: Global___Recommendation.ValueType
     """What to do."""
     summary: _builtins.str
-    """One sentence: the reason that decided."""
+    """One sentence: the reason that decided, or why there is no score."""
     sales_rank: _builtins.int
     """Current sales rank; absent unknown."""
     sell_cents: _builtins.int
