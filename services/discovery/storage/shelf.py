@@ -39,10 +39,14 @@ from services.discovery.storage.tables import (
 
 T = TypeVar("T")
 Place = tuple[str, str] | None
+# Rows are locked in the order in which others lock them, so that no two wait for each other.
 _PURGE = """
-with gone as (
-    delete from discovery.{table} as entry
+with found as (
+    select key from discovery.{table}
     where :include_fresh or expires_at <= clock_timestamp()
+    order by key for update
+), gone as (
+    delete from discovery.{table} as entry using found where entry.key = found.key
     returning pg_column_size(entry.*) as size
 )
 select count(*), coalesce(sum(size), 0)::bigint from gone

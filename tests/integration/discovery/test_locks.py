@@ -1,23 +1,29 @@
-"""Readers count what they read, so they lock rows as writers do: in the order of the keys."""
+"""Whoever locks scores locks them as writers do, in the order of the keys: readers count, too."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, TypeVar
+from uuid import uuid4
 
 import asyncpg
 import pytest
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.chassis import sql
 from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.criteria import Options
+from services.discovery.storage.caches import PostgresCaches
 from services.discovery.storage.scores import PostgresScores
+from services.discovery.storage.shelf import PostgresShelf
+from services.discovery.usecases.keeping import Ask
+from services.discovery.usecases.purging import Purger
 from services.discovery.usecases.searching import Ended
 from tests.integration.discovery.stage import Replica, asin, request
 from tests.integration.discovery.whole import until
 
 pytestmark = pytest.mark.anyio
 
+T = TypeVar("T")
 Reading = Callable[[PostgresScores, Mapping[str, str]], Coroutine[Any, Any, dict[str, Appraisal]]]
 
 LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
@@ -49,11 +55,11 @@ async def crossed(one: Replica, database: str) -> dict[str, str]:
 
 
 @pytest.fixture
-async def reader(discovery_url: str) -> AsyncIterator[PostgresScores]:
+async def engine(discovery_url: str) -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine(
         sql.async_url(discovery_url), connect_args={"server_settings": PATIENT}
     )
-    yield PostgresScores(engine)
+    yield engine
     await engine.dispose()
 
 
@@ -64,21 +70,39 @@ async def writer(discovery_url: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-@pytest.mark.parametrize("read", [PostgresScores.fresh, PostgresScores.last])
-async def test_a_reader_that_counts_never_deadlocks_with_a_writer(
-    crossed: dict[str, str], reader: PostgresScores, writer: asyncpg.Connection, read: Reading
-) -> None:
-    """One of the two would be killed, and with it a search that may have been paid for."""
+async def meets_half_way(writer: asyncpg.Connection, other: Coroutine[Any, Any, T]) -> T:
+    """Write both rows in their order, and begin the other between the first and the second."""
     write = "update discovery.score_cache set hits = hits where key = $1"
 
-    async def reader_waits() -> bool:
+    async def other_waits() -> bool:
         return bool(await writer.fetchval(_SOMEBODY_WAITS_FOR_ME))
 
     async with writer.transaction():
         await writer.execute(write, "a")
-        reading = asyncio.create_task(read(reader, crossed))
-        await until(reader_waits)
+        begun = asyncio.create_task(other)
+        await until(other_waits)
         await writer.execute(write, "b")
-    found = await reading
+    return await begun
+
+
+@pytest.mark.parametrize("read", [PostgresScores.fresh, PostgresScores.last])
+async def test_a_reader_that_counts_never_deadlocks_with_a_writer(
+    crossed: dict[str, str], engine: AsyncEngine, writer: asyncpg.Connection, read: Reading
+) -> None:
+    """One of the two would be killed, and with it a search that may have been paid for."""
+    found = await meets_half_way(writer, read(PostgresScores(engine), crossed))
 
     assert set(found) == set(crossed)
+
+
+@pytest.mark.usefixtures("crossed")
+async def test_a_purge_never_deadlocks_with_a_writer(
+    engine: AsyncEngine, writer: asyncpg.Connection
+) -> None:
+    """Somebody who clears the caches must not end the searches that are running."""
+    purger = Purger(PostgresCaches(engine), PostgresShelf(engine))
+    ask = Ask(id=uuid4(), caller="test")
+
+    purged = await meets_half_way(writer, purger.purge(ask, "scoring", include_fresh=True))
+
+    assert purged.entries == 2
