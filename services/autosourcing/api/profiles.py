@@ -52,7 +52,7 @@ def _id(display_name: str) -> str:
 
 def _filter(saved: Profile, given: pb.Profile) -> Profile:
     """How many products there are is the profile's own word, so the filter keeps none."""
-    found = specs.criteria(given.filter)
+    found = specs.criteria(given.filter, "profile.filter")
     products = saved.products or min(found.products, _MOST_PRODUCTS)
     return replace(saved, criteria=replace(found, products=0), products=products)
 

@@ -78,11 +78,16 @@ def _time_zone(saved: Schedule, given: pb.Schedule) -> Schedule:
 
 
 def _skip_dates(saved: Schedule, given: pb.Schedule) -> Schedule:
+    days = {_day(place, each) for place, each in enumerate(given.skip_dates)}
+    return replace(saved, skip_dates=tuple(sorted(days)))
+
+
+def _day(place: int, text: str) -> date:
     try:
-        days = sorted({date.fromisoformat(each) for each in given.skip_dates})
+        return date.fromisoformat(text)
     except ValueError:
-        raise invalid_field("schedule.skip_dates", "holds what is no day of the calendar") from None
-    return replace(saved, skip_dates=tuple(days))
+        field = f"schedule.skip_dates[{place}]"
+        raise invalid_field(field, "is no day of the calendar") from None
 
 
 _SETTERS: dict[str, Setter] = {

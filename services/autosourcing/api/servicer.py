@@ -150,7 +150,10 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         self, request: pb.ExportPicksRequest, context: Context
     ) -> AsyncIterator[pb.ExportPicksResponse]:
         """Stream a file of picks."""
-        lines = self._desk.export(_filter(request))
+        wanted = _filter(request)
+        if wanted.job_id is not None:
+            await self._desk.job(wanted.job_id)
+        lines = self._desk.export(wanted)
         async for piece in files.pieces(request.format, lines, self._clock.now()):
             yield piece
 

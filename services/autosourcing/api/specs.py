@@ -23,7 +23,9 @@ def spec(message: pb.JobSpec, field: str = "spec") -> Spec:
     return Spec(
         display_name=message.display_name,
         profile=words.last_id(message.profile),
-        criteria=criteria(message.filter) if message.HasField("filter") else None,
+        criteria=criteria(message.filter, f"{field}.filter")
+        if message.HasField("filter")
+        else None,
         items=_items(message.identifiers, field),
         strategy=words.strategy_asked(message.strategy),
         products=message.max_products,
@@ -64,14 +66,14 @@ def asked_message(value: Spec) -> pb.JobSpec:
     return message
 
 
-def criteria(message: discovery_pb.DiscoveryFilter) -> Criteria:
-    """Which products are asked for.
+def criteria(message: discovery_pb.DiscoveryFilter, field: str) -> Criteria:
+    """Which products are asked for; ``field`` is where in the request it stands.
 
     Raises:
         Refusal: They are to come from a list of best sellers, which no job has an estimate for.
     """
     if message.source == discovery_pb.DISCOVERY_SOURCE_BEST_SELLERS:
-        raise invalid_field("filter.source", "a job searches with the Product Finder")
+        raise invalid_field(f"{field}.source", "a job searches with the Product Finder")
     return Criteria(
         domain=words.domain_asked(message.domain),
         category_ids=tuple(message.category_ids),

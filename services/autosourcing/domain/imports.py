@@ -118,14 +118,16 @@ def read(content: bytes, *, identifier_column: str = "", cost_column: str = "") 
         cost = _named(headings, cost_column, "cost_column")
     found = Import()
     for row in lines:
-        _take(found, row, place, cost)
+        _take(found, row, place, cost, len(headings))
     return found
 
 
-def _take(found: Import, row: Row, place: int, cost: int | None) -> None:
-    """Put one line where it belongs."""
+def _take(found: Import, row: Row, place: int, cost: int | None, columns: int) -> None:
+    """Put one line where it belongs; without headings there are 0 ``columns``."""
     found.lines += 1
     try:
+        if cost is not None and len(row.cells) > columns:
+            _refuse_parted(row, cost)
         product = _product(row, place, cost)
     except ValueError as error:
         _reject(found, row, str(error))
@@ -153,6 +155,14 @@ def _product(row: Row, place: int, cost: int | None) -> Imported:
     asin = _asin(text)
     price = _cell(row, cost) if cost is not None else ""
     return Imported(Item(asin, prices.cents(price) if price else 0), row.number, text[:_CUT])
+
+
+def _refuse_parted(row: Row, cost: int) -> None:
+    """Refuse a decimal comma that was taken for the end of the value: 12,50 is not 12 and 50."""
+    units, part = _cell(row, cost), _cell(row, cost + 1)
+    parted = f"{units},{part}"
+    if units.isdecimal() and re.fullmatch("[0-9]{2}", part) and parted in row.text:
+        raise ValueError(f"the price {parted} can be read in two ways; put it in quotes")
 
 
 def _asin(text: str) -> str:

@@ -73,8 +73,11 @@ class Desk:
             return await work.save(change, attend_at=attention.after_change(change.job, now))
 
     async def picks(self, which: PickFilter, after: PickPlace | None, most: int) -> list[SavedPick]:
-        """Picks in listing order."""
-        return await self._library.picks(which, after, most)
+        """Picks in listing order; those of a job that never was are refused."""
+        found = await self._library.picks(which, after, most)
+        if not found and which.job_id is not None:
+            await self.job(which.job_id)
+        return found
 
     async def decide(self, request: Request, pick_id: UUID, decision: Decision) -> SavedPick:
         """Store what a reseller decided about a pick; repeated, give the first answer."""

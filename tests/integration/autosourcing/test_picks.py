@@ -144,6 +144,17 @@ async def test_a_pick_that_never_was_is_not_found(world: Any) -> None:
     assert (await refusal(world.stub.UpdatePick(request))).reason == "PICK_NOT_FOUND"
 
 
+async def test_picks_of_a_job_that_never_was_are_refused(world: Any) -> None:
+    """A13: an empty list or file would say that the job found nothing."""
+    name, empty = f"jobs/{uuid4()}", pb.EXPORT_FORMAT_CSV
+
+    listed = await refusal(world.stub.ListPicks(pb.ListPicksRequest(job=name)))
+    file = world.stub.ExportPicks(pb.ExportPicksRequest(job=name, format=empty))
+
+    assert (listed.reason, listed.resource) == ("JOB_NOT_FOUND", ("job", name))
+    assert (await refusal(file.read())).reason == "JOB_NOT_FOUND"
+
+
 async def exported(world: Any, job: str, chosen: int) -> tuple[bytes, pb.ExportPicksResponse]:
     request = pb.ExportPicksRequest(job=job, format=chosen)
     pieces = [piece async for piece in world.stub.ExportPicks(request)]

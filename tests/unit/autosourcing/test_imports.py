@@ -50,6 +50,23 @@ def test_without_headings_the_price_stands_behind_the_identifier() -> None:
     assert read(f"{BOOK},A title\n{TOY},7") == [(BOOK, 0, 1), (TOY, 0, 2)]
 
 
+@pytest.mark.parametrize("line", [f"{BOOK},12,50", f"title,{BOOK},12,50"])
+def test_a_decimal_comma_in_a_list_parted_by_commas_is_told(line: str) -> None:
+    """A9: 12.00 for a book that cost 12.50 would make a loss look like a profit."""
+    headings = "asin,cost\n" if line.startswith(BOOK) else "title,asin,cost\n"
+    said = "the price 12,50 can be read in two ways; put it in quotes"
+
+    assert reasons(headings + line) == {2: said}
+    assert reasons(f"{BOOK},12,50") == {1: said}
+
+
+def test_a_number_behind_the_price_is_no_part_of_it_where_it_cannot_be() -> None:
+    """It has a heading of its own, or there is no doubt where the price ends."""
+    assert read(f"asin,cost,pieces\n{BOOK},12,50") == [(BOOK, 1200, 2)]
+    assert read(f'{BOOK},"12,50",10\n{TOY},12.00,50') == [(BOOK, 1250, 1), (TOY, 1200, 2)]
+    assert read(f"{BOOK};12;50") == [(BOOK, 1200, 1)]
+
+
 def test_a_bad_first_line_is_not_taken_for_headings() -> None:
     assert reasons(f"0306406153\n{BOOK}") == {1: "the check digit of this ISBN-10 is wrong"}
 

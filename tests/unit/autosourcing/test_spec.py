@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
 
-from services.autosourcing.api.specs import criteria
+from services.autosourcing.api.specs import criteria, spec
 from services.autosourcing.domain.limits import Limits
 from services.autosourcing.domain.spec import (
     Criteria,
@@ -82,4 +83,7 @@ def test_a_job_never_searches_another_source_than_was_asked_for() -> None:
     asked = discovery_pb.DiscoveryFilter(source=discovery_pb.DISCOVERY_SOURCE_BEST_SELLERS)
 
     with pytest.raises(Refusal, match="Product Finder"):
-        criteria(asked)
+        criteria(asked, "filter")
+    with pytest.raises(Refusal) as refused:
+        spec(pb.JobSpec(filter=asked), "schedule.spec")
+    assert refused.value.violations[0].field == "schedule.spec.filter.source"

@@ -220,7 +220,8 @@ class AutoSourcingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListPicks(self, request, context):
-        """Lists picks: priced ones first, best first; then TARGET picks.
+        """Lists picks: priced ones first, best first; then TARGET picks. Fails with
+        `JOB_NOT_FOUND`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -235,7 +236,7 @@ class AutoSourcingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportPicks(self, request, context):
-        """Streams picks as a file, in pieces of at most 64 KiB.
+        """Streams picks as a file, in pieces of at most 64 KiB. Fails with `JOB_NOT_FOUND`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -67,13 +67,15 @@ class AutoSourcingServiceStub:
     ended in another way.
     """
     ListPicks: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.ListPicksRequest, _autosourcing_pb2.ListPicksResponse]
-    """Lists picks: priced ones first, best first; then TARGET picks."""
+    """Lists picks: priced ones first, best first; then TARGET picks. Fails with
+    `JOB_NOT_FOUND`.
+    """
     UpdatePick: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.UpdatePickRequest, _autosourcing_pb2.UpdatePickResponse]
     """Changes what a person decided about a pick. Fails with `PICK_NOT_FOUND`,
     `ETAG_MISMATCH`.
     """
     ExportPicks: _grpc.UnaryStreamMultiCallable[_autosourcing_pb2.ExportPicksRequest, _autosourcing_pb2.ExportPicksResponse]
-    """Streams picks as a file, in pieces of at most 64 KiB."""
+    """Streams picks as a file, in pieces of at most 64 KiB. Fails with `JOB_NOT_FOUND`."""
     ImportIdentifiers: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.ImportIdentifiersRequest, _autosourcing_pb2.ImportIdentifiersResponse]
     """Reads a file of ASINs or ISBNs with own buying prices, as far as it can be read.
 
@@ -174,13 +176,15 @@ class AutoSourcingServiceAsyncStub(AutoSourcingServiceStub):
     ended in another way.
     """
     ListPicks: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.ListPicksRequest, _autosourcing_pb2.ListPicksResponse]  # type: ignore[assignment]
-    """Lists picks: priced ones first, best first; then TARGET picks."""
+    """Lists picks: priced ones first, best first; then TARGET picks. Fails with
+    `JOB_NOT_FOUND`.
+    """
     UpdatePick: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.UpdatePickRequest, _autosourcing_pb2.UpdatePickResponse]  # type: ignore[assignment]
     """Changes what a person decided about a pick. Fails with `PICK_NOT_FOUND`,
     `ETAG_MISMATCH`.
     """
     ExportPicks: _aio.UnaryStreamMultiCallable[_autosourcing_pb2.ExportPicksRequest, _autosourcing_pb2.ExportPicksResponse]  # type: ignore[assignment]
-    """Streams picks as a file, in pieces of at most 64 KiB."""
+    """Streams picks as a file, in pieces of at most 64 KiB. Fails with `JOB_NOT_FOUND`."""
     ImportIdentifiers: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.ImportIdentifiersRequest, _autosourcing_pb2.ImportIdentifiersResponse]  # type: ignore[assignment]
     """Reads a file of ASINs or ISBNs with own buying prices, as far as it can be read.
 
@@ -313,7 +317,9 @@ class AutoSourcingServiceServicer:
         request: _autosourcing_pb2.ListPicksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_autosourcing_pb2.ListPicksResponse, _abc.Awaitable[_autosourcing_pb2.ListPicksResponse]]:
-        """Lists picks: priced ones first, best first; then TARGET picks."""
+        """Lists picks: priced ones first, best first; then TARGET picks. Fails with
+        `JOB_NOT_FOUND`.
+        """
 
     def UpdatePick(
         self,
@@ -329,7 +335,7 @@ class AutoSourcingServiceServicer:
         request: _autosourcing_pb2.ExportPicksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_autosourcing_pb2.ExportPicksResponse], _abc.AsyncIterator[_autosourcing_pb2.ExportPicksResponse]]:
-        """Streams picks as a file, in pieces of at most 64 KiB."""
+        """Streams picks as a file, in pieces of at most 64 KiB. Fails with `JOB_NOT_FOUND`."""
 
     def ImportIdentifiers(
         self,
