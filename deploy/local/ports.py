@@ -1,5 +1,6 @@
 """Loopback ports: a free one, whether one is taken, and by whom."""
 
+import os
 import secrets
 import socket
 import sys
@@ -16,7 +17,7 @@ EPHEMERAL = 32_768  # Linux gives outgoing connections ports from here on, other
 TRIES = 100
 MOST_HELD = 256  # Beyond that the ones chosen first are given to others again.
 LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp
-_held: deque[socket.socket] = deque()
+_held: deque[int] = deque()  # Descriptors of sockets, which nobody closes but the system.
 
 
 class PortTaken(CannotStart):
@@ -63,16 +64,16 @@ def _hold(wanted: Iterable[int]) -> bool:
 
     Source: Linux socket(7), SO_REUSEADDR: any bind may share an address but with a listener.
     """
-    bound: list[socket.socket] = []
+    bound: list[int] = []
     for port in wanted:
-        holder = socket.socket()
-        bound.append(holder)
-        try:
-            holder.bind((HOST, port))
-        except OSError:
-            _let_go(bound)
-            return False
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket() as holder:
+            try:
+                holder.bind((HOST, port))
+            except OSError:
+                _let_go(bound)
+                return False
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.append(holder.detach())
     if sys.platform == "linux":
         _held.extend(bound)
         bound = [_held.popleft() for _ in range(len(_held) - MOST_HELD)]
@@ -80,9 +81,9 @@ def _hold(wanted: Iterable[int]) -> bool:
     return True
 
 
-def _let_go(bound: Iterable[socket.socket]) -> None:
-    for holder in bound:
-        holder.close()
+def _let_go(bound: Iterable[int]) -> None:
+    for descriptor in bound:
+        os.close(descriptor)
 
 
 def is_taken(port: int) -> bool:
