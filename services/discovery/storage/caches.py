@@ -1,6 +1,6 @@
 """The caches as a whole: how well they serve, and forgetting what has expired."""
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
@@ -25,12 +25,28 @@ select 'scoring',
        (select coalesce(sum(scores_stored), 0) from discovery.searches)
 from discovery.score_cache
 """
-_PURGES = (
-    "delete from discovery.lists where expires_at < clock_timestamp()",
-    "delete from discovery.scores where created_at < clock_timestamp() - interval '90 days'",
-    "delete from discovery.requests where created_at < clock_timestamp() - interval '2 days'",
-    "delete from discovery.flights where leased_until < clock_timestamp() - interval '1 hour'",
-    "delete from discovery.steps where answered_at < clock_timestamp() - interval '30 days'",
+CHUNK = 2_000
+"""Rows that are forgotten in one transaction, so that a backlog of any length goes in the end."""
+
+# In the order of the keys, and what somebody else has locked is left for another day: nobody
+# waits for a purge, nor a purge for anybody. Scores leave the cache before they are deleted,
+# because the database would take them from it in any order.
+_PURGE = """
+delete from discovery.{table} where {key} in (
+    select entry.{key} from discovery.{table} as entry {which}
+    order by entry.{key} limit :chunk for update of entry skip locked)
+"""
+_OLD_SCORES = "scores.created_at < clock_timestamp() - interval '90 days'"
+_PURGES = tuple(
+    _PURGE.format(table=table, key=key, which=which)
+    for table, key, which in (
+        ("lists", "key", "where expires_at < clock_timestamp()"),
+        ("score_cache", "key", f"join discovery.scores on scores.id = score_id and {_OLD_SCORES}"),
+        ("scores", "id", "where created_at < clock_timestamp() - interval '90 days'"),
+        ("requests", "request_id", "where created_at < clock_timestamp() - interval '2 days'"),
+        ("flights", "key", "where leased_until < clock_timestamp() - interval '1 hour'"),
+        ("steps", "step_id", "where answered_at < clock_timestamp() - interval '30 days'"),
+    )
 )
 
 
@@ -48,8 +64,13 @@ class PostgresCaches:
 
     async def purge(self) -> int:
         """Forget lists at once; scores after 90 days, so that they can be explained till then."""
+        return sum([await self._purge(text(each)) for each in _PURGES])
+
+    async def _purge(self, statement: TextClause) -> int:
         gone = 0
-        for statement in _PURGES:
+        while True:
             async with sql.transaction(self._engine) as connection:
-                gone += (await connection.execute(text(statement))).rowcount
-        return gone
+                chunk = (await connection.execute(statement, {"chunk": CHUNK})).rowcount
+            gone += chunk
+            if chunk < CHUNK:
+                return gone

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from services.chassis import sql
 from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.criteria import Options
+from services.discovery.storage import caches
 from services.discovery.storage.caches import PostgresCaches
 from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.shelf import PostgresShelf
@@ -106,3 +107,28 @@ async def test_a_purge_never_deadlocks_with_a_writer(
     purged = await meets_half_way(writer, purger.purge(ask, "scoring", include_fresh=True))
 
     assert purged.entries == 2
+
+
+async def test_forgetting_takes_a_backlog_of_any_length_and_waits_for_nobody(
+    one: Replica, writer: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A purge that did not end within the limit of a statement would never end at all."""
+    monkeypatch.setattr(caches, "CHUNK", 2)
+    parts = one.desk.score(request(), 1, [asin(at) for at in range(6)], Options())
+    async for _ in parts:
+        pass
+    for table in ("scores", "score_cache"):
+        past = "created_at = created_at - interval '91 days'"
+        await one.execute(f"update discovery.{table} set {past}")
+
+    async with writer.transaction():
+        held = "(select key from discovery.score_cache order by key limit 1)"
+        lock = f"select score_id from discovery.score_cache where key = {held} for update"
+        score_id = await writer.fetchval(lock)
+        await writer.execute("select from discovery.scores where id = $1 for update", score_id)
+        async with asyncio.timeout(20):
+            gone = await one.caches.purge()
+    left = await writer.fetch("select id from discovery.scores")
+
+    assert gone == 10
+    assert [row["id"] for row in left] == [score_id]

@@ -347,12 +347,12 @@ async def test_who_has_stopped_reading_keeps_neither_the_turn_nor_the_tokens(
     asins = [asin(at) for at in range(120)]
     reading = one.desk.score(request(), 1, asins, Options())
     await anext(reading)  # One chunk of the first hundred, and no more.
-    keepers = {task for task in asyncio.all_tasks() if task.get_name().startswith("prolong ")}
 
     async with asyncio.timeout(20):
         patient = Errand(caller="test", priority=Priority.BACKGROUND)
         answers, _ = await scored(two, 100, errand=patient)
-        await asyncio.wait(keepers)
+        tasks = asyncio.all_tasks()
+        await asyncio.gather(*(each for each in tasks if each.get_name().startswith("prolong ")))
     await reading.aclose()
 
     assert len(answers) == 100
