@@ -38,6 +38,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     engine = sql.create_engine(settings.database_url, application="budget")
     stack.push_async_callback(engine.dispose)
     ledger = PostgresReadings(engine)
+    stack.push_async_callback(ledger.close)
     desk = Desk(ledger, rules, shortcut=ledger)
     stack.push_async_callback(desk.close)
     bell = await stack.enter_async_context(sql.Bell(settings.database_url, CHANNEL))

@@ -36,9 +36,15 @@ ENDED = (Stage.COMMITTED, Stage.RELEASED, Stage.UNKNOWN, Stage.SETTLED)
 
 
 def timestamp(instant: datetime | None) -> Timestamp | None:
-    """Return an instant as the contract's type; None stays absent."""
-    if instant is None:
-        return None
+    """Return an instant as the contract's type; None stays absent.
+
+    All of a batch happens at one instant, so the message is shared: put it into others only.
+    """
+    return None if instant is None else _stamp(instant)
+
+
+@lru_cache(maxsize=64)
+def _stamp(instant: datetime) -> Timestamp:
     since = instant - EPOCH
     return Timestamp(
         seconds=since.days * DAY_SECONDS + since.seconds, nanos=since.microseconds * 1000
@@ -72,29 +78,40 @@ def observation(seen: Observation) -> pb.Observation:
 
 
 def reservation(told: Reservation) -> pb.Reservation:
-    """Return a reservation."""
-    terms, tags = told.terms, told.terms.tags
-    return pb.Reservation(
-        name=named("reservations", told.id),
+    """Return a reservation; what a plain grant has not is not even looked at."""
+    terms, tags, key = told.terms, told.terms.tags, str(told.id)
+    built = pb.Reservation(
+        name=f"reservations/{key}",
         account=f"accounts/{terms.account}",
         kind=_KINDS[terms.kind],
         state=_STATES[told.stage],
         token_count=terms.tokens,
+        caller=tags.caller,
+        action=tags.action,
+        endpoint=tags.endpoint,
+        priority=_PRIORITIES[terms.priority],
+        create_time=timestamp(told.created_at),
+        expire_time=timestamp(told.expires_at),
+        sequence=told.sequence,
+        request_id=key,
+    )
+    if terms.parent is not None:
+        built.parent = named("reservations", terms.parent)
+    if tags.job is not None:
+        built.job = named("jobs", tags.job)
+    if told.stage is not Stage.HELD or terms.kind is not Kind.CALL:
+        built.MergeFrom(_outcome(told))
+    return built
+
+
+def _outcome(told: Reservation) -> pb.Reservation:
+    """Return what an envelope, a wait and an end have beyond a call's hold."""
+    return pb.Reservation(
         committed_token_count=told.committed,
         overrun_token_count=told.overrun,
         remaining_token_count=told.rest,
         unsettled_token_count=told.unsettled,
-        parent=named("reservations", terms.parent),
-        caller=tags.caller,
-        action=tags.action,
-        endpoint=tags.endpoint,
-        job=named("jobs", tags.job),
-        priority=_PRIORITIES[terms.priority],
-        create_time=timestamp(told.created_at),
-        expire_time=timestamp(told.expires_at),
         end_time=timestamp(told.ended_at) if told.stage in ENDED else None,
-        sequence=told.sequence,
-        request_id=str(told.id),
         promised_start_time=timestamp(told.promised_at),
     )
 

@@ -60,15 +60,19 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
     ) -> pb.BatchReserveTokensResponse:
         """Reserve for many calls at once."""
         for number, single in enumerate(request.requests):
-            if single.max_wait_duration.ToTimedelta():
+            if single.HasField("max_wait_duration") and single.max_wait_duration.ToTimedelta():
                 raise invalid_field(f"requests[{number}].max_wait_duration", "must be absent.")
         caller = current_call().caller
         many = [translate.terms(single, caller) for single in request.requests]
         outcomes = await self._budget.reserve_all(many)
-        results = zip(request.requests, outcomes, strict=True)
-        return pb.BatchReserveTokensResponse(
-            results=[_result(single.request_id, outcome) for single, outcome in results]
-        )
+        answer = pb.BatchReserveTokensResponse()
+        for single, outcome in zip(request.requests, outcomes, strict=True):
+            if isinstance(outcome, Told):
+                reservation = _reservation(outcome)
+                answer.results.add(request_id=single.request_id, reservation=reservation)
+            else:
+                answer.results.add(request_id=single.request_id, error=_error(outcome))
+        return answer
 
     async def GetReservation(
         self, request: pb.GetReservationRequest, context: Context
@@ -208,13 +212,10 @@ def _account(told: Told) -> pb.Account:
     return present.account(told.state, told.now)
 
 
-def _result(request_id: str, outcome: Told | Refusal) -> pb.ReserveTokensResult:
-    if isinstance(outcome, Told):
-        return pb.ReserveTokensResult(request_id=request_id, reservation=_reservation(outcome))
-    error = pb.ReserveTokensError(
-        reason=outcome.reason,
-        message=outcome.message,
-        metadata={name: str(value) for name, value in outcome.facts.items()},
-        retry_delay=present.duration(outcome.retry_after),
+def _error(refusal: Refusal) -> pb.ReserveTokensError:
+    return pb.ReserveTokensError(
+        reason=refusal.reason,
+        message=refusal.message,
+        metadata={name: str(value) for name, value in refusal.facts.items()},
+        retry_delay=present.duration(refusal.retry_after),
     )
-    return pb.ReserveTokensResult(request_id=request_id, error=error)

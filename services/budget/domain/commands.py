@@ -1,6 +1,7 @@
 """What the ledger can be asked to do."""
 
 from datetime import timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
 
@@ -15,6 +16,9 @@ NO_WAIT = timedelta(0)
 def fingerprint(*content: str | float) -> str:
     """Return a short digest that tells requests of different content apart."""
     return blake2b(repr(content).encode(), digest_size=12).hexdigest()
+
+
+_alike = lru_cache(maxsize=1024, typed=True)(fingerprint)  # Requests differ in their ids alone.
 
 
 class Reserve(Value, frozen=True, kw_only=True):
@@ -38,7 +42,7 @@ class Reserve(Value, frozen=True, kw_only=True):
         labels = (terms.tags.action, terms.tags.endpoint, str(terms.tags.job))
         amounts = (terms.tokens, terms.priority.value, terms.gate, terms.hold.total_seconds())
         place = (terms.account, terms.kind.value, str(terms.parent))
-        return fingerprint("reserve", *place, *amounts, *labels)
+        return _alike("reserve", *place, *amounts, *labels)
 
     @property
     def binds(self) -> tuple[UUID, ...]:

@@ -45,7 +45,7 @@ def recall(state: State, reservations: Iterable[Reservation], bound: Mapping[UUI
     for reservation in reservations:
         if reservation.id not in state.live and reservation.id not in state.waiting:
             past = past.put(reservation.id, reservation)
-    return replace(state, past=past, bound=Map(bound.items()) if bound else empty())
+    return replace(state, past=past, bound=Map(bound) if bound else empty())
 
 
 def forget(state: State) -> State:
@@ -195,31 +195,33 @@ def _place(state: State, after: Reservation) -> State:
     """Put a reservation where its stage belongs, and correct the sums."""
     key = after.id
     before = state.live.get(key)
-    carries = after.stage in (Stage.HELD, Stage.UNKNOWN) or after.charge != 0
+    charged, calls, held_calls, unsettled = _burden(after)
+    carries = after.stage in (Stage.HELD, Stage.UNKNOWN) or charged != 0
     carries = carries or after.live + after.unknown > 0
+    if before is not None:
+        less = _burden(before)
+        charged, calls = charged - less[0], calls - less[1]
+        held_calls, unsettled = held_calls - less[2], unsettled - less[3]
     waits = after.stage is Stage.WAITING
     return replace(
         state,
         live=state.live.put(key, after) if carries else state.live.drop(key),
         waiting=state.waiting.put(key, after) if waits else state.waiting.drop(key),
         past=state.past.drop(key) if carries or waits else state.past.put(key, after),
-        charged=state.charged + after.charge - (before.charge if before else 0),
-        calls=state.calls + _call(after) - (_call(before) if before else 0),
-        held_calls=state.held_calls + _holds(after) - (_holds(before) if before else 0),
-        unsettled=state.unsettled + _unsettled(after) - (_unsettled(before) if before else 0),
+        charged=state.charged + charged,
+        calls=state.calls + calls,
+        held_calls=state.held_calls + held_calls,
+        unsettled=state.unsettled + unsettled,
     )
 
 
-def _call(reservation: Reservation) -> int:
-    return reservation.bound if reservation.terms.kind is Kind.CALL else 0
-
-
-def _holds(reservation: Reservation) -> int:
-    return int(reservation.terms.kind is Kind.CALL and reservation.stage is Stage.HELD)
-
-
-def _unsettled(reservation: Reservation) -> int:
-    return reservation.bound if reservation.stage is Stage.UNKNOWN else 0
+def _burden(reservation: Reservation) -> tuple[int, int, int, int]:
+    """What it adds to the sums: ``charged``, ``calls``, ``held_calls`` and ``unsettled``."""
+    bound, unknown = reservation.bound, reservation.stage is Stage.UNKNOWN
+    unsettled = bound if unknown else 0
+    if reservation.terms.kind is Kind.ENVELOPE:
+        return reservation.charge, 0, 0, unsettled
+    return reservation.charge, bound, int(reservation.stage is Stage.HELD), unsettled
 
 
 def _envelope(

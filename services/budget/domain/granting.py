@@ -212,7 +212,7 @@ def _repeated(state: State, command: Reserve) -> Decision | Refusal | None:
 
 def _in_turn(state: State, terms: Terms, now: datetime) -> Shortfall | None:
     """Say what a newcomer must wait for because others were here before it."""
-    if terms.parent is not None:
+    if terms.parent is not None or not state.waiting:
         return None
     heads: dict[Priority, Terms] = {}
     for queued in _in_order(state):

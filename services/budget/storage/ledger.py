@@ -1,7 +1,8 @@
 """The ledgers in PostgreSQL: one short transaction for each batch, under the account's lock."""
 
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -72,11 +73,30 @@ class PostgresTurn:
         await self._connection.execute(_KEEP, *_kept(state))
 
 
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    """A driver connection, and what gives it back to the pool."""
+
+    driver: Any
+    back: AsyncExitStack
+
+
 class PostgresLedger:
-    """Implements the writing half of ``ports.Ledger``, and ``ports.Shortcut``."""
+    """Implements the writing half of ``ports.Ledger``, and ``ports.Shortcut``.
+
+    One connection stays lent between the batches that ``store`` stores: the way through the
+    pool takes twice the time of the statement. ``close`` gives it back.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._lease: _Lease | None = None
+
+    async def close(self) -> None:
+        """Give back what stayed lent; before the engine is disposed of."""
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            await lease.back.aclose()
 
     @asynccontextmanager
     async def turn(
@@ -93,10 +113,13 @@ class PostgresLedger:
         """Compare and insert in one round trip."""
         decided = (batch.decided_at, batch.tolerance, list(batch.strange))
         document = rows.document(batch.entries) if batch.entries else None
-        async with self._raw() as connection:
-            clock: datetime | None = await connection.fetchval(
+        lease = await self._lent()
+        async with lease.back as back:
+            clock: datetime | None = await lease.driver.fetchval(
                 _STORE, account, batch.after, *decided, document, batch.ring
             )
+            if self._lease is None:
+                self._lease = _Lease(lease.driver, back.pop_all())
         return clock
 
     async def keep(self, state: State) -> None:
@@ -155,6 +178,16 @@ class PostgresLedger:
         except Refusal:
             async with self._raw() as connection:
                 return list(await connection.fetch(statement, *values))
+
+    async def _lent(self) -> _Lease:
+        """Take the connection that stayed lent; another one while it is in use, or is dead."""
+        lease, self._lease = self._lease, None
+        if lease is not None and not lease.driver.is_closed():
+            return lease
+        if lease is not None:
+            await lease.back.aclose()
+        back = AsyncExitStack()
+        return _Lease(await back.enter_async_context(self._raw()), back)
 
     @asynccontextmanager
     async def _raw(self) -> AsyncIterator[Any]:

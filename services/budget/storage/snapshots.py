@@ -13,7 +13,6 @@ from services.budget.domain.rules import Rules
 from services.budget.domain.state import Answered, State, Uncovered
 
 VERSION = 1  # Raised when the state changes; older snapshots are then left aside.
-EVERY = 2_000  # Entries between two snapshots.
 
 SCALARS = (
     "account",

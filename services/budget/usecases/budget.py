@@ -79,7 +79,7 @@ class Budget:
         placed: list[Terms | Refusal] = []
         for terms in many:
             try:
-                placed.append(await self._placed(terms))
+                placed.append(terms if terms.parent is None else await self._placed(terms))
             except Refusal as refusal:
                 placed.append(refusal)
         return placed

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain, islice
+from itertools import chain
 from uuid import UUID
 
 from services.budget.domain import refusals
@@ -18,6 +18,7 @@ from services.budget.domain.entries import Entry, Held, Observed
 from services.budget.domain.evolve import evolve, forget, recall, replay
 from services.budget.domain.rules import Kind, Rules, Stage
 from services.budget.domain.state import State
+from services.budget.domain.values import Value
 from services.budget.ports import Batch, Conflict, Ledger, Shortcut
 from services.budget.usecases.notices import notice
 from services.chassis.errors import Refusal
@@ -25,26 +26,33 @@ from services.chassis.errors import Refusal
 BATCH = 1_000  # Commands decided in one transaction.
 QUEUE = 20_000  # Commands that may wait for their batch.
 FOLLOWER_QUEUE = 1_000  # Changes that a reader may be behind.
-SNAPSHOT_EVERY = 2_000  # Entries between two snapshots.
+SNAPSHOT_EVERY = 2_000  # Entries between two snapshots; more when more reservations are open.
 TOLERANCE = timedelta(milliseconds=250)  # By which an estimate of the clock may be late.
 PAUSES = (0.0, 0.05, 0.25)  # Seconds before each try of a batch.
 PULSE_SECONDS = 0.25  # How often waiters look for grants that another replica made.
 PULSE_LATE_SECONDS = 0.003  # After a tick, so that the database's clock has passed it too.
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a command was told, the state right after it, and the instant of it."""
+class Told(Value, frozen=True):
+    """What a command was told, the state right after it, and the instant of it.
+
+    Of commands that were handed in together it is the state after the last of them.
+    """
 
     answer: Answer
     state: State
     now: datetime
 
 
+_Outcomes = list[Told | Refusal]
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
+    """Commands that were handed in together, and the future of what they are told."""
+
     commands: Sequence[Command]
-    told: "asyncio.Future[list[Told | Refusal]]"
+    told: "asyncio.Future[_Outcomes]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +140,7 @@ class Writer:
             raise outcome
         return outcome
 
-    def post(self, commands: Sequence[Command]) -> "asyncio.Future[list[Told | Refusal]]":
+    def post(self, commands: Sequence[Command]) -> "asyncio.Future[_Outcomes]":
         """Hand in commands of one batch; they are decided whether or not somebody awaits that.
 
         Raises:
@@ -140,7 +148,7 @@ class Writer:
         """
         if self._queued >= QUEUE:
             raise refusals.overloaded(QUEUE)
-        told: asyncio.Future[list[Told | Refusal]] = asyncio.get_running_loop().create_future()
+        told: asyncio.Future[_Outcomes] = asyncio.get_running_loop().create_future()
         self._queue.append(_Job(commands, told))
         self._queued += len(commands)
         if self._draining is None or self._draining.done():
@@ -222,8 +230,7 @@ class Writer:
             await asyncio.sleep(0)
             jobs = self._taken()
             if jobs:
-                commands = [command for job in jobs for command in job.commands]
-                (outcome,) = await asyncio.gather(self._store(commands), return_exceptions=True)
+                (outcome,) = await asyncio.gather(self._store(jobs), return_exceptions=True)
                 _hand_out(jobs, outcome)
 
     def _taken(self) -> list[_Job]:
@@ -238,13 +245,14 @@ class Writer:
                 room -= len(job.commands)
         return jobs
 
-    async def _store(self, commands: Sequence[Command]) -> list[Told | Refusal]:
+    async def _store(self, jobs: Sequence[_Job]) -> list[_Outcomes]:
         """Store one batch; trying again is safe, for what was stored after all is recalled."""
         failure: Exception | None = None
         for pause in PAUSES:
-            await asyncio.sleep(pause)
+            if pause:
+                await asyncio.sleep(pause)
             try:
-                return await self._attempt(commands)
+                return await self._attempt(jobs)
             except Conflict as conflict:
                 failure = refusals.storage_unavailable()
                 failure.__cause__ = conflict
@@ -255,20 +263,20 @@ class Writer:
         assert failure is not None
         raise failure
 
-    async def _attempt(self, commands: Sequence[Command]) -> list[Told | Refusal]:
+    async def _attempt(self, jobs: Sequence[_Job]) -> list[_Outcomes]:
         was_warm, self._warm = self._warm, False
         if was_warm and self._alone:
-            stored = await self._store_at_once(commands)
+            stored = await self._store_at_once(jobs)
             if stored is not None:
                 return stored
         base = self.state if was_warm else await self._ledger.load(self.account, self._rules)
-        asked = _unknown_to(base, commands)
+        asked = _unknown_to(base, jobs)
         async with self._ledger.turn(self.account, base.sequence, asked) as turn:
             state = replay(base, turn.tail)
             state = recall(state, turn.recalled.reservations, turn.recalled.bound)
-            outcomes, state, entries = _decide_all(state, commands, turn.now)
+            outcomes, state, entries = _decide_all(state, jobs, turn.now)
             await turn.append(entries)
-            if self._shortcut is None and state.sequence - self._kept_at >= SNAPSHOT_EVERY:
+            if self._shortcut is None and self._worth_keeping(state):
                 await turn.keep(state)
                 self._kept_at = state.sequence
         self._alone = self._shortcut is not None and not turn.tail
@@ -276,7 +284,7 @@ class Writer:
         await self._go_on_from(state, entries, turn.tail, turn.now)
         return outcomes
 
-    async def _store_at_once(self, commands: Sequence[Command]) -> list[Told | Refusal] | None:
+    async def _store_at_once(self, jobs: Sequence[_Job]) -> list[_Outcomes] | None:
         """Decide on the state at hand and store by one statement; None when a turn is needed.
 
         The ledger itself refuses what somebody else's entry, an id from the past or a clock
@@ -284,15 +292,15 @@ class Writer:
         """
         assert self._shortcut is not None
         base, now = self.state, self._now()
-        if now is None or any(each in base.live for one in commands for each in one.binds):
+        if now is None or any(each in base.live for each in _bound_by(jobs)):
             return None
-        outcomes, state, entries = _decide_all(base, commands, now)
+        outcomes, state, entries = _decide_all(base, jobs, now)
         batch = Batch(
             after=base.sequence,
             decided_at=now,
             tolerance=_tolerance(entries, self._rules),
             ring=_worth_ringing(base, entries),
-            strange=_unknown_to(base, commands) - {entry.request_id for entry in entries},
+            strange=_unknown_to(base, jobs) - {entry.request_id for entry in entries},
             entries=entries,
         )
         with suppress(Conflict):
@@ -318,9 +326,13 @@ class Writer:
     def _keep_sometimes(self) -> None:
         """Store a snapshot beside the batches: nobody waits for it."""
         idle = self._keeping is None or self._keeping.done()
-        if self._shortcut and idle and self.state.sequence - self._kept_at >= SNAPSHOT_EVERY:
+        if self._shortcut and idle and self._worth_keeping(self.state):
             self._kept_at = self.state.sequence
             self._keeping = asyncio.create_task(self._keep(self._shortcut, self.state))
+
+    def _worth_keeping(self, state: State) -> bool:
+        """Whether enough was written since the last snapshot to pay for the size of the next."""
+        return state.sequence - self._kept_at >= max(SNAPSHOT_EVERY, len(state.live))
 
     async def _keep(self, shortcut: Shortcut, state: State) -> None:
         with suppress(Refusal):  # The next one will do.
@@ -387,28 +399,33 @@ def _tolerance(entries: Sequence[Entry], rules: Rules) -> timedelta:
     return rules.slack / 10 if observed else TOLERANCE
 
 
-def _unknown_to(state: State, commands: Sequence[Command]) -> set[UUID]:
+def _bound_by(jobs: Sequence[_Job]) -> Iterator[UUID]:
+    return (each for job in jobs for command in job.commands for each in command.binds)
+
+
+def _unknown_to(state: State, jobs: Sequence[_Job]) -> set[UUID]:
     """Return the ids whose past is not in the state: all of requests, and what has ended."""
-    asked = {each for command in commands for each in command.binds}
-    named = {each for command in commands for each in command.named}
-    return asked | {each for each in named if each not in state.live}
+    named = {each for job in jobs for command in job.commands for each in command.named}
+    return {*_bound_by(jobs), *(each for each in named if each not in state.live)}
 
 
 def _decide_all(
-    state: State, commands: Sequence[Command], now: datetime
-) -> tuple[list[Told | Refusal], State, list[Entry]]:
+    state: State, jobs: Sequence[_Job], now: datetime
+) -> tuple[list[_Outcomes], State, list[Entry]]:
     """Decide commands in order, each on the state left by the last; then let waiters in."""
-    outcomes: list[Told | Refusal] = []
+    outcomes: list[_Outcomes] = []
     entries: list[Entry] = []
-    for command in commands:
-        decision = decide(state, command, now)
-        if isinstance(decision, Decision):
-            state = decision.state
-            entries.extend(decision.entries)
-            told = Told(decision.answer, state, now)
-            outcomes.append(decision.refusal or told)
-        else:
-            outcomes.append(decision)
+    for job in jobs:
+        answers: list[Answer | Refusal] = []
+        for command in job.commands:
+            decision = decide(state, command, now)
+            if isinstance(decision, Decision):
+                state = decision.state
+                entries.extend(decision.entries)
+                answers.append(decision.refusal or decision.answer)
+            else:
+                answers.append(decision)
+        outcomes.append([_told(answer, state, now) for answer in answers])
     if state.waiting:
         admitted = decide(state, Admit(), now)
         assert isinstance(admitted, Decision)
@@ -417,21 +434,24 @@ def _decide_all(
     return outcomes, state, entries
 
 
-def _hand_out(jobs: Sequence[_Job], outcome: list[Told | Refusal] | BaseException) -> None:
+def _told(answer: Answer | Refusal, state: State, now: datetime) -> Told | Refusal:
+    return answer if isinstance(answer, Refusal) else Told(answer, state, now)
+
+
+def _hand_out(jobs: Sequence[_Job], outcome: list[_Outcomes] | BaseException) -> None:
     """Answer everybody; a failed batch fails each of its jobs."""
-    outcomes = iter(() if isinstance(outcome, BaseException) else outcome)
-    for job in jobs:
-        told = list(islice(outcomes, len(job.commands)))
-        if job.told.done():
-            continue
-        if isinstance(outcome, BaseException):
-            job.told.set_exception(outcome)
-            job.told.add_done_callback(_look_at)
-        else:
+    if isinstance(outcome, BaseException):
+        for job in jobs:
+            if not job.told.done():
+                job.told.set_exception(outcome)
+                job.told.add_done_callback(_look_at)
+        return
+    for job, told in zip(jobs, outcome, strict=True):
+        if not job.told.done():
             job.told.set_result(told)
 
 
-def _look_at(told: "asyncio.Future[list[Told | Refusal]]") -> None:
+def _look_at(told: "asyncio.Future[_Outcomes]") -> None:
     """Mark an exception as seen, for commands that nobody awaits."""
     if not told.cancelled():
         told.exception()

@@ -66,6 +66,7 @@ async def budget(database_url: str, rules: Rules = STANDARD) -> AsyncIterator[Se
             yield Service(budget_pb2_grpc.BudgetServiceStub(served.channel), served, desk)
     finally:
         await desk.close()
+        await ledger.close()
         await engine.dispose()
 
 

@@ -91,6 +91,7 @@ async def replica(database_url: str, rules: Rules = STANDARD) -> AsyncIterator[R
         yield Replica(Budget(desk, ledger), Readings(desk, ledger, rules), desk, ledger)
     finally:
         await desk.close()
+        await ledger.close()
         await engine.dispose()
 
 
