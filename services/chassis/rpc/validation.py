@@ -6,6 +6,7 @@ from typing import Any
 
 import protovalidate
 from google.protobuf import message
+from google.protobuf.descriptor import Descriptor, EnumDescriptor
 
 from services.chassis.errors import FieldViolation, Kind, Refusal
 
@@ -22,7 +23,10 @@ def checked(decode: Decoder) -> Decoder:
             request = decode(data)
         except (message.DecodeError, ValueError) as error:
             raise _malformed() from error
-        violations = [_violation(found) for found in protovalidate.collect_violations(request)]
+        violations = [
+            _violation(found, request.DESCRIPTOR)
+            for found in protovalidate.collect_violations(request)
+        ]
         if b"\0" in data:  # Rare, so that almost no request is walked through.
             violations += [FieldViolation(path, _NO_NUL) for path in _with_nul(request)]
         if violations:
@@ -78,12 +82,31 @@ def _invalid(violations: list[FieldViolation]) -> Refusal:
     return Refusal(Kind.INVALID_ARGUMENT, "INVALID_FIELD", f"{told}{rest}", violations=violations)
 
 
-def _violation(found: protovalidate.Violation) -> FieldViolation:
+def _violation(found: protovalidate.Violation, request: Descriptor) -> FieldViolation:
     proto = found.proto
     elements = proto.field.elements if proto.field is not None else ()
     path = ".".join(_step(element) for element in elements)
     told = proto.message or f"breaks the rule {proto.rule_id}"
-    return FieldViolation(path, _shape(told) if proto.rule_id == "string.pattern" else told)
+    if proto.rule_id == "string.pattern":
+        told = _shape(told)
+    elif proto.rule_id in {"enum.defined_only", "required"}:
+        told = _choice([element.field_number for element in elements], request) or told
+    return FieldViolation(path, told)
+
+
+def _choice(numbers: list[int], request: Descriptor) -> str:
+    """Name the values of the enum at the end of a path of field numbers; empty for no enum."""
+    at: Descriptor | None = request
+    choice: EnumDescriptor | None = None
+    for number in numbers:
+        assert at is not None
+        field = at.fields_by_number[number]
+        if field.message_type and field.message_type.GetOptions().map_entry:
+            field = field.message_type.fields_by_name["value"]
+        at, choice = field.message_type, field.enum_type
+    if choice is None:
+        return ""
+    return f"must be one of {', '.join(value.name for value in choice.values if value.number)}"
 
 
 def _shape(told: str) -> str:

@@ -43,6 +43,38 @@ def test_a_pattern_is_said_in_the_form_of_the_contract(
 @pytest.mark.parametrize(
     ("request_", "field"),
     [
+        (autosourcing.ExportPicksRequest(), "format"),
+        (autosourcing.ExportPicksRequest(format=99), "format"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_choice_names_what_there_is_to_choose_from(request_: Message, field: str) -> None:
+    """Who meets a value that does not exist wants to know those that do."""
+    with pytest.raises(Refusal) as refused:
+        checked(type(request_).FromString)(request_.SerializeToString())
+
+    (violation,) = refused.value.violations
+    assert violation.field == field
+    assert violation.description == (
+        "must be one of EXPORT_FORMAT_CSV, EXPORT_FORMAT_JSON_LINES, EXPORT_FORMAT_XLSX"
+    )
+
+
+def test_a_choice_inside_other_messages_is_named_as_well() -> None:
+    bad = discovery.StrategyConfig(strategy=77)  # type: ignore[arg-type]
+    request = discovery.PreviewScoringConfigRequest(
+        config=discovery.ScoringConfig(strategies=[bad]), asins=["0306406152"]
+    )
+
+    with pytest.raises(Refusal) as refused:
+        checked(discovery.PreviewScoringConfigRequest.FromString)(request.SerializeToString())
+
+    assert refused.value.violations[0].field == "config.strategies[0].strategy"
+    assert "must be one of STRATEGY_BALANCED" in refused.value.violations[0].description
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
         (autosourcing.UpdatePickRequest(request_id=ID, name=f"picks/{ID}", notes="a\0"), "notes"),
         (
             autosourcing.CreateJobRequest(
