@@ -1,11 +1,9 @@
 """A gateway with everything real around it, for each module or for each test anew."""
 
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-import httpx
 import pytest
 
 from services.chassis.testing.engines import Databases
@@ -26,10 +24,17 @@ def hurried() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def rich_sandbox() -> Iterator[Sandbox]:
+def lasting_sandbox() -> Iterator[Sandbox]:
     """A stand-in whose bucket no test can empty."""
     with sandbox_process("--rate", "2000", "--key", CANARY) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+async def rich_sandbox(lasting_sandbox: Sandbox) -> AsyncIterator[Sandbox]:
+    """The same, for one test: a fault that met no request ends with it."""
+    yield lasting_sandbox
+    await lasting_sandbox.fault(fault="clear")
 
 
 @pytest.fixture
@@ -41,20 +46,19 @@ async def make_world(databases: Databases, nats_server: str) -> AsyncIterator[Ma
 
 @pytest.fixture(scope="module")
 async def world(
-    databases: Databases, nats_server: str, rich_sandbox: Sandbox
+    databases: Databases, nats_server: str, lasting_sandbox: Sandbox
 ) -> AsyncIterator[World]:
     """The usual world: one gateway, and more tokens than any test spends."""
     async with AsyncExitStack() as stack:
-        yield await builder(databases, nats_server, stack)(rich_sandbox)
+        yield await builder(databases, nats_server, stack)(lasting_sandbox)
 
 
 def builder(databases: Databases, nats_url: str, stack: AsyncExitStack) -> MakeWorld:
-    """Build what builds worlds; they end with the stack, and their faults with them."""
+    """Build what builds worlds; they end with the stack."""
 
     async def make(sandbox: Sandbox, *, gateways: int = 1, **settings: object) -> World:
         database = databases.copy()
         stack.callback(databases.drop, database)
-        stack.push_async_callback(calmed, sandbox)
         world = World(sandbox, databases, database, nats_url, stack, settings=settings)
         await world.start_budget()
         for _ in range(gateways):
@@ -63,9 +67,3 @@ def builder(databases: Databases, nats_url: str, stack: AsyncExitStack) -> MakeW
         return world
 
     return make
-
-
-async def calmed(sandbox: Sandbox) -> None:
-    """Take back what no request met: the next test shares the stand-in, if it still runs."""
-    with contextlib.suppress(httpx.TransportError):
-        await sandbox.fault(fault="clear")
