@@ -29,8 +29,8 @@ class Reply:
 class Keepa(Protocol):
     """The way out."""
 
-    async def send(self, call: Call) -> Reply | Outcome:
-        """Send a call once, within its deadline.
+    async def send(self, call: Call, *, within: timedelta | None = None) -> Reply | Outcome:
+        """Send a call once, within what is left of its deadline; by default that is all of it.
 
         Never raises for what the network does: what certainly was not sent is UNSENT, what may
         have been is UNKNOWN. No text in the result holds the key.
@@ -87,7 +87,7 @@ class Budget(Protocol):
         ...
 
     async def release(self, hold: str) -> None:
-        """Give back what certainly was not spent; ended holds stay as they are."""
+        """Give back what certainly was not spent, also when an estimate was settled for it."""
         ...
 
     async def report(self, observation: Observation, *, after_sequence: int) -> None:
@@ -153,12 +153,14 @@ class Harvest:
     Attributes:
         found: The ASINs that answered each subject.
         listing: A packed list, for the calls that answer one.
+        came_at: When the answer was here, by the clock that all replicas share.
     """
 
     snapshots: Sequence[Snapshot] = ()
     found: Mapping[str, tuple[str, ...]] | None = None
     listing: bytes | None = None
     facts: Sequence[Fact] = ()
+    came_at: datetime | None = None
 
 
 class Attempts(Protocol):
@@ -183,13 +185,18 @@ class Attempts(Protocol):
     ) -> dict[UUID, Attempt]:
         """Store a call's outcome with all it brought, and give its claims back, in one transaction.
 
-        An outcome already stored stays. An unknown outcome keeps its claims, so that nobody pays
-        again for what may be paid already.
+        An outcome already stored stays, unless it is unknown and this one is not; then budget
+        has to be told of the cost, whatever it settled meanwhile. An unknown outcome keeps its
+        claims, so that nobody pays again for what may be paid already.
         """
         ...
 
     async def mark_settled(self, *attempt_ids: UUID) -> None:
         """Note that budget knows the outcomes, and give back any claims."""
+        ...
+
+    async def mark_estimated(self, attempt_id: UUID) -> None:
+        """Note that budget settled what never told its cost; not when it is known by now."""
         ...
 
     async def of_request(self, request_id: UUID) -> list[Attempt]:

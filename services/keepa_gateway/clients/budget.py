@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # The generated class of the async stub exists in its stub fi
 SETTLE_SECONDS = 10.0
 CAPACITY_SECONDS = 10.0
 _PAGE = 1000
+_SETTLED = "SETTLED"
 _ENDPOINTS = frozenset(endpoint.value for endpoint in Endpoint)
 _Answer = TypeVar("_Answer")
 
@@ -88,7 +89,10 @@ class GrpcBudget:
         await self._settling(self._stub.CommitReservation, request)
 
     async def release(self, hold: str) -> None:
-        """Release; a hold that ended otherwise stays as it is."""
+        """Release; a settlement that had guessed a cost is replaced by none.
+
+        A hold whose cost is booked stays as it is: nothing of it was unspent.
+        """
         request = pb.ReleaseReservationRequest(
             request_id=str(uuid.uuid5(UUID(hold.removeprefix("reservations/")), "release")),
             name=hold,
@@ -99,6 +103,16 @@ class GrpcBudget:
         except Refusal as refusal:
             if refusal.reason not in ("RESERVATION_ENDED", "RESERVATION_NOT_FOUND"):
                 raise
+            if refusal.facts.get("state") == _SETTLED:
+                await self._commit_nothing(hold)
+
+    async def _commit_nothing(self, hold: str) -> None:
+        request = pb.CommitReservationRequest(
+            request_id=str(uuid.uuid5(UUID(hold.removeprefix("reservations/")), "nothing")),
+            name=hold,
+            consumed_token_count=0,
+        )
+        await self._settling(self._stub.CommitReservation, request)
 
     async def report(self, observation: Observation, *, after_sequence: int) -> None:
         """Report under a new id: each observation is told once."""

@@ -13,10 +13,12 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    case,
     cast,
     column,
     delete,
     func,
+    null,
     select,
     text,
     tuple_,
@@ -207,7 +209,7 @@ class PostgresAttempts:
             ended = await self._end(connection, endings, outcome)
             if ended:
                 await keep_snapshots(connection, packed)
-                await self._keep_list(connection, harvest, ended[0])
+                await self._keep_list(connection, harvest, ended[0]["fingerprint"])
                 if outcome.verdict is not Verdict.UNKNOWN:
                     await self._give_back(connection, [row["attempt_id"] for row in ended])
                 await self._gate.apply(connection, outcome, trial=False)
@@ -219,17 +221,24 @@ class PostgresAttempts:
                     there[one.attempt_id] = await self._one(connection, one.attempt_id)
             return there
 
-    async def _keep_list(self, connection: AsyncConnection, harvest: Harvest, row: Any) -> None:
+    async def _keep_list(
+        self, connection: AsyncConnection, harvest: Harvest, fingerprint: str
+    ) -> None:
         if harvest.listing is not None:
-            await keep_listing(connection, row["fingerprint"], harvest.listing, row["ended_at"])
+            assert harvest.came_at is not None, "who reaps a list says when it came"
+            await keep_listing(connection, fingerprint, harvest.listing, harvest.came_at)
 
     async def _end(
         self, connection: AsyncConnection, endings: Sequence[Ending], outcome: Outcome
     ) -> Sequence[Any]:
-        """Store an outcome unless there is one; an outcome that came late beats "unknown"."""
+        """Store an outcome unless there is one; an outcome that came late beats "unknown".
+
+        Even one that was settled by an estimate: what was paid for is kept, and budget is told
+        the true cost, which replaces the estimate.
+        """
         columns, part = attempt.c, _parts(endings)
         known = outcome.verdict is not Verdict.UNKNOWN
-        replaceable = (columns.verdict == Verdict.UNKNOWN) & columns.settled_at.is_(None)
+        replaceable = columns.verdict == Verdict.UNKNOWN
         still_open = columns.state == State.SENT
         ended = (
             update(attempt)
@@ -244,6 +253,7 @@ class PostgresAttempts:
                 error=rows.error(outcome.error),
                 found=part.c.found,
                 ended_at=func.clock_timestamp(),
+                settled_at=case((part.c.consumed.is_(None), columns.settled_at), else_=null()),
             )
             .returning(attempt)
         )
@@ -258,6 +268,19 @@ class PostgresAttempts:
                 .values(settled_at=func.clock_timestamp())
             )
             await self._give_back(connection, attempt_ids)
+
+    async def mark_estimated(self, attempt_id: UUID) -> None:
+        """Note it under the condition that no cost is known; a late answer may just be stored."""
+        columns = attempt.c
+        unpriced = (columns.attempt_id == attempt_id) & columns.consumed.is_(None)
+        async with sql.transaction(self._engine) as connection:
+            noted = await connection.execute(
+                update(attempt)
+                .where(unpriced, columns.settled_at.is_(None))
+                .values(settled_at=func.clock_timestamp())
+            )
+            if noted.rowcount:
+                await self._give_back(connection, [attempt_id])
 
     async def of_request(self, request_id: UUID) -> list[Attempt]:
         """Read the attempts of a request by its index."""

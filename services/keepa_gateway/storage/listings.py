@@ -17,13 +17,17 @@ KEPT_FOR = timedelta(days=30)
 async def keep_listing(
     connection: AsyncConnection, fingerprint: str, payload: bytes, fetched_at: datetime
 ) -> None:
-    """Store the newest answer to a request."""
+    """Store an answer to a request, unless a newer one is there."""
     row = insert(listing).values(
         fingerprint=fingerprint, fetched_at=fetched_at, payload=compress(payload)
     )
     newer = {"fetched_at": row.excluded.fetched_at, "payload": row.excluded.payload}
     await connection.execute(
-        row.on_conflict_do_update(index_elements=[listing.c.fingerprint], set_=newer)
+        row.on_conflict_do_update(
+            index_elements=[listing.c.fingerprint],
+            set_=newer,
+            where=listing.c.fetched_at < row.excluded.fetched_at,
+        )
     )
 
 

@@ -171,7 +171,7 @@ class Lists:
             raise refusal
         assert paid.harvest.listing is not None, "an answered list call brings a list"
         tokens = paid.attempt.consumed or 0
-        fetched_at = paid.attempt.ended_at or self._way.now()
+        fetched_at = paid.harvest.came_at or self._way.now()
         return question.answered(paid.harvest.listing, fetched_at, tokens=tokens)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from services.chassis.errors import Refusal
 from services.keepa_gateway.domain.attempt import Asking, Attempt, Intent
 from services.keepa_gateway.domain.bodies import BrokenBody
 from services.keepa_gateway.domain.calls import Call
-from services.keepa_gateway.domain.outcome import Outcome, Verdict
+from services.keepa_gateway.domain.outcome import Outcome, Verdict, unsent
 from services.keepa_gateway.domain.shares import shares
 from services.keepa_gateway.ports import Attempts, Budget, Ending, Harvest, Keepa
 from services.keepa_gateway.usecases.reading import Reading, read
@@ -114,14 +115,17 @@ class PaidSections:
             await asyncio.wait(set(self._running))
 
     async def _run(self, intents: Sequence[Intent], plan: Plan) -> dict[UUID, Paid]:
+        began = monotonic()
         parts = await self._claim(intents, plan)
         paid = {intent.attempt_id: NOT_SENT for intent in intents}
         if not parts:
             await self._way.give_back_place()
             return paid
         subjects = tuple(subject for part in parts.values() for subject in part)
-        reading = await self._send(plan.narrow(subjects))
+        reading = await self._send(plan.narrow(subjects), began)
+        came_at = self._way.now()
         outcome, harvest = await _reaped(reading, subjects, plan.reap)
+        harvest = replace(harvest, came_at=came_at)
         endings = endings_of(outcome, harvest, parts)
         attempts = await self._attempts.close(endings, outcome, harvest)
         await self._settle_all(attempts.values())
@@ -157,16 +161,28 @@ class PaidSections:
             return
         await self._attempts.mark_settled(intent.attempt_id)
 
-    async def _send(self, call: Call) -> Reading:
-        """Send, and send again only what certainly never left."""
+    async def _send(self, call: Call, began: float) -> Reading:
+        """Send, and send again only what certainly never left.
+
+        All tries share one deadline, counted from before the intent was stored: after it the
+        call is given up for lost and its tokens are settled, so nothing may leave any more, not
+        even from a process that was frozen in between.
+        """
+        deadline = self._way.deadlines.of(call.pace)
+        outcome = unsent("The time for the call was over before it left.")
         for tries in range(1, UNSENT_TRIES + 1):
-            answer = await self._keepa.send(call)
+            left = deadline - timedelta(seconds=monotonic() - began)
+            if left <= timedelta(0):
+                break
+            answer = await self._keepa.send(call, within=left)
             if not isinstance(answer, Outcome):
                 return await read(call, answer, self._way.now())
-            if answer.verdict is not Verdict.UNSENT or tries == UNSENT_TRIES:
-                return Reading(answer)
-            await asyncio.sleep(UNSENT_PAUSE_SECONDS * 2**tries)
-        raise AssertionError
+            outcome = answer
+            if outcome.verdict is not Verdict.UNSENT:
+                break
+            if tries < UNSENT_TRIES:
+                await asyncio.sleep(UNSENT_PAUSE_SECONDS * 2**tries)
+        return Reading(outcome)
 
     async def settle(self, attempt: Attempt) -> None:
         """Tell budget how an attempt ended, when that is known; the reconciler repeats it."""

@@ -89,7 +89,7 @@ class Reconciler:
             return False
         fate = await self._budget.fate(attempt.hold)
         if fate is Fate.ENDED:
-            await self._attempts.mark_settled(attempt.attempt_id)
+            await self._attempts.mark_estimated(attempt.attempt_id)
         return fate is Fate.UNKNOWN
 
     async def _clear_up(self, lost: list[Attempt]) -> None:
