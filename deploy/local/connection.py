@@ -1,5 +1,7 @@
 """Whether the key works and the account has tokens, asked through the gateway before any job."""
 
+import time
+
 import grpc
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as pb_grpc
@@ -9,6 +11,9 @@ from grpc_status import rpc_status
 from deploy.local.process import CannotStart
 
 CHECK_SECONDS = 40.0
+POLL_SECONDS = 0.3
+OURS = ("BUDGET_UNAVAILABLE", "STORAGE_UNAVAILABLE", "UNAVAILABLE")
+"""Reasons that name a part of this stack and not Keepa."""
 
 
 class Unusable(CannotStart):
@@ -18,16 +23,14 @@ class Unusable(CannotStart):
 def check(target: str) -> int:
     """Ask Keepa for the balance, which is free, and return it.
 
+    Where one of our own parts came up later than the gateway, which asks it again only in a
+    while, the question is repeated.
+
     Raises:
         Unusable: No job could run; the message says why and what to do.
     """
     with grpc.insecure_channel(target) as channel:
-        stub = pb_grpc.KeepaGatewayServiceStub(channel)
-        request = pb.CheckConnectionRequest(retry_rejected_key=True)
-        try:
-            answer = stub.CheckConnection(request, timeout=CHECK_SECONDS)
-        except grpc.RpcError as error:
-            raise _unusable(error) from None
+        answer = _answer(pb_grpc.KeepaGatewayServiceStub(channel))
     account = answer.account
     tokens = int(account.observation.token_count)
     if tokens <= 0:
@@ -36,6 +39,19 @@ def check(target: str) -> int:
             f"{account.refill_rate} a minute, so try again later."
         )
     return tokens
+
+
+def _answer(stub: pb_grpc.KeepaGatewayServiceStub) -> pb.CheckConnectionResponse:
+    request = pb.CheckConnectionRequest(retry_rejected_key=True)
+    give_up_at = time.monotonic() + CHECK_SECONDS
+    while True:
+        left = max(POLL_SECONDS, give_up_at - time.monotonic())
+        try:
+            return stub.CheckConnection(request, timeout=left)
+        except grpc.RpcError as error:
+            if _reason(error) not in OURS or time.monotonic() + POLL_SECONDS > give_up_at:
+                raise _unusable(error) from None
+        time.sleep(POLL_SECONDS)
 
 
 def _unusable(error: grpc.RpcError) -> Unusable:
