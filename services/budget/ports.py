@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from services.budget.domain.audit import Audit
 from services.budget.domain.entries import Entry
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Rules, Stage
@@ -106,7 +107,41 @@ class Shortcut(Protocol):
         ...
 
 
-class Ledger(Protocol):
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a verification had come to.
+
+    Attributes:
+        digest: Differs from that of any other audit.
+        at: When it was kept, by the database's clock.
+    """
+
+    audit: Audit
+    digest: str
+    at: datetime
+
+
+class Checkpoints(Protocol):
+    """What verifications have come to; see ``Ledger`` for what every method raises."""
+
+    async def newest_checkpoint(self, account: str, until: int, rules: Rules) -> Checkpoint | None:
+        """Return the last one that is not beyond a sequence; None when there is none."""
+        ...
+
+    async def checkpoint(self, account: str, sequence: int, rules: Rules) -> Checkpoint | None:
+        """Return the one at a sequence; None when there is none."""
+        ...
+
+    async def keep_checkpoint(self, audit: Audit) -> str:
+        """Store an audit, in the place of the one at the same sequence; return its digest."""
+        ...
+
+    async def bound_twice(self, ids: Collection[UUID]) -> Collection[UUID]:
+        """Return those of some request ids that more than one entry of any account binds."""
+        ...
+
+
+class Ledger(Checkpoints, Protocol):
     """The ledgers of all accounts.
 
     Every method raises a Refusal STORAGE_UNAVAILABLE when the database cannot answer; what was

@@ -307,13 +307,16 @@ class Auditor:
         self._must(not lost, f"S16: acknowledged and lost: {sorted(lost)}")
 
     async def _ledger(self) -> None:
-        verdict = await self._ask(
-            "budget", lambda stub: stub.VerifyLedger(budget.VerifyLedgerRequest())
-        )
+        request = budget.VerifyLedgerRequest(full=True)
+        while True:
+            verdict = await self._ask("budget", lambda stub: stub.VerifyLedger(request))
+            if not verdict.next_page_token:
+                break
+            request.page_token = verdict.next_page_token
         for found in verdict.violations:
             self.violations.append(f"{found.invariant} at {found.sequence}: {found.description}")
         self._must(verdict.consistent, "VerifyLedger finds the ledger inconsistent")
-        self.facts["entries"] = verdict.entry_count
+        self.facts["entries"] = verdict.verified_sequence
         await self._balance()
 
     async def _balance(self) -> None:

@@ -12,7 +12,7 @@ from services.budget.domain.entries import Entry
 from services.budget.domain.evolve import forget, replay
 from services.budget.domain.state import State
 from services.budget.storage import snapshots
-from services.budget.usecases import writer
+from services.budget.usecases import readings, writer
 from services.chassis.errors import Refusal
 from tests.simulation.auditor import Auditor, agree
 from tests.simulation.callers import Caller, Stranger
@@ -20,7 +20,7 @@ from tests.simulation.gateway import Gateways
 from tests.simulation.loop import Deadlock, VirtualLoop
 from tests.simulation.store import Dead
 from tests.simulation.swarm import Mix, draw
-from tests.simulation.world import World
+from tests.simulation.world import MISSED_LIMIT, STRETCH, World
 
 REST = 330.0  # The longest hold, two ticks, and a look.
 SNAPSHOT_EVERY = 25
@@ -67,6 +67,7 @@ def run(seed: int, *, traced: bool = False, mix: Mix | None = None) -> Outcome:
         with (
             replaced(writer, "PULSE_SECONDS", world.mix.pulse),
             replaced(writer, "SNAPSHOT_EVERY", SNAPSHOT_EVERY),
+            replaced(readings, "MISSED_LIMIT", MISSED_LIMIT),
             replaced(writer, "notice", lambda *_: None),
         ):
             loop.run_until_complete(_live(world))
@@ -168,16 +169,30 @@ async def _verify(world: World) -> None:
             seen = (await replica.readings.account(account)).state
             if forget(seen) != _retold(world, account, seen.sequence):
                 world.blame("INV-6", f"{account}: a replica's state differs from the replay")
-        findings = await next(iter(world.replicas.values())).readings.verify(account)
-        for violation in findings.violations:
-            if world.mix.clock_step == 0 or violation.invariant != "INV-3":
-                world.blame(violation.invariant, f"VerifyLedger: {violation.description}")
+        await _check(world, account)
         if account in world.database.kept:
             kept = snapshots.decode(world.database.kept[account], world.rules)
             entries = [each.entry for each in stored]
             state = forget(replay(kept, entries[kept.sequence :]))
             if state != _retold(world, account, state.sequence):
                 world.blame("INV-6", f"{account}: the snapshot and its tail differ")
+
+
+async def _check(world: World, account: str) -> None:
+    """Verify in full, a stretch with each call, and once more from the newest checkpoint."""
+    replicas = list(world.replicas.values())
+    found = await replicas[0].readings.verify(account, full=True, seconds=0)
+    while found.onward is not None:
+        turn = replicas[found.reached // STRETCH % len(replicas)]
+        found = await turn.readings.verify(account, full=True, place=found.onward, seconds=0)
+    again = await replicas[-1].readings.verify(account)
+    for violation in found.violations:
+        if world.mix.clock_step == 0 or violation.invariant != "INV-3":
+            world.blame(violation.invariant, f"VerifyLedger: {violation.description}")
+    if again.origin < again.newest - STRETCH or again.origin + again.entries != again.newest:
+        world.blame("INV-6", f"{account}: {again.entries} entries replayed from {again.origin}")
+    if (again.consistent, again.spent) != (found.consistent, found.spent):
+        world.blame("INV-6", f"{account}: a verification from a checkpoint differs from a full one")
 
 
 def _retold(world: World, account: str, until: int) -> State:

@@ -2,7 +2,7 @@
 # ruff: noqa: D102 - each method keeps the promise that its port states
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from services.budget.domain import refusals
+from services.budget.domain.audit import Audit
 from services.budget.domain.entries import Entry
 from services.budget.domain.evolve import forget, replay
 from services.budget.domain.reservation import Reservation
@@ -18,13 +19,14 @@ from services.budget.domain.rules import Rules
 from services.budget.domain.state import State
 from services.budget.ports import (
     Batch,
+    Checkpoint,
     Conflict,
     EntryQuery,
     Recalled,
     ReservationQuery,
     UsageQuery,
 )
-from services.budget.storage import past, snapshots
+from services.budget.storage import checkpoints, past, snapshots
 
 
 class Dead(Exception):  # noqa: N818 - what a process that was killed would see, if it saw anything
@@ -41,7 +43,7 @@ class Stored:
 
 @dataclass
 class Database:
-    """What survives every process: ledgers that only grow, and one snapshot per account.
+    """What survives every process: ledgers that only grow, a snapshot per account, checkpoints.
 
     Attributes:
         clock: The database's clock; it may step.
@@ -52,6 +54,7 @@ class Database:
     clock: Callable[[], datetime]
     ledgers: dict[str, list[Stored]] = field(default_factory=dict)
     kept: dict[str, bytes] = field(default_factory=dict)
+    checked: dict[tuple[str, int], tuple[bytes, datetime]] = field(default_factory=dict)
     restarts: int = 0
     shortcuts: int = 0
     _locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
@@ -107,6 +110,13 @@ class Database:
     def knows(self, each: UUID) -> bool:
         """Whether an id stands for a request or a reservation."""
         return each in self._requests or each in self._of
+
+    def bound_twice(self, ids: Collection[UUID]) -> Collection[UUID]:
+        """Return the ids that several entries bind; counted, for the keys above may be broken."""
+        bound = Counter(
+            stored.entry.request_id for ledger in self.ledgers.values() for stored in ledger
+        )
+        return {each for each in ids if bound[each] > 1}
 
     def check(self, account: str, entries: Sequence[Entry], after: int) -> None:
         """Hold the two unique indexes, as the statement that inserts would."""
@@ -257,6 +267,29 @@ class Connection:
     async def page(self, account: str, after: int, limit: int) -> Sequence[Entry]:
         self.live()
         return self.database.tail(account, after)[:limit]
+
+    async def newest_checkpoint(self, account: str, until: int, rules: Rules) -> Checkpoint | None:
+        self.live()
+        kept = [at for name, at in self.database.checked if name == account and at <= until]
+        return await self.checkpoint(account, max(kept), rules) if kept else None
+
+    async def checkpoint(self, account: str, sequence: int, rules: Rules) -> Checkpoint | None:
+        self.live()
+        kept = self.database.checked.get((account, sequence))
+        if kept is None:
+            return None
+        data, at = kept
+        return Checkpoint(checkpoints.decode(data, rules), checkpoints.digest(data), at)
+
+    async def keep_checkpoint(self, audit: Audit) -> str:
+        self.live()
+        data, state = checkpoints.encode(audit), audit.state
+        self.database.checked[state.account, state.sequence] = data, self.database.clock()
+        return checkpoints.digest(data)
+
+    async def bound_twice(self, ids: Collection[UUID]) -> Collection[UUID]:
+        self.live()
+        return self.database.bound_twice(ids)
 
     async def tell(self, ids: Sequence[UUID]) -> Sequence[Reservation]:
         self.live()

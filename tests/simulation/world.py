@@ -11,11 +11,12 @@ from uuid import UUID
 
 from services.budget.domain import refusals
 from services.budget.domain.commands import Sweep
+from services.budget.domain.entries import Entry
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import State
 from services.budget.usecases.budget import Budget
 from services.budget.usecases.desk import Desk
-from services.budget.usecases.readings import Readings
+from services.budget.usecases.readings import Opening, Readings
 from services.budget.usecases.writer import Change
 from services.chassis.errors import Refusal
 from tests.simulation.keepa import Keepa
@@ -27,6 +28,8 @@ T = TypeVar("T")
 BEGIN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEEPA_BEGIN_MS = 1_795_176_000_000  # The same instant, by a clock that agrees.
 QUEUE_LIMIT = 6  # Small, so that it fills.
+MISSED_LIMIT = 2  # Small, so that a reader misses more.
+STRETCH = 25  # Small, so that a ledger has some checkpoints.
 
 
 class Lost(Exception):  # noqa: N818 - an answer that never came
@@ -88,7 +91,9 @@ class Replica:
         shortcut = self._connection if world.mix.shortcut else None
         self.desk = Desk(self._connection, world.rules, shortcut, steady=world.loop.time)
         self.budget = Budget(self.desk, self._connection)
-        self.readings = Readings(self.desk, self._connection, world.rules)
+        self.readings = Readings(
+            self.desk, self._connection, world.rules, steady=world.loop.time, stretch=STRETCH
+        )
         self._sweeping = world.spawn(self._sweep())
         self._listening = world.spawn(self.desk.listen(Bell(world)))
         watched = world.keepas if world.mix.readers else ()
@@ -129,10 +134,11 @@ class Replica:
             try:
                 after = world.watched[self.number, account]
                 async for seen in self.readings.watch(account, after):
-                    if isinstance(seen, Change):
-                        world.on_change(self.number, account, seen)
-                    elif not after:
-                        world.watched[self.number, account] = seen.state.sequence
+                    if isinstance(seen, Opening):
+                        world.on_opening(self.number, account, seen)
+                    else:
+                        entry = seen.entry if isinstance(seen, Change) else seen
+                        world.on_entry(self.number, account, entry)
             except Dead:
                 return
             except Refusal:
@@ -222,12 +228,21 @@ class World:
     def _up(self, number: int) -> None:
         self.replicas[number] = Replica(self, number)
 
-    def on_change(self, number: int, account: str, change: Change) -> None:
+    def on_opening(self, number: int, account: str, opening: Opening) -> None:
+        """A watch begins where it was asked to, or afresh for a reader that missed too much."""
+        last, newest = self.watched[number, account], opening.told.state.sequence
+        if opening.after != (newest if newest - last > MISSED_LIMIT else last):
+            self.blame("INV-9", f"a watch after {last} begins after {opening.after} of {newest}")
+        if opening.after != last:
+            self.seen["watch begun afresh"] += 1
+        self.watched[number, account] = opening.after
+
+    def on_entry(self, number: int, account: str, entry: Entry) -> None:
         """INV-9 for readers: every change once, in order, whatever was killed in between."""
         last = self.watched[number, account]
-        if change.entry.sequence != last + 1:
-            self.blame("INV-9", f"a reader got {change.entry.sequence} after {last}")
-        self.watched[number, account] = change.entry.sequence
+        if entry.sequence != last + 1:
+            self.blame("INV-9", f"a reader got {entry.sequence} after {last}")
+        self.watched[number, account] = entry.sequence
 
     async def ask(self, work: Callable[[Replica], Awaitable[T]], *, to: int | None = None) -> T:
         """Call a replica as a client does.

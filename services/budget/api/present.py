@@ -24,6 +24,9 @@ from services.budget.domain.rules import (
 )
 from services.budget.domain.state import State
 from services.budget.ports import UsageSum
+from services.budget.usecases.readings import Opening
+from services.budget.usecases.verifying import Findings
+from services.budget.usecases.writer import Change
 
 RELEASED = {
     Reason.NOT_SENT: "The call was certainly not sent.",
@@ -200,6 +203,32 @@ def usage_row(row: UsageSum) -> pb.UsageRow:
         token_count=row.tokens,
         call_count=row.calls,
         unsettled_token_count=row.unsettled,
+    )
+
+
+def watched(seen: Opening | Entry | Change, key: str) -> pb.WatchAccountResponse:
+    """Return what a watch tells; of an entry that its opening includes, only the entry."""
+    match seen:
+        case Opening(told=told, after=after):
+            return pb.WatchAccountResponse(
+                account=account(told.state, told.now), after_sequence=after
+            )
+        case Change(entry=told, state=state, now=now):
+            return pb.WatchAccountResponse(account=account(state, now), entry=entry(told, key))
+    return pb.WatchAccountResponse(entry=entry(seen, key))
+
+
+def findings(found: Findings) -> pb.VerifyLedgerResponse:
+    """Return what a verification has found, without the token to go on with."""
+    return pb.VerifyLedgerResponse(
+        consistent=found.consistent,
+        entry_count=found.entries,
+        violations=map(violation, found.violations),
+        spent_token_count=found.spent,
+        checkpoint_sequence=found.origin,
+        checkpoint_time=timestamp(found.origin_at),
+        verified_sequence=found.reached,
+        newest_sequence=found.newest,
     )
 
 

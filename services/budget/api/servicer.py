@@ -10,7 +10,7 @@ from services.budget.api import present, translate
 from services.budget.domain.reservation import Reservation
 from services.budget.usecases.budget import Budget
 from services.budget.usecases.readings import Readings, actions
-from services.budget.usecases.writer import Change, Told
+from services.budget.usecases.writer import Told
 from services.chassis.errors import Refusal, invalid_field
 from services.chassis.rpc import pages
 from services.chassis.rpc.call import Context, current_call
@@ -125,14 +125,8 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
     ) -> AsyncIterator[pb.WatchAccountResponse]:
         """Stream an account and its changes."""
         account = translate.account(request.name)
-        async for seen in self._readings.watch(account, request.after_sequence):
-            if isinstance(seen, Change):
-                yield pb.WatchAccountResponse(
-                    account=present.account(seen.state, seen.now),
-                    entry=present.entry(seen.entry, account),
-                )
-            else:
-                yield pb.WatchAccountResponse(account=_account(seen))
+        async for seen in self._readings.watch(account, translate.after_sequence(request)):
+            yield present.watched(seen, account)
 
     async def CheckAction(
         self, request: pb.CheckActionRequest, context: Context
@@ -193,14 +187,16 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
     async def VerifyLedger(
         self, request: pb.VerifyLedgerRequest, context: Context
     ) -> pb.VerifyLedgerResponse:
-        """Check a ledger."""
-        findings = await self._readings.verify(translate.account(request.account))
-        return pb.VerifyLedgerResponse(
-            consistent=not findings.violations,
-            entry_count=findings.entries,
-            violations=map(present.violation, findings.violations),
-            spent_token_count=findings.spent,
+        """Check a ledger, or a part of it."""
+        findings = await self._readings.verify(
+            translate.account(request.account),
+            full=request.full,
+            place=translate.verified(request),
+            seconds=translate.patience(current_call().remaining()),
         )
+        answer = present.findings(findings)
+        answer.next_page_token = translate.verified_token(request, findings.onward)
+        return answer
 
 
 def _reservation(told: Told) -> pb.Reservation:

@@ -18,11 +18,13 @@ from services.budget.domain.commands import Commit, Extend, Release, Report
 from services.budget.domain.reservation import DEFAULT_ACCOUNT, HOLD, Tags, Terms
 from services.budget.domain.rules import Kind, Priority, Reason, Stage
 from services.budget.ports import EntryQuery, ReservationQuery, UsageQuery
+from services.budget.usecases.verifying import LONGEST_SECONDS, Place
 from services.chassis.errors import invalid_field
 from services.chassis.rpc import pages
 
 USAGE_ROWS = 1000
 NEWEST = 2**62
+LATEST_MS = 2**47  # Of an instant in a token: the year 6429.
 _SEQUENCE = re.compile(r"[0-9]{1,18}")
 ANSWER_TIME = timedelta(milliseconds=250)  # Kept back from a wait for the answer's way home.
 
@@ -169,6 +171,41 @@ def usage_query(request: pb.GetUsageRequest) -> UsageQuery:
 def bound(request: pb.GetUsageRequest, field: Literal["start_time", "end_time"]) -> datetime | None:
     """Return one end of a span of time; None when it is open."""
     return instant(field, getattr(request, field)) if request.HasField(field) else None
+
+
+def after_sequence(request: pb.WatchAccountRequest) -> int | None:
+    """Return the last entry that a reader knows; None when it asks for new ones only."""
+    return request.after_sequence if request.HasField("after_sequence") else None
+
+
+def patience(remaining: float | None) -> float:
+    """Return how many seconds a verification may go on, of those that the deadline leaves."""
+    return LONGEST_SECONDS if remaining is None else min(LONGEST_SECONDS, remaining / 2)
+
+
+def verified(request: pb.VerifyLedgerRequest) -> Place | None:
+    """Return where a verification goes on; None where it begins.
+
+    Raises:
+        Refusal: INVALID_FIELD; it is damaged, or belongs to another verification.
+    """
+    if not request.page_token:
+        return None
+    match pages.place(request, request.page_token, 4):
+        case [int(origin), int(at_ms), int(sequence), str(digest)] if (
+            0 <= origin <= sequence <= NEWEST and 0 <= at_ms <= LATEST_MS
+        ):
+            origin_at = EPOCH + at_ms * MILLISECOND if origin else None
+            return Place(origin=origin, origin_at=origin_at, sequence=sequence, digest=digest)
+    raise pages.bad_token()
+
+
+def verified_token(request: pb.VerifyLedgerRequest, onward: Place | None) -> str:
+    """Return the token with which a verification goes on; empty at its end."""
+    if onward is None:
+        return ""
+    at_ms = 0 if onward.origin_at is None else (onward.origin_at - EPOCH) // MILLISECOND
+    return pages.token(request, onward.origin, at_ms, onward.sequence, onward.digest)
 
 
 def instant(field: str, stamp: Timestamp) -> datetime:

@@ -189,6 +189,26 @@ def slow_reader(limit: int) -> Refusal:
     )
 
 
+def sequence_ahead(after: int, newest: int) -> Refusal:
+    """Refuse to go on from an entry that is not there: it is not this ledger's."""
+    return Refusal(
+        Kind.FAILED_PRECONDITION,
+        "SEQUENCE_AHEAD",
+        f"after_sequence is {after} and the newest entry is {newest}; watch without it.",
+        facts={"after_sequence": after, "newest_sequence": newest},
+    )
+
+
+def checkpoint_lost(sequence: int) -> Refusal:
+    """Refuse to go on with a verification whose own checkpoint is not there any more."""
+    return Refusal(
+        Kind.ABORTED,
+        "CHECKPOINT_LOST",
+        f"The checkpoint at {sequence} is gone or was replaced; begin again without page_token.",
+        facts={"sequence": sequence},
+    )
+
+
 def server_stopping() -> Refusal:
     """End a wait on this replica; its place in the queue is kept for the same request."""
     return Refusal(

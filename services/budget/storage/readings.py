@@ -6,7 +6,7 @@ from uuid import UUID
 from services.budget.domain.entries import Entry
 from services.budget.ports import EntryQuery, ReservationQuery, Usage, UsageQuery, UsageSum
 from services.budget.storage import rows
-from services.budget.storage.ledger import PostgresLedger
+from services.budget.storage.checkpoints import PostgresCheckpoints
 
 _SEARCH = f"""
 select {rows.SELECT} from budget.ledger
@@ -61,8 +61,8 @@ from summed order by tokens desc, unsettled desc, {groups} limit $4
 """
 
 
-class PostgresReadings(PostgresLedger):
-    """Implements all of ``ports.Ledger``: the writing half, and the searches."""
+class PostgresReadings(PostgresCheckpoints):
+    """Implements all of ``ports.Ledger``: the writing half, the checkpoints and the searches."""
 
     async def search(self, query: EntryQuery) -> Sequence[Entry]:
         """Read the entries that match."""

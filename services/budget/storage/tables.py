@@ -75,6 +75,17 @@ snapshots = Table(
     Column("state", LargeBinary, nullable=False),
 )
 
+# Rows of verifications: at most one for each stretch of a ledger, made again when they are lost.
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+    Column("audit", LargeBinary, nullable=False),
+)
+
 relay_cursors = Table(
     "relay_cursors",
     metadata,

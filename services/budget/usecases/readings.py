@@ -1,25 +1,32 @@
 """The requests that only read: accounts, reservations, entries, usage, and the check of it all."""
 
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.budget.domain import audit, granting, refusals
+from services.budget.domain import granting, refusals
 from services.budget.domain.actions import REGISTRY, Action
 from services.budget.domain.commands import Look
 from services.budget.domain.entries import Entry
-from services.budget.domain.evolve import evolve, forget
 from services.budget.domain.granting import Shortfall
 from services.budget.domain.reservation import Reservation, Terms
 from services.budget.domain.rules import Rules
-from services.budget.domain.state import State
 from services.budget.ports import EntryQuery, Ledger, ReservationQuery, Usage, UsageQuery
 from services.budget.usecases.desk import Desk
+from services.budget.usecases.verifying import (
+    LONGEST_SECONDS,
+    STRETCH,
+    Findings,
+    Place,
+    Verifier,
+)
 from services.budget.usecases.writer import Change, Told
 from services.chassis.errors import Refusal
 
-PAGE = 1_000  # Small enough that other calls are answered between two of them.
+MISSED_LIMIT = 10_000  # Entries that a resumed watch tells again; who missed more begins afresh.
+PAGE = 1_000  # Of these are in memory at once, however slowly the reader takes them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +44,38 @@ class Check:
     told: Told
 
 
-class Readings:
-    """Reads the ledger; takes nothing."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a watch begins with: the account as of now.
 
-    def __init__(self, desk: Desk, ledger: Ledger, rules: Rules) -> None:
+    Attributes:
+        after: The entries after this sequence follow, without a gap.
+    """
+
+    told: Told
+    after: int
+
+
+class Readings:
+    """Reads the ledger; takes nothing.
+
+    Args:
+        steady: Seconds on a clock that never steps.
+        stretch: Entries between two checkpoints of a verification.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        ledger: Ledger,
+        rules: Rules,
+        *,
+        steady: Callable[[], float] = time.monotonic,
+        stretch: int = STRETCH,
+    ) -> None:
         self._desk = desk
         self._ledger = ledger
-        self._rules = rules
+        self._verifier = Verifier(ledger, rules, steady, stretch)
 
     async def account(self, account: str) -> Told:
         """Read one account as of now."""
@@ -102,47 +134,55 @@ class Readings:
             return Check(balance, terms.required, allowed=False, start=None, told=told)
         return Check(balance, terms.required, allowed=True, start=told.now, told=told)
 
-    async def verify(self, account: str) -> audit.Findings:
-        """Replay the ledger from its first entry and compare it with the state in use."""
-        told = await self.account(account)
-        state = State(account=account, rules=self._rules)
-        auditor = audit.Auditor(state)
-        async for entry in self._all(account, told.state.sequence):
-            auditor.take(entry)
-        return auditor.findings(told.state, told.now)
-
-    async def watch(self, account: str, after: int) -> AsyncIterator[Told | Change]:
-        """Yield the account, then every change of it after a sequence, in order, for ever.
+    async def verify(
+        self,
+        account: str,
+        *,
+        full: bool = False,
+        place: Place | None = None,
+        seconds: float = LONGEST_SECONDS,
+    ) -> Findings:
+        """Check the ledger for a while; see ``Verifier.verify``.
 
         Raises:
-            Refusal: ACCOUNT_NOT_FOUND; SLOW_READER when the reader does not keep up.
+            Refusal: ACCOUNT_NOT_FOUND, CHECKPOINT_LOST.
+        """
+        told = await self.account(account)
+        return await self._verifier.verify(told, full=full, place=place, seconds=seconds)
+
+    async def watch(
+        self, account: str, after: int | None
+    ) -> AsyncIterator[Opening | Entry | Change]:
+        """Yield the account, the entries after a sequence, then every change, for ever.
+
+        An entry that the opening includes comes alone: what the account was then is past.
+        Without ``after`` only changes from now on are yielded.
+
+        Raises:
+            Refusal: ACCOUNT_NOT_FOUND; SEQUENCE_AHEAD; SLOW_READER when the reader does not
+                keep up.
         """
         await self.account(account)
         with self._desk.writer(account).following() as follower:
             told = await self.account(account)
-            yield told
-            if 0 < after < told.state.sequence:
-                async for change in self._missed(told, after):
-                    yield change
+            newest = told.state.sequence
+            if after is not None and after > newest:
+                raise refusals.sequence_ahead(after, newest)
+            resumed = after if after is not None and newest - after <= MISSED_LIMIT else newest
+            yield Opening(told, resumed)
+            async for entry in self._between(account, resumed, newest):
+                yield entry
             while True:
                 change = await follower.take()
-                if change.entry.sequence > told.state.sequence:
+                if change.entry.sequence > newest:
                     yield change
 
-    async def _missed(self, told: Told, after: int) -> AsyncIterator[Change]:
-        state = State(account=told.state.account, rules=self._rules)
-        async for entry in self._all(told.state.account, told.state.sequence):
-            state = forget(evolve(state, entry))
-            if entry.sequence > after:
-                yield Change(entry, state, told.now)
-
-    async def _all(self, account: str, until: int) -> AsyncIterator[Entry]:
-        after = 0
-        while after < until and (page := await self._ledger.page(account, after, PAGE)):
+    async def _between(self, account: str, after: int, until: int) -> AsyncIterator[Entry]:
+        while after < until:
+            page = await self._ledger.page(account, after, min(PAGE, until - after))
             for entry in page:
-                if entry.sequence <= until:
-                    yield entry
-            after = page[-1].sequence
+                yield entry
+            after = page[-1].sequence if page else until
 
 
 def actions() -> Sequence[Action]:

@@ -45,7 +45,7 @@ def question(request: Message) -> str:
     """Digest the method and everything that is asked of it but the page itself."""
     asked = type(request)()
     asked.CopyFrom(request)
-    for name in ("page_size", "page_token"):
+    for name in {"page_size", "page_token"} & set(asked.DESCRIPTOR.fields_by_name):
         asked.ClearField(name)
     told = asked.DESCRIPTOR.full_name.encode() + asked.SerializeToString(deterministic=True)
     return hashlib.sha256(told).hexdigest()[:16]

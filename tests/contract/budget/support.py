@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from arbitragevault.budget.v1 import budget_pb2 as pb
@@ -52,11 +53,14 @@ class Service:
 
 
 @asynccontextmanager
-async def budget(database_url: str, rules: Rules = STANDARD) -> AsyncIterator[Service]:
+async def budget(
+    database_url: str, rules: Rules = STANDARD, **verifying: Any
+) -> AsyncIterator[Service]:
     engine = sql.create_engine(database_url, application="test", pool_size=4)
     ledger = PostgresReadings(engine)
     desk = Desk(ledger, rules, shortcut=ledger)
-    servicer = BudgetServicer(Budget(desk, ledger), Readings(desk, ledger, rules))
+    readings = Readings(desk, ledger, rules, **verifying)
+    servicer = BudgetServicer(Budget(desk, ledger), readings)
 
     def register(server: object) -> None:
         budget_pb2_grpc.add_BudgetServiceServicer_to_server(servicer, server)

@@ -477,8 +477,13 @@ async def test_a_ledger_verifies_itself(service: Service) -> None:
 
     answer = await service.stub.VerifyLedger(pb.VerifyLedgerRequest())
 
-    assert answer.consistent
-    assert (answer.entry_count, answer.spent_token_count) == (3, 4)
+    assert answer == pb.VerifyLedgerResponse(
+        consistent=True,
+        entry_count=3,
+        spent_token_count=4,
+        verified_sequence=3,
+        newest_sequence=3,
+    )
 
 
 async def test_an_account_can_be_watched_and_resumed(service: Service) -> None:
@@ -498,9 +503,11 @@ async def test_an_account_can_be_watched_and_resumed(service: Service) -> None:
     resumed.cancel()
 
     assert not first.HasField("entry")
+    assert (first.account.sequence, first.after_sequence) == (1, 1)
     assert second.entry.kind == pb.LEDGER_ENTRY_KIND_HELD
     assert second.account.available_token_count == 490
-    assert state.account.sequence == missed.entry.sequence == 3
+    assert (state.account.sequence, state.after_sequence) == (3, 2)
+    assert missed.entry.sequence == 3
     assert missed.entry.kind == pb.LEDGER_ENTRY_KIND_RELEASED
 
 

@@ -311,7 +311,7 @@ async def test_a_follower_misses_nothing_over_a_lost_database(url: str) -> None:
     """A replica that has to read its state again tells its watchers what that passed over."""
     async with replica(url) as one, replica(url) as two:
         await one.report(500)
-        watch = one.readings.watch("default", 0)
+        watch = one.readings.watch("default", None)
         await anext(watch)
         await one.reserve(1)
 

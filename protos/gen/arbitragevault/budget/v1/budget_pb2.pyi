@@ -1414,46 +1414,58 @@ class WatchAccountRequest(_message.Message):
     name: _builtins.str
     """The account, `accounts/{account}`. Required."""
     after_sequence: _builtins.int
-    """Entries after this sequence come after the first state. Default 0: only new ones."""
+    """The last entry that the reader knows: those after it follow the first message. 0 is
+    before the first entry. Default, when absent: only new ones.
+    """
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
-        after_sequence: _builtins.int = ...,
+        after_sequence: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__after_sequence: _TypeAlias = _typing.Literal["after_sequence"]  # noqa: Y015
+    _WhichOneofArgType__after_sequence: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__after_sequence) -> _WhichOneofReturnType__after_sequence | None: ...
 
 Global___WatchAccountRequest: _TypeAlias = WatchAccountRequest  # noqa: Y015
 
 @_typing.final
 class WatchAccountResponse(_message.Message):
-    """One change of a watched account."""
+    """The state of a watched account, or one entry of its ledger."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ACCOUNT_FIELD_NUMBER: _builtins.int
     ENTRY_FIELD_NUMBER: _builtins.int
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    after_sequence: _builtins.int
+    """In the first message: the entries after this sequence follow without a gap. It is the
+    one asked for, or, where the stream begins afresh, `account.sequence`. 0 in the others.
+    """
     @_builtins.property
     def account(self) -> Global___Account:
-        """The account after the change."""
+        """The account: as of now in the first message, and right after the entry in one that tells
+        of a new entry. Absent with an entry that the first message already includes.
+        """
 
     @_builtins.property
     def entry(self) -> Global___LedgerEntry:
-        """The entry that changed it; absent in the first message."""
+        """The entry; absent in the first message."""
 
     def __init__(
         self,
         *,
         account: Global___Account | None = ...,
         entry: Global___LedgerEntry | None = ...,
+        after_sequence: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "entry", b"entry"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "entry", b"entry"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "after_sequence", b"after_sequence", "entry", b"entry"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1802,16 +1814,26 @@ class VerifyLedgerRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ACCOUNT_FIELD_NUMBER: _builtins.int
+    FULL_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     account: _builtins.str
     """The account, `accounts/{account}`. Default: `accounts/default`."""
+    full: _builtins.bool
+    """Whether to replay from the first entry, whatever was verified before. Default: from the
+    newest checkpoint on.
+    """
+    page_token: _builtins.str
+    """Where the last call stopped; empty to begin. Bound to the other fields."""
     def __init__(
         self,
         *,
         account: _builtins.str = ...,
+        full: _builtins.bool = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "full", b"full", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1819,7 +1841,7 @@ Global___VerifyLedgerRequest: _TypeAlias = VerifyLedgerRequest  # noqa: Y015
 
 @_typing.final
 class VerifyLedgerResponse(_message.Message):
-    """The result of a check."""
+    """What a verification has found so far."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1827,29 +1849,62 @@ class VerifyLedgerResponse(_message.Message):
     ENTRY_COUNT_FIELD_NUMBER: _builtins.int
     VIOLATIONS_FIELD_NUMBER: _builtins.int
     SPENT_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_SEQUENCE_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_TIME_FIELD_NUMBER: _builtins.int
+    VERIFIED_SEQUENCE_FIELD_NUMBER: _builtins.int
+    NEWEST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     consistent: _builtins.bool
-    """Whether every invariant holds."""
+    """Whether every invariant holds from the first entry to `newest_sequence`: up to
+    `checkpoint_sequence` as found earlier, from there on as found now. Absent while nothing
+    is found wrong and entries are left that nobody has looked at.
+    """
     entry_count: _builtins.int
-    """Entries replayed."""
+    """Entries replayed by this call."""
     spent_token_count: _builtins.int
-    """Tokens consumed by our own calls according to the replay."""
+    """Tokens consumed by our own calls up to `verified_sequence`, according to the replay."""
+    checkpoint_sequence: _builtins.int
+    """The entries up to this one were not replayed now, by this call or by those whose
+    `next_page_token` it goes on from, but by an earlier verification. 0 for none.
+    """
+    verified_sequence: _builtins.int
+    """The last entry looked at; none after it was."""
+    newest_sequence: _builtins.int
+    """The newest entry when this call began."""
+    next_page_token: _builtins.str
+    """Goes on after `verified_sequence`. Empty when `newest_sequence` is reached, and when an
+    entry is missing or makes no sense, so that nothing after it can be replayed.
+    """
     @_builtins.property
     def violations(self) -> _containers.RepeatedCompositeFieldContainer[Global___LedgerViolation]:
-        """What does not hold; empty when consistent. At most 100."""
+        """What does not hold, from the first entry on; those found earlier are told again. At most
+        100.
+        """
+
+    @_builtins.property
+    def checkpoint_time(self) -> _timestamp_pb2.Timestamp:
+        """When that verification was there; absent for none."""
 
     def __init__(
         self,
         *,
-        consistent: _builtins.bool = ...,
+        consistent: _builtins.bool | None = ...,
         entry_count: _builtins.int = ...,
         violations: _abc.Iterable[Global___LedgerViolation] | None = ...,
         spent_token_count: _builtins.int = ...,
+        checkpoint_sequence: _builtins.int = ...,
+        checkpoint_time: _timestamp_pb2.Timestamp | None = ...,
+        verified_sequence: _builtins.int = ...,
+        newest_sequence: _builtins.int = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_consistent", b"_consistent", "checkpoint_time", b"checkpoint_time", "consistent", b"consistent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistent", b"consistent", "entry_count", b"entry_count", "spent_token_count", b"spent_token_count", "violations", b"violations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_consistent", b"_consistent", "checkpoint_sequence", b"checkpoint_sequence", "checkpoint_time", b"checkpoint_time", "consistent", b"consistent", "entry_count", b"entry_count", "newest_sequence", b"newest_sequence", "next_page_token", b"next_page_token", "spent_token_count", b"spent_token_count", "verified_sequence", b"verified_sequence", "violations", b"violations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__consistent: _TypeAlias = _typing.Literal["consistent"]  # noqa: Y015
+    _WhichOneofArgType__consistent: _TypeAlias = _typing.Literal["_consistent", b"_consistent"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__consistent) -> _WhichOneofReturnType__consistent | None: ...
 
 Global___VerifyLedgerResponse: _TypeAlias = VerifyLedgerResponse  # noqa: Y015
 

@@ -223,10 +223,17 @@ class BudgetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchAccount(self, request, context):
-        """Streams one account: first its state, then every change of it, in order.
+        """Streams one account: first its state as of now, then ledger entries in order, each once.
 
-        Resumes after `after_sequence`. A reader that falls more than 1,000 changes behind
-        is ended with `RESOURCE_EXHAUSTED`, reason `SLOW_READER`, and may resume.
+        With `after_sequence` it resumes: the entries after it that the first message already
+        includes come next, at most 10,000, and then every new one as it is stored. Who missed
+        more gets none of those: the stream begins afresh at the present state, and the first
+        message says so by an `after_sequence` above the one asked for. `ListLedgerEntries`
+        reads what lies between.
+
+        Fails with `FAILED_PRECONDITION`, reason `SEQUENCE_AHEAD`, when the ledger has not come
+        to `after_sequence`. A reader that falls more than 1,000 changes behind is ended with
+        `RESOURCE_EXHAUSTED`, reason `SLOW_READER`, and may resume after the last entry it read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -263,7 +270,15 @@ class BudgetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyLedger(self, request, context):
-        """Replays the ledger of an account from zero and compares it with the stored state.
+        """Replays the ledger of an account, checks every entry, and compares the result with the
+        state in use.
+
+        Goes on from the newest checkpoint: the result of an earlier verification, kept at every
+        10,000th entry. `full` replays from the first entry and believes no checkpoint but those
+        of its own calls. One call works for 5 s or for half of the time that its deadline
+        leaves, whichever is less, but at least to the next checkpoint; it then says how far it
+        came, and `next_page_token` goes on from there. Fails with `CHECKPOINT_LOST` (status
+        ABORTED) when there is nothing any more to go on from: begin again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

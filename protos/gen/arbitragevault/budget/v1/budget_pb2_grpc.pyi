@@ -87,10 +87,17 @@ class BudgetServiceStub:
     ListAccounts: _grpc.UnaryUnaryMultiCallable[_budget_pb2.ListAccountsRequest, _budget_pb2.ListAccountsResponse]
     """Lists accounts by name."""
     WatchAccount: _grpc.UnaryStreamMultiCallable[_budget_pb2.WatchAccountRequest, _budget_pb2.WatchAccountResponse]
-    """Streams one account: first its state, then every change of it, in order.
+    """Streams one account: first its state as of now, then ledger entries in order, each once.
 
-    Resumes after `after_sequence`. A reader that falls more than 1,000 changes behind
-    is ended with `RESOURCE_EXHAUSTED`, reason `SLOW_READER`, and may resume.
+    With `after_sequence` it resumes: the entries after it that the first message already
+    includes come next, at most 10,000, and then every new one as it is stored. Who missed
+    more gets none of those: the stream begins afresh at the present state, and the first
+    message says so by an `after_sequence` above the one asked for. `ListLedgerEntries`
+    reads what lies between.
+
+    Fails with `FAILED_PRECONDITION`, reason `SEQUENCE_AHEAD`, when the ledger has not come
+    to `after_sequence`. A reader that falls more than 1,000 changes behind is ended with
+    `RESOURCE_EXHAUSTED`, reason `SLOW_READER`, and may resume after the last entry it read.
     """
     CheckAction: _grpc.UnaryUnaryMultiCallable[_budget_pb2.CheckActionRequest, _budget_pb2.CheckActionResponse]
     """Says whether an action could start now, and when if not. Takes nothing.
@@ -104,7 +111,16 @@ class BudgetServiceStub:
     GetUsage: _grpc.UnaryUnaryMultiCallable[_budget_pb2.GetUsageRequest, _budget_pb2.GetUsageResponse]
     """Sums what was spent, by caller, action, endpoint, job or day."""
     VerifyLedger: _grpc.UnaryUnaryMultiCallable[_budget_pb2.VerifyLedgerRequest, _budget_pb2.VerifyLedgerResponse]
-    """Replays the ledger of an account from zero and compares it with the stored state."""
+    """Replays the ledger of an account, checks every entry, and compares the result with the
+    state in use.
+
+    Goes on from the newest checkpoint: the result of an earlier verification, kept at every
+    10,000th entry. `full` replays from the first entry and believes no checkpoint but those
+    of its own calls. One call works for 5 s or for half of the time that its deadline
+    leaves, whichever is less, but at least to the next checkpoint; it then says how far it
+    came, and `next_page_token` goes on from there. Fails with `CHECKPOINT_LOST` (status
+    ABORTED) when there is nothing any more to go on from: begin again.
+    """
 
 @_typing.type_check_only
 class BudgetServiceAsyncStub(BudgetServiceStub):
@@ -165,10 +181,17 @@ class BudgetServiceAsyncStub(BudgetServiceStub):
     ListAccounts: _aio.UnaryUnaryMultiCallable[_budget_pb2.ListAccountsRequest, _budget_pb2.ListAccountsResponse]  # type: ignore[assignment]
     """Lists accounts by name."""
     WatchAccount: _aio.UnaryStreamMultiCallable[_budget_pb2.WatchAccountRequest, _budget_pb2.WatchAccountResponse]  # type: ignore[assignment]
-    """Streams one account: first its state, then every change of it, in order.
+    """Streams one account: first its state as of now, then ledger entries in order, each once.
 
-    Resumes after `after_sequence`. A reader that falls more than 1,000 changes behind
-    is ended with `RESOURCE_EXHAUSTED`, reason `SLOW_READER`, and may resume.
+    With `after_sequence` it resumes: the entries after it that the first message already
+    includes come next, at most 10,000, and then every new one as it is stored. Who missed
+    more gets none of those: the stream begins afresh at the present state, and the first
+    message says so by an `after_sequence` above the one asked for. `ListLedgerEntries`
+    reads what lies between.
+
+    Fails with `FAILED_PRECONDITION`, reason `SEQUENCE_AHEAD`, when the ledger has not come
+    to `after_sequence`. A reader that falls more than 1,000 changes behind is ended with
+    `RESOURCE_EXHAUSTED`, reason `SLOW_READER`, and may resume after the last entry it read.
     """
     CheckAction: _aio.UnaryUnaryMultiCallable[_budget_pb2.CheckActionRequest, _budget_pb2.CheckActionResponse]  # type: ignore[assignment]
     """Says whether an action could start now, and when if not. Takes nothing.
@@ -182,7 +205,16 @@ class BudgetServiceAsyncStub(BudgetServiceStub):
     GetUsage: _aio.UnaryUnaryMultiCallable[_budget_pb2.GetUsageRequest, _budget_pb2.GetUsageResponse]  # type: ignore[assignment]
     """Sums what was spent, by caller, action, endpoint, job or day."""
     VerifyLedger: _aio.UnaryUnaryMultiCallable[_budget_pb2.VerifyLedgerRequest, _budget_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
-    """Replays the ledger of an account from zero and compares it with the stored state."""
+    """Replays the ledger of an account, checks every entry, and compares the result with the
+    state in use.
+
+    Goes on from the newest checkpoint: the result of an earlier verification, kept at every
+    10,000th entry. `full` replays from the first entry and believes no checkpoint but those
+    of its own calls. One call works for 5 s or for half of the time that its deadline
+    leaves, whichever is less, but at least to the next checkpoint; it then says how far it
+    came, and `next_page_token` goes on from there. Fails with `CHECKPOINT_LOST` (status
+    ABORTED) when there is nothing any more to go on from: begin again.
+    """
 
 class BudgetServiceServicer:
     """Rations the Keepa tokens of each account between the callers that spend them.
@@ -295,10 +327,17 @@ class BudgetServiceServicer:
         request: _budget_pb2.WatchAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_budget_pb2.WatchAccountResponse], _abc.AsyncIterator[_budget_pb2.WatchAccountResponse]]:
-        """Streams one account: first its state, then every change of it, in order.
+        """Streams one account: first its state as of now, then ledger entries in order, each once.
 
-        Resumes after `after_sequence`. A reader that falls more than 1,000 changes behind
-        is ended with `RESOURCE_EXHAUSTED`, reason `SLOW_READER`, and may resume.
+        With `after_sequence` it resumes: the entries after it that the first message already
+        includes come next, at most 10,000, and then every new one as it is stored. Who missed
+        more gets none of those: the stream begins afresh at the present state, and the first
+        message says so by an `after_sequence` above the one asked for. `ListLedgerEntries`
+        reads what lies between.
+
+        Fails with `FAILED_PRECONDITION`, reason `SEQUENCE_AHEAD`, when the ledger has not come
+        to `after_sequence`. A reader that falls more than 1,000 changes behind is ended with
+        `RESOURCE_EXHAUSTED`, reason `SLOW_READER`, and may resume after the last entry it read.
         """
 
     def CheckAction(
@@ -337,6 +376,15 @@ class BudgetServiceServicer:
         request: _budget_pb2.VerifyLedgerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_budget_pb2.VerifyLedgerResponse, _abc.Awaitable[_budget_pb2.VerifyLedgerResponse]]:
-        """Replays the ledger of an account from zero and compares it with the stored state."""
+        """Replays the ledger of an account, checks every entry, and compares the result with the
+        state in use.
+
+        Goes on from the newest checkpoint: the result of an earlier verification, kept at every
+        10,000th entry. `full` replays from the first entry and believes no checkpoint but those
+        of its own calls. One call works for 5 s or for half of the time that its deadline
+        leaves, whichever is less, but at least to the next checkpoint; it then says how far it
+        came, and `next_page_token` goes on from there. Fails with `CHECKPOINT_LOST` (status
+        ABORTED) when there is nothing any more to go on from: begin again.
+        """
 
 def add_BudgetServiceServicer_to_server(servicer: BudgetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -70,6 +70,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The server stops and ends its watches; watch again, and another one answers. `RetryInfo`."""
     ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 23
     """The method is in the contract, but this version of the service has no answer yet."""
+    ERROR_REASON_SEQUENCE_AHEAD: _ErrorReason.ValueType  # 24
+    """The ledger has not come to the sequence that a reader says it knows: it is another ledger's,
+    or from before a restore. Metadata: `after_sequence`, `newest_sequence`. Watch without one.
+    """
+    ERROR_REASON_CHECKPOINT_LOST: _ErrorReason.ValueType  # 25
+    """What a verification would go on from is gone or was replaced. Metadata: `sequence`. Begin again."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why BudgetService refused. Sent without the prefix as the `reason` of `google.rpc.ErrorInfo`, domain
@@ -124,4 +130,10 @@ ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 22
 """The server stops and ends its watches; watch again, and another one answers. `RetryInfo`."""
 ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 23
 """The method is in the contract, but this version of the service has no answer yet."""
+ERROR_REASON_SEQUENCE_AHEAD: ErrorReason.ValueType  # 24
+"""The ledger has not come to the sequence that a reader says it knows: it is another ledger's,
+or from before a restore. Metadata: `after_sequence`, `newest_sequence`. Watch without one.
+"""
+ERROR_REASON_CHECKPOINT_LOST: ErrorReason.ValueType  # 25
+"""What a verification would go on from is gone or was replaced. Metadata: `sequence`. Begin again."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

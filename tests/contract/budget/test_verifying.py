@@ -1,0 +1,177 @@
+"""What a verification of a ledger may claim, and how it goes on, over real ports."""
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import asyncpg
+import pytest
+from arbitragevault.budget.v1 import budget_pb2 as pb
+
+from services.chassis import sql
+from tests.contract.budget.support import Service, budget, commit, reserve
+from tests.support import refusal
+
+pytestmark = pytest.mark.anyio
+
+STRETCH = 10
+ENTRIES = 25
+
+
+@pytest.fixture
+async def replicas(
+    fresh_service_database: Callable[[str], str],
+) -> AsyncIterator[tuple[Service, Service]]:
+    """Two replicas with 25 entries and a checkpoint at each tenth; every call stops at the next."""
+    url = fresh_service_database("budget")
+    late = itertools.count(step=100.0).__next__  # Each look at this clock comes too late.
+    async with (
+        budget(url, stretch=STRETCH, steady=late) as one,
+        budget(url, stretch=STRETCH, steady=late) as two,
+    ):
+        await one.report(1000)
+        held = await one.reserve(7)
+        await one.stub.CommitReservation(commit(held, 5))
+        many = [reserve() for _ in range(ENTRIES - 3)]
+        await one.stub.BatchReserveTokens(pb.BatchReserveTokensRequest(requests=many))
+        yield one, two
+
+
+async def verify(
+    replicas: Sequence[Service], *, full: bool = False, page_token: str = ""
+) -> list[pb.VerifyLedgerResponse]:
+    """Verify to the end, each call at another replica."""
+    request = pb.VerifyLedgerRequest(full=full, page_token=page_token)
+    answers = []
+    for replica in itertools.cycle(replicas):
+        answers.append(await replica.stub.VerifyLedger(request))
+        request.page_token = answers[-1].next_page_token
+        if not request.page_token:
+            break
+    return answers
+
+
+async def tamper(database_url: str, statement: str) -> None:
+    """Do to a ledger what the service's own role may not."""
+    connection = await asyncpg.connect(sql.plain_url(database_url))
+    await connection.execute(statement)
+    await connection.close()
+
+
+async def test_a_long_ledger_is_verified_a_part_at_a_time_by_any_replica(
+    replicas: tuple[Service, Service],
+) -> None:
+    """INV-6: no call claims more than it and those before it have looked at."""
+    answers = await verify(replicas, full=True)
+
+    reached = [(each.entry_count, each.verified_sequence) for each in answers]
+    assert reached == [(10, 10), (10, 20), (5, 25)]
+    assert [each.HasField("consistent") for each in answers] == [False, False, True]
+    assert answers[-1].consistent
+    assert {each.newest_sequence for each in answers} == {ENTRIES}
+    assert {each.checkpoint_sequence for each in answers} == {0}
+    assert [each.spent_token_count for each in answers] == [5, 5, 5]
+    assert not any(each.HasField("checkpoint_time") for each in answers)
+
+
+async def test_a_simple_call_goes_on_from_what_was_verified_before_and_says_so(
+    replicas: tuple[Service, Service],
+) -> None:
+    """It costs what is new since then, however long the ledger."""
+    one, two = replicas
+    first = await one.stub.VerifyLedger(pb.VerifyLedgerRequest())
+    second = await two.stub.VerifyLedger(pb.VerifyLedgerRequest())
+    (third,) = await verify([one])
+
+    assert not first.HasField("consistent")
+    assert (first.checkpoint_sequence, first.verified_sequence) == (0, 10)
+    assert not second.HasField("consistent")
+    assert (second.checkpoint_sequence, second.verified_sequence) == (10, 20)
+    assert second.HasField("checkpoint_time")
+    assert third.consistent
+    assert (third.checkpoint_sequence, third.verified_sequence) == (20, ENTRIES)
+    assert third.entry_count == 5
+    assert third.spent_token_count == 5
+
+
+async def test_what_was_changed_behind_a_checkpoint_is_found_in_full_and_then_never_forgotten(
+    replicas: tuple[Service, Service], fresh_database: str
+) -> None:
+    """Only a replay from the first entry looks at the first entry."""
+    await verify(replicas)
+
+    await tamper(fresh_database, "update budget.ledger set available = 3 where sequence = 12")
+    (simple,) = await verify(replicas)
+    full = await verify(replicas, full=True)
+    (later,) = await verify(replicas)
+
+    assert simple.consistent
+    assert simple.checkpoint_sequence == 20
+    told = [(each.invariant, each.sequence) for each in full[-1].violations]
+    assert told == [("INV-1", 12)]
+    assert [each.HasField("consistent") for each in full] == [False, True, True]
+    assert not any(each.consistent for each in full)
+    assert later.checkpoint_sequence == 20
+    assert later.HasField("consistent")
+    assert not later.consistent
+    assert later.violations == full[-1].violations
+
+
+@pytest.mark.parametrize(
+    ("statement", "told", "reached"),
+    [
+        ("delete from budget.ledger where sequence = 14", ("INV-10", 15), 13),
+        ("delete from budget.ledger where sequence >= 24", ("INV-10", 0), 23),
+        (
+            "update budget.ledger set reservation = gen_random_uuid() where sequence = 3",
+            ("INV-6", 3),
+            2,
+        ),
+    ],
+)
+async def test_what_cannot_be_replayed_ends_the_verification_with_its_place(
+    replicas: tuple[Service, Service],
+    fresh_database: str,
+    statement: str,
+    told: tuple[str, int],
+    reached: int,
+) -> None:
+    """INV-10: a hole is told as a violation; nothing behind it is claimed."""
+    await replicas[0].account()
+    await tamper(fresh_database, statement)
+
+    answer = (await verify(replicas[:1], full=True))[-1]
+
+    assert answer.HasField("consistent")
+    assert not answer.consistent
+    assert [(each.invariant, each.sequence) for each in answer.violations] == [told]
+    assert answer.verified_sequence == reached
+    assert answer.next_page_token == ""
+
+
+async def test_a_verification_goes_on_from_its_own_checkpoint_or_not_at_all(
+    replicas: tuple[Service, Service], fresh_database: str
+) -> None:
+    """A full replay that trusted somebody else's row would not be full."""
+    one, two = replicas
+    first = await one.stub.VerifyLedger(pb.VerifyLedgerRequest(full=True))
+    onward = pb.VerifyLedgerRequest(full=True, page_token=first.next_page_token)
+    for wrong in (
+        pb.VerifyLedgerRequest(page_token=first.next_page_token),
+        pb.VerifyLedgerRequest(full=True, page_token="bm9uZQ"),
+    ):
+        damaged = await refusal(two.stub.VerifyLedger(wrong))
+        assert damaged.reason == "INVALID_FIELD"
+        assert damaged.violations[0].field == "page_token"
+
+    await tamper(
+        fresh_database,
+        "update budget.checkpoints set audit ="
+        """ convert_to(replace(convert_from(audit, 'UTF8'), '"spent":5', '"spent":4'), 'UTF8')""",
+    )
+    replaced = await refusal(two.stub.VerifyLedger(onward))
+    await tamper(fresh_database, "delete from budget.checkpoints")
+    gone = await refusal(two.stub.VerifyLedger(onward))
+
+    assert replaced.reason == gone.reason == "CHECKPOINT_LOST"
+    assert replaced.facts == gone.facts == {"sequence": 10}
+    assert (await verify(replicas, full=True))[-1].consistent
