@@ -7,8 +7,13 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from services.chassis import telemetry
+
+# A stalled machine is no counterexample.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 pytest_plugins = ["services.chassis.testing.engines"]
 
