@@ -115,6 +115,33 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
+@asynccontextmanager
+async def driver(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
+    """Lend a connection as the driver's own, where statements of our own cost too much.
+
+    Each statement commits by itself. A connection that anything went wrong on is thrown away; one
+    that died in the pool is replaced, as its socket has told so.
+
+    Raises:
+        OperationalError: The database went silent or away; `unavailable` says so of it.
+        asyncpg.PostgresError: Everything else, as the driver says it.
+    """
+    async with engine.connect() as connection:
+        held = await connection.get_raw_connection()
+        if held.driver_connection is None or held.driver_connection.is_closed():
+            await connection.invalidate()
+            held = await connection.get_raw_connection()
+        sound = False
+        try:
+            yield held.driver_connection
+            sound = True
+        except (OSError, asyncpg.InternalClientError) as error:
+            raise exc.OperationalError(None, None, error, connection_invalidated=True) from error
+        finally:
+            if not sound:
+                await connection.invalidate()
+
+
 async def database_now(connection: AsyncConnection) -> datetime:
     """Read the database's clock, which all replicas share; it moves within a transaction."""
     now = await connection.scalar(text("select clock_timestamp()"))

@@ -74,7 +74,9 @@ class Guard:
             guarded = self._many_answers(behaviour)
         else:
             guarded = self._written_answers(behaviour)
-        return build(guarded, checked(handler.request_deserializer), handler.response_serializer)
+        return build(
+            guarded, checked(handler.request_deserializer), _ready(handler.response_serializer)
+        )
 
     def _one_answer(self, behaviour: Behaviour) -> Behaviour:
         async def answer(request: Any, context: Context) -> Any:
@@ -183,6 +185,13 @@ async def _run(behaviour: Behaviour, request: Any, context: Context) -> Any:
             "This method is in the contract, but this version of the service has no answer yet.",
         ) from None
     return await answer if inspect.isawaitable(answer) else answer
+
+
+def _ready(encode: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
+    """Build an encoder that sends bytes as they are: a response that somebody serialised before."""
+    if encode is None:
+        return None
+    return lambda response: response if type(response) is bytes else encode(response)
 
 
 def _some(response: Any) -> Any:

@@ -91,6 +91,43 @@ async def test_a_pool_is_whole_again_after_a_restart(tmp_path: Path) -> None:
         await engine.dispose()
 
 
+async def test_the_driver_itself_is_lent_from_the_pool_and_given_back(postgres: str) -> None:
+    """Also by who fails or goes away: one connection serves all of them."""
+    engine = sql.create_engine(postgres, application="test", pool_size=1)
+
+    async def driven(statement: str) -> object:
+        async with sql.driver(engine) as connection:
+            return await connection.fetchval(statement)
+
+    for statement in ("select 1 / 0", "select pg_terminate_backend(pg_backend_pid())"):
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - what it is, is asked below
+            await driven(statement)
+        assert sql.unavailable(caught.value) == ("terminate" in statement)
+        assert await driven("select 1") == 1
+    leaving = asyncio.create_task(driven("select pg_sleep(30)"))
+    while not engine.pool.checkedout():  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.01)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    assert await driven("select 1") == 1
+    await engine.dispose()
+
+
+async def test_who_uses_the_driver_is_told_of_a_silent_server(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver says ``TimeoutError``, which could be anybody's."""
+    monkeypatch.setattr(sql, "COMMAND_SECONDS", 0.2)
+    engine = sql.create_engine(postgres, application="test")
+
+    with pytest.raises(exc.OperationalError) as caught:
+        async with sql.driver(engine) as connection:
+            await connection.fetchval("select pg_sleep(3)")
+
+    assert sql.unavailable(caught.value)
+    await engine.dispose()
+
+
 async def test_a_bell_rings_for_a_notification_and_survives_a_lost_connection(
     postgres: str,
 ) -> None:
