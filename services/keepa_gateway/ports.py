@@ -229,6 +229,21 @@ class Snapshots(Protocol):
         """What is stored of some ASINs, newest first, by ASIN."""
         ...
 
+    async def first_look(
+        self,
+        request_id: UUID,
+        domain: int,
+        asins: Sequence[str],
+        *,
+        not_before: datetime,
+        with_raw: bool,
+    ) -> dict[str, list[Snapshot]] | None:
+        """What is stored of some ASINs and young enough, by ASIN, in one round trip.
+
+        Nothing when the request was asked before: then what it was answered comes first.
+        """
+        ...
+
     async def find_by_code(
         self, domain: int, codes: Sequence[str], *, with_raw: bool
     ) -> dict[str, list[Snapshot]]:

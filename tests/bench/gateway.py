@@ -69,7 +69,8 @@ class World:
     async def ask(self, asins: Sequence[str], **more: object) -> int:
         """Ask for products, read the whole answer, and count it."""
         request = pb.GetProductsRequest(request_id=str(uuid.uuid4()), asins=asins, **more)
-        return len([one.status async for one in self.gateway.GetProducts(request)])
+        stream = self.gateway.GetProducts(request)
+        return len([one.status async for answer in stream for one in answer.results])
 
 
 async def measure(rounds: int, seconds: float) -> list[Figure]:
@@ -158,18 +159,24 @@ async def _products(own: World, rounds: int, seconds: float) -> list[Figure]:
 async def _stored(
     own: World, setting: str, rounds: int, seconds: float, options: pb.ProductOptions | None = None
 ) -> list[Figure]:
-    """What is stored, through the gateway and as bare rows."""
+    """What is stored, through the gateway and as bare rows; one of it tells what a call costs."""
     ask = partial(own.ask, own.asins[:PAGE], options=options)
+    one = partial(own.ask, own.asins[:1], options=options)
     await ask()
     rows = await asyncpg.connect(sql.plain_url(own.database))
     query = "select product from keepa_gateway.snapshot where domain = 1 and asin = any($1)"
     bare = partial(rows.fetch, query, own.asins[:PAGE])
-    variants = {"asyncpg rows": Variant([bare], PAGE), "store": Variant([ask], PAGE)}
+    variants = {
+        "asyncpg rows": Variant([bare], PAGE),
+        "store": Variant([ask], PAGE),
+        "store, one of": Variant([one]),
+    }
     taken = await harness.interleaved(variants, 1, rounds, seconds)
     await rows.close()
+    whole = {name: taken[name] for name in ("asyncpg rows", "store")}
     return [
         *harness.medians(taken, setting, "asyncpg rows"),
-        *harness.rates(taken, setting, ["asyncpg rows"], "products/s"),
+        *harness.rates(whole, setting, ["asyncpg rows"], "products/s"),
     ]
 
 

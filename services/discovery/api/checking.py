@@ -203,6 +203,10 @@ def _offer(one: Offer) -> keepa.Offer:
 def _series(facts: ProductFacts) -> list[keepa.Series]:
     """Write the histories that scoring reads, prices with their shipping."""
     return [
-        keepa.Series(name=SERIES_NAMES[Kind(kind)], times=one.times, values=one.values)
+        keepa.Series(
+            name=SERIES_NAMES[Kind(kind)],
+            minutes=[second // 60 for second in one.times],
+            values=one.values,
+        )
         for kind, one in sorted(facts.series.items())
     ]

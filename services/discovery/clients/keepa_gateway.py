@@ -142,7 +142,8 @@ class GrpcGateway:
             stream = self._stub.GetProducts(request, timeout=patience)
         try:
             async for answer in stream:
-                yield fetched(answer)
+                for result in answer.results:
+                    yield fetched(result)
         except grpc.aio.AioRpcError as error:
             raise refusal_from(error) from error
         finally:
@@ -197,7 +198,7 @@ def selection(wanted: Filter) -> pb.ProductSelection:
     )
 
 
-def fetched(answer: pb.GetProductsResponse) -> Fetched:
+def fetched(answer: pb.ProductResult) -> Fetched:
     """Read one product of the answer."""
     known = answer.HasField("product")
     return Fetched(

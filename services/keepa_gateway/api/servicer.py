@@ -4,13 +4,14 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from time import monotonic
+from typing import Any
 
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as rpc
 
 from services.chassis.errors import Refusal
 from services.chassis.rpc.call import Context
-from services.keepa_gateway.api import translate, translate_lists
+from services.keepa_gateway.api import translate, translate_lists, wire
 from services.keepa_gateway.api.lists import ListMethods
 from services.keepa_gateway.api.markets import MarketMethods
 from services.keepa_gateway.domain.costs import Cost
@@ -21,15 +22,16 @@ class KeepaGatewayServicer(ListMethods, MarketMethods, rpc.KeepaGatewayServiceSe
 
     async def GetProducts(
         self, request: pb.GetProductsRequest, context: Context
-    ) -> AsyncIterator[pb.GetProductsResponse]:
-        """Stream the products as they become known."""
+    ) -> AsyncIterator[Any]:
+        """Stream the products as they become known, each message in its bytes."""
         asking = translate.asking(
             request, cache_only=request.cache_only, fresh_only=request.fresh_only
         )
         with_raw = request.include_raw_json
         wanted = translate.products_request(request)
-        async for answer in self._ask.products.answer(wanted, asking, with_raw=with_raw):
-            yield translate.product_answer(answer, self._ask.way.now(), with_raw=with_raw)
+        async for answers in self._ask.products.answer(wanted, asking, with_raw=with_raw):
+            for message in wire.messages(answers, self._ask.way.now(), with_raw=with_raw):
+                yield message
 
     async def GetTokenStatus(
         self, request: pb.GetTokenStatusRequest, context: Context

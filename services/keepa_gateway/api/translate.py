@@ -96,12 +96,9 @@ def products_request(request: pb.GetProductsRequest) -> ProductsRequest:
     )
 
 
-def product_answer(
-    answer: ProductAnswer, now: datetime, *, with_raw: bool
-) -> pb.GetProductsResponse:
-    """Build the message of one product; what is stored is the contract's message already."""
-    built = pb.GetProductsResponse(
-        requested=answer.requested,
+def product_result(answer: ProductAnswer, now: datetime) -> pb.ProductResult:
+    """Say what became of a product: all but what was asked for, the product and its raw JSON."""
+    built = pb.ProductResult(
         status=pb.ProductStatus.ValueType(answer.status),
         token_count=answer.tokens,
         unsettled_token_count=answer.unsettled,
@@ -111,9 +108,6 @@ def product_answer(
     if answer.snapshot is not None:
         built.fetch_time.CopyFrom(instant(answer.snapshot.fetched_at))
         built.age_duration.CopyFrom(duration(max(now - answer.snapshot.fetched_at, FRESH)))
-        if answer.snapshot.known:
-            built.product.MergeFromString(answer.snapshot.product)
-            built.raw_json = answer.snapshot.raw if with_raw else b""
     return built
 
 

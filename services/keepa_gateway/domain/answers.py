@@ -1,6 +1,6 @@
 """What a caller gets for each product and for each list."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
@@ -22,9 +22,8 @@ class Status(IntEnum):
     UNKNOWN = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductAnswer:
-    """One message of a product answer.
+class ProductAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One result of a product request.
 
     Attributes:
         requested: The ASIN or code that was asked for.
@@ -88,7 +87,7 @@ def excused(stale: ProductAnswer, refusal: Refusal | None) -> ProductAnswer:
     """An old product together with why there is no newer one."""
     if refusal is None:
         return stale
-    return replace(stale, reason=refusal.reason, retry_after=refusal.retry_after)
+    return msgspec.structs.replace(stale, reason=refusal.reason, retry_after=refusal.retry_after)
 
 
 def refused(subject: str, refusal: Refusal | None) -> ProductAnswer:

@@ -1,24 +1,24 @@
 """When a stored product is good enough for what is asked now."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from services.keepa_gateway.domain.products_request import ProductOptions
 
 DEFAULT_MAX_AGE = timedelta(hours=24)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """One product as it was fetched.
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One product as it was fetched; a struct, as a hundred of them are made for one answer.
 
     Attributes:
         options: What was asked for then; empty of a product Keepa did not know.
         fetched_at: When Keepa answered.
         known: Whether Keepa knew it.
         product: The typed product, packed for the wire.
-        raw: The product as Keepa sent it.
+        raw: The product as Keepa sent it; empty when it was not read.
     """
 
     domain: int
@@ -27,7 +27,7 @@ class Snapshot:
     fetched_at: datetime
     known: bool
     product: bytes
-    raw: bytes
+    raw: bytes = b""
     codes: frozenset[str] = frozenset()
 
 
@@ -62,10 +62,9 @@ def best(
 
     A product that Keepa did not know answers any question about it.
     """
-    fitting = (
-        snapshot
-        for snapshot in snapshots
-        if snapshot.fetched_at >= not_before
-        and (not snapshot.known or covers(snapshot.options, asked))
-    )
-    return max(fitting, key=lambda snapshot: snapshot.fetched_at, default=None)
+    found: Snapshot | None = None
+    for one in snapshots:
+        newer = one.fetched_at >= not_before if found is None else one.fetched_at > found.fetched_at
+        if newer and (not one.known or covers(one.options, asked)):
+            found = one
+    return found

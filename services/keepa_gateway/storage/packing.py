@@ -1,9 +1,12 @@
-"""Products as they are stored: the contract's message for the wire, zstd for the disk."""
+"""Products as they are stored: the contract's message as it is sent, Keepa's JSON with zstd."""
+
+from collections.abc import Iterator
 
 import zstandard
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.chassis import telemetry
 from services.keepa_gateway.domain.markets import MARKETS
 from services.keepa_gateway.domain.product import KeepaProduct, Offer, Statistics, present
 from services.keepa_gateway.domain.product import statistics as statistics_rows
@@ -17,6 +20,7 @@ _BASIS_POINTS = 100
 _LAST_TYPE = 5
 _LAST_AVAILABILITY = 4
 _LAST_CONDITION = 10
+_log = telemetry.get_logger(__name__)
 
 
 def compress(data: bytes) -> bytes:
@@ -60,6 +64,7 @@ def message(product: KeepaProduct) -> pb.Product:
         amazon_availability=_availability(product.availability_amazon),
         monthly_sold_count=present(product.monthly_sold),
         offers_fetched=product.offers_successful,
+        series=_histories(product),
         update_time=_instant(product.last_update),
         ebay_update_time=_instant(product.last_ebay_update),
         tracking_start_time=_instant(product.tracking_since),
@@ -67,8 +72,6 @@ def message(product: KeepaProduct) -> pb.Product:
     )
     for node in product.category_tree or ():
         built.category_path.add(id=node.category_id, name=node.name or "")
-    for one in all_series(product.csv):
-        built.series.add(name=one.name, times=one.times, values=one.values, shipping=one.shippings)
     if product.stats is not None:
         built.statistics.CopyFrom(_statistics(product.stats))
     live = set(product.live_offers_order or ())
@@ -151,6 +154,17 @@ def _flags(product: KeepaProduct) -> pb.ProductFlags:
         new_price_is_map=bool(product.new_price_is_map),
         trade_in_eligible=bool(product.is_eligible_for_trade_in),
     )
+
+
+def _histories(product: KeepaProduct) -> Iterator[pb.Series]:
+    """Give every history but one whose numbers are wider than Keepa's own, which have 32 bits."""
+    for one in all_series(product.csv):
+        try:
+            yield pb.Series(
+                name=one.name, minutes=one.minutes, values=one.values, shipping=one.shippings
+            )
+        except ValueError:
+            _log.warning("history unreadable", asin=product.asin, series=one.name)
 
 
 def _statistics(stats: Statistics) -> pb.Statistics:

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import sql
+from services.keepa_gateway.domain.products_request import ProductOptions
 from services.keepa_gateway.domain.snapshot import Snapshot
 from services.keepa_gateway.storage import rows
 from services.keepa_gateway.storage.packing import compress, expand
@@ -19,7 +22,19 @@ from services.keepa_gateway.storage.tables import snapshot
 KEPT_FOR = timedelta(days=30)
 # What is packed and unpacked on the event loop; more of it goes to a thread, where it holds nobody up.
 _HEAVY_BYTES = 64 << 10
-_DESCRIBING = ("domain", "asin", "profile", "options", "known", "codes", "fetched_at")
+_DESCRIBING = ("domain", "asin", "options", "known", "codes", "fetched_at")
+# One row at least, so that it is told whether the request is known even when nothing is stored.
+_FIRST_LOOK = """
+with asked as materialized (
+    select exists (select from keepa_gateway.attempt where request_id = $1) as before
+)
+select asked.before, stored.asin, stored.profile, stored.known, stored.fetched_at,
+    stored.product, case when $5 then stored.raw end
+from asked
+left join keepa_gateway.snapshot as stored
+    on not asked.before and stored.domain = $2 and stored.asin = any ($3)
+    and stored.fetched_at >= $4
+"""
 
 
 def profile(options: Iterable[tuple[str, str]]) -> str:
@@ -27,9 +42,32 @@ def profile(options: Iterable[tuple[str, str]]) -> str:
     return "&".join(f"{name}={value}" for name, value in options)
 
 
+@lru_cache(maxsize=256)
+def options_of(profile: str) -> ProductOptions:
+    """Read a set of options by its name, as far as it matters to what they cover.
+
+    Quicker than the column that holds all of them, and products by the hundred have the same few.
+    """
+    given = dict(part.split("=", 1) for part in profile.split("&"))
+    return ProductOptions(
+        history=given["history"] == "1",
+        history_days=int(given.get("days", 0)),
+        stats_days=int(given.get("stats", 0)),
+        offers=int(given.get("offers", 0)),
+        only_live_offers="only-live-offers" in given,
+        stock="stock" in given,
+        buybox="buybox" in given,
+        rating="rating" in given,
+        videos="videos" in given,
+        aplus="aplus" in given,
+        historical_variations="historical-variations" in given,
+        update_hours=int(given["update"]) if "update" in given else None,
+    )
+
+
 async def packed_snapshots(snapshots: Sequence[Snapshot]) -> list[dict[str, Any]]:
     """Make the rows of some products; packing 100 large books is done off the event loop."""
-    if sum(len(one.raw) + len(one.product) for one in snapshots) < _HEAVY_BYTES:
+    if sum(len(one.raw) for one in snapshots) < _HEAVY_BYTES:
         return [_row(one) for one in snapshots]
     return await asyncio.to_thread(lambda: [_row(one) for one in snapshots])
 
@@ -43,7 +81,7 @@ def _row(one: Snapshot) -> dict[str, Any]:
         "known": one.known,
         "codes": sorted(one.codes),
         "fetched_at": one.fetched_at,
-        "product": compress(one.product),
+        "product": one.product,
         "raw": compress(one.raw),
     }
 
@@ -80,6 +118,37 @@ class PostgresSnapshots:
             found.setdefault(one.asin, []).append(one)
         return found
 
+    async def first_look(
+        self,
+        request_id: UUID,
+        domain: int,
+        asins: Sequence[str],
+        *,
+        not_before: datetime,
+        with_raw: bool,
+    ) -> dict[str, list[Snapshot]] | None:
+        """Read through the driver itself: of this path every microsecond counts."""
+        given = (request_id, domain, asins, not_before, with_raw)
+        async with sql.driver(self._engine) as connection:
+            found = await connection.fetch(_FIRST_LOOK, *given)
+        if found[0][0]:
+            return None
+        raws = await _expanded([row[6] or b"" for row in found]) if with_raw else None
+        there: dict[str, list[Snapshot]] = {}
+        for place, (_, asin, named, known, fetched_at, product, _) in enumerate(found):
+            if asin is not None:
+                one = Snapshot(
+                    domain=domain,
+                    asin=asin,
+                    options=options_of(named),
+                    fetched_at=fetched_at,
+                    known=known,
+                    product=product,
+                    raw=raws[place] if raws is not None else b"",
+                )
+                there.setdefault(asin, []).append(one)
+        return there
+
     async def find_by_code(
         self, domain: int, codes: Sequence[str], *, with_raw: bool
     ) -> dict[str, list[Snapshot]]:
@@ -103,24 +172,25 @@ class PostgresSnapshots:
         query = select(*columns).where(wanted).order_by(snapshot.c.fetched_at.desc())
         async with self._reading.connect() as connection:
             found = (await connection.execute(query)).mappings().all()
-        if sum(_weight(row) for row in found) < _HEAVY_BYTES:
-            return [_snapshot(row) for row in found]
-        return await asyncio.to_thread(lambda: [_snapshot(row) for row in found])
+        raws = await _expanded([row.get("raw", b"") for row in found])
+        return [_snapshot(row, raw) for row, raw in zip(found, raws, strict=True)]
 
 
-def _weight(row: rows.Row) -> int:
-    """How many packed bytes a row holds."""
-    return len(row["product"]) + len(row.get("raw", b""))
+async def _expanded(packed: Sequence[bytes]) -> list[bytes]:
+    """Unpack what was read; nothing stays nothing, and much of it is done off the event loop."""
+    if sum(map(len, packed)) < _HEAVY_BYTES:
+        return [expand(one) if one else one for one in packed]
+    return await asyncio.to_thread(lambda: [expand(one) if one else one for one in packed])
 
 
-def _snapshot(row: rows.Row) -> Snapshot:
+def _snapshot(row: rows.Row, raw: bytes) -> Snapshot:
     return Snapshot(
         domain=row["domain"],
         asin=row["asin"],
         options=rows.options(row["options"]),
         fetched_at=row["fetched_at"],
         known=row["known"],
-        product=expand(row["product"]),
-        raw=expand(row["raw"]) if "raw" in row else b"",
+        product=row["product"],
+        raw=raw,
         codes=frozenset(row["codes"]),
     )

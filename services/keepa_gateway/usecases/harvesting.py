@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 import msgspec
 
@@ -30,10 +31,10 @@ def products(request: ProductsRequest, packer: Packer, way: Way) -> Reap:
     """Build what reaps the answer to a product call."""
 
     async def reap(reading: Reading, subjects: tuple[str, ...]) -> Harvest:
-        snapshots = []
+        snapshots, came_at = [], way.now()
         for raw in reading.items:
             try:
-                snapshots.append(await _snapshot(request, raw, packer, way))
+                snapshots.append(await _snapshot(request, raw, packer, came_at))
             except BrokenBody:
                 _log.error("product unreadable", domain=request.domain, bytes=len(raw))
         found = match(request, subjects, snapshots)
@@ -42,26 +43,28 @@ def products(request: ProductsRequest, packer: Packer, way: Way) -> Reap:
             asins=tuple(one.asin for one in snapshots if one.known),
             missing=_missing(request, subjects, snapshots),
             tokens=reading.outcome.consumed or 0,
-            fetched_at=way.now(),
+            fetched_at=came_at,
         )
         return Harvest(snapshots=snapshots, found=found, facts=(fact,))
 
     return reap
 
 
-async def _snapshot(request: ProductsRequest, raw: bytes, packer: Packer, way: Way) -> Snapshot:
+async def _snapshot(
+    request: ProductsRequest, raw: bytes, packer: Packer, came_at: datetime
+) -> Snapshot:
     """Decode one product a turn of the event loop, and a large one beside it.
 
     The largest product seen takes 40 ms. In a thread the interpreter changes over every 5 ms, so
     other calls go on meanwhile; small products are not worth the way there.
     """
     if len(raw) > LARGE_BYTES:
-        return await asyncio.to_thread(_decoded, request, raw, packer, way)
+        return await asyncio.to_thread(_decoded, request, raw, packer, came_at)
     await asyncio.sleep(0)
-    return _decoded(request, raw, packer, way)
+    return _decoded(request, raw, packer, came_at)
 
 
-def _decoded(request: ProductsRequest, raw: bytes, packer: Packer, way: Way) -> Snapshot:
+def _decoded(request: ProductsRequest, raw: bytes, packer: Packer, came_at: datetime) -> Snapshot:
     read = decode(raw)
     if read.dropped:
         _log.warning("product fields unreadable", asin=read.product.asin, fields=read.dropped)
@@ -69,7 +72,7 @@ def _decoded(request: ProductsRequest, raw: bytes, packer: Packer, way: Way) -> 
         domain=request.domain,
         asin=read.product.asin,
         options=request.options,
-        fetched_at=way.now(),
+        fetched_at=came_at,
         known=read.product.known,
         product=packer(read.product),
         raw=raw,

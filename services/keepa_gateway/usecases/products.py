@@ -1,4 +1,4 @@
-"""Requests for products: answered one by one, refused as a whole only when nothing could be."""
+"""Requests for products: answered as they become known, refused as a whole only when nothing could be."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
@@ -19,8 +19,8 @@ class Products:
 
     async def answer(
         self, request: ProductsRequest, asking: Asking, *, with_raw: bool = False
-    ) -> AsyncIterator[ProductAnswer]:
-        """Answer every subject of a request, stored ones first.
+    ) -> AsyncIterator[list[ProductAnswer]]:
+        """Answer every subject of a request, stored ones first, in lists of what is known together.
 
         Raises:
             Refusal: When not one product could be answered.
@@ -28,11 +28,14 @@ class Products:
         search = Search(self._tools, request.validated(), asking, with_raw=with_raw)
         answered = asking.cache_only
         async with aclosing(search.run()) as found:
-            async for one in found:
-                if one.status is Status.REFUSED and not answered and search.refusal is not None:
+            async for some in found:
+                if not some:
+                    continue
+                refused = some[0].status is Status.REFUSED
+                if refused and not answered and search.refusal is not None:
                     raise search.refusal
                 answered = True
-                yield one
+                yield some
 
     async def stored(
         self, domain: int, asins: Sequence[str], options: ProductOptions

@@ -1,7 +1,7 @@
 """One request for products on its way: stored, joined, paid for, or refused."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import cached_property
@@ -43,22 +43,21 @@ class Search:
         self.pending = list(request.subjects)
         self.refusal: Refusal | None = None
 
-    async def run(self) -> AsyncGenerator[ProductAnswer, None]:
-        """Answer everything; what was refused comes last."""
+    async def run(self) -> AsyncGenerator[list[ProductAnswer], None]:
+        """Answer everything, together what is known at one moment; what was refused comes last.
+
+        A list may be empty.
+        """
         if self._request.gatherable and not self._asking.cache_only:
             self._own.gatherer.expect(self)
         try:
             self._began = await self._own.way.look()
-            for one in await self._kept():
-                yield one
-            for one in await self._stored(self.pending, self._not_before):
-                yield one
+            yield await self._at_hand()
             if not self._asking.cache_only:
                 async with aclosing(self._fetch()) as fetched:
-                    async for one in fetched:
-                        yield one
-            for one in await self._leftovers():
-                yield one
+                    async for some in fetched:
+                        yield some
+            yield await self._leftovers()
         finally:
             self._own.gatherer.dismiss(self)
 
@@ -71,6 +70,24 @@ class Search:
     def _not_before(self) -> datetime:
         """How old a stored answer may be; one that came after we asked is always good enough."""
         return self._began - self._asking.max_age
+
+    async def _at_hand(self) -> list[ProductAnswer]:
+        """What needs no call: what this very request was answered before, then what is stored.
+
+        A request is nearly always a new one, and that is learned with what is stored.
+        """
+        if self._request.asins:
+            there = await self._own.snapshots.first_look(
+                self._asking.request_id,
+                self._request.domain,
+                self._request.asins,
+                not_before=self._not_before,
+                with_raw=self._with_raw,
+            )
+            if there is not None:
+                return self._good(self.pending, there, self._not_before)
+        kept = await self._kept()
+        return kept + await self._stored(self.pending, self._not_before)
 
     async def _kept(self) -> list[ProductAnswer]:
         """Repeat what this very request was answered before; it is paid for already."""
@@ -119,11 +136,21 @@ class Search:
         """Give what the store holds that is good and young enough."""
         if not subjects:
             return []
-        there = await self._look_up(subjects)
+        return self._good(subjects, await self._look_up(subjects), not_before, status)
+
+    def _good(
+        self,
+        subjects: Sequence[str],
+        there: Mapping[str, Sequence[Snapshot]],
+        not_before: datetime,
+        status: Status = Status.CACHED,
+    ) -> list[ProductAnswer]:
+        """Give what is there that is good and young enough, and count what it saves."""
+        options = self._request.options
         given = [
             answers.stored(subject, one, status)
             for subject in subjects
-            if (one := best(there.get(subject, ()), self._request.options, not_before=not_before))
+            if (one := best(there.get(subject, ()), options, not_before=not_before))
         ]
         self._own.tally.hits(len(given), self._request.options.cost(1).expected)
         return self._done(given)
@@ -149,22 +176,19 @@ class Search:
             return {}
         return await store.find_by_code(domain, subjects, with_raw=self._with_raw)
 
-    async def _fetch(self) -> AsyncGenerator[ProductAnswer, None]:
+    async def _fetch(self) -> AsyncGenerator[list[ProductAnswer], None]:
         """Join what is out, pay for the rest, until nothing is pending or something refuses."""
         while self.pending and self.refusal is None:
             if self._numbers.next:  # Our own earlier call may be what was waited for.
-                for one in await self._kept():
-                    yield one
+                yield await self._kept()
             claims = await self._own.attempts.claimed([self._keys[one] for one in self.pending])
-            for one in self._lost(claims):
-                yield one
+            yield self._lost(claims)
             free = {self._keys[one]: one for one in self.pending if self._keys[one] not in claims}
             mine = [free[key] for key in self._own.flights.board(free, self._asking.spending)]
             async with aclosing(self._pay(mine)) as paid:
-                async for one in paid:
-                    yield one
-            for one in await self._join(mine, claims):
-                yield one
+                async for some in paid:
+                    yield some
+            yield await self._join(mine, claims)
 
     def _lost(self, claims: dict[str, Attempt]) -> list[ProductAnswer]:
         """What an attempt with an unknown outcome has claimed is not asked again."""
@@ -176,13 +200,12 @@ class Search:
         ]
         return self._done(lost)
 
-    async def _pay(self, mine: list[str]) -> AsyncGenerator[ProductAnswer, None]:
+    async def _pay(self, mine: list[str]) -> AsyncGenerator[list[ProductAnswer], None]:
         """Pay call by call; the first refusal ends it, and the rest is left to others."""
         try:
             async with aclosing(self._buying(mine).calls()) as calls:
                 async for paid in calls:
-                    for one in self._landed(paid):
-                        yield one
+                    yield self._landed(paid)
                     if self.refusal is not None:
                         break
         except Refusal as refusal:

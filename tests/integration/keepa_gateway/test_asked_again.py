@@ -55,7 +55,9 @@ async def test_products_whose_answer_was_read_before_they_were_asked_again_are_p
 
     async def fetch(replica: int) -> list[tuple[str, int]]:
         stream = world.gateways[replica].GetProducts(request)
-        return sorted([(one.requested, one.token_count) async for one in stream])
+        return sorted(
+            [(one.requested, one.token_count) async for some in stream for one in some.results]
+        )
 
     async with held(world, "keepa_gateway.snapshot") as waited_for:
         first = asyncio.create_task(fetch(0))

@@ -163,7 +163,7 @@ async def test_a_lost_answer_is_unknown_held_and_settled_by_the_truth(world: Wor
 
 async def ask(
     world: World, place: int, request: pb.GetProductsRequest
-) -> dict[str, pb.GetProductsResponse]:
+) -> dict[str, pb.ProductResult]:
     """Ask one of the replicas."""
     return await collected(world.gateways[place % 2].GetProducts(request))
 

@@ -64,7 +64,7 @@ async def test_a_hundred_callers_of_one_product_each_make_few_calls(world: World
     asins = world.sandbox.asins(100)
     before = len(await world.sandbox.paid())
 
-    async def ask(caller: str, asin: str) -> dict[str, pb.GetProductsResponse]:
+    async def ask(caller: str, asin: str) -> dict[str, pb.ProductResult]:
         with working_for(Call(caller=caller)):
             return await collected(world.gateway.GetProducts(products([asin])))
 

@@ -50,7 +50,7 @@ async def test_a_click_does_not_wait_for_the_tokens_of_a_background_call(
         world = await make_world(sandbox, keepa_api_key="k" * 64)
         (asin,) = world.sandbox.asins(1)
 
-        async def product(spending: pb.Spending | None) -> dict[str, pb.GetProductsResponse]:
+        async def product(spending: pb.Spending | None) -> dict[str, pb.ProductResult]:
             return await collected(world.gateway.GetProducts(products([asin], spending=spending)))
 
         async def categories(spending: pb.Spending | None) -> pb.GetCategoriesResponse:

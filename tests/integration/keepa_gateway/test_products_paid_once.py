@@ -37,14 +37,16 @@ async def test_products_come_with_prices_and_cost_what_the_ledger_says(world: Wo
 
 
 async def test_a_stored_answer_costs_nothing_and_says_its_age(world: World) -> None:
-    """G3."""
+    """G3: all in one message."""
     asins = world.sandbox.asins(2)
     await collected(world.gateway.GetProducts(products(asins)))
     before = len(await world.sandbox.truth())
 
-    answers = await collected(world.gateway.GetProducts(products(asins)))
+    (message,) = [one async for one in world.gateway.GetProducts(products(asins))]
 
-    assert {one.status for one in answers.values()} == {pb.PRODUCT_STATUS_CACHED}
+    answers = {one.requested: one for one in message.results}
+    assert list(answers) == asins
+    assert {one.status for one in message.results} == {pb.PRODUCT_STATUS_CACHED}
     assert sum(one.token_count for one in answers.values()) == 0
     assert all(one.age_duration.ToTimedelta().total_seconds() < 10 for one in answers.values())
     assert len(await world.sandbox.truth()) == before
@@ -198,6 +200,13 @@ async def test_the_raw_product_is_given_on_request(world: World) -> None:
     raw = json.loads(answers[asin].raw_json)
     assert raw["asin"] == asin
     assert len(answers[asin].product.series) == sum(1 for values in raw["csv"] if values)
+    asked = products([asin], options=options)
+    bare = (await collected(world.gateway.GetProducts(asked)))[asin]
+    asked = products([asin], options=options, include_raw_json=True)
+    whole = (await collected(world.gateway.GetProducts(asked)))[asin]
+    assert bare.status == whole.status == pb.PRODUCT_STATUS_CACHED
+    assert bare.product == whole.product == answers[asin].product
+    assert (bare.raw_json, whole.raw_json) == (b"", answers[asin].raw_json)
 
 
 async def test_products_are_found_by_code(world: World) -> None:

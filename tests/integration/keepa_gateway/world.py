@@ -219,6 +219,6 @@ def products(asins: list[str], **more: object) -> pb.GetProductsRequest:
     return pb.GetProductsRequest(**{"request_id": str(uuid.uuid4()), "asins": asins, **more})
 
 
-async def collected(call: Any) -> dict[str, pb.GetProductsResponse]:
+async def collected(call: Any) -> dict[str, pb.ProductResult]:
     """Read a stream of products, by what was asked for."""
-    return {answer.requested: answer async for answer in call}
+    return {one.requested: one async for answer in call for one in answer.results}

@@ -28,5 +28,14 @@ def test_a_code_with_a_wrong_check_digit_is_refused(value: str) -> None:
     assert identifiers.code(value) is None
 
 
+def test_a_book_has_one_check_digit() -> None:
+    """The sum over the digits, as ISO 2108 writes it."""
+    for stem in ("059365503", "950644045", "184297291", "000000000", "999999999"):
+        weighed = sum((10 - place) * int(digit) for place, digit in enumerate(stem))
+        right = "0123456789X"[-weighed % 11]
+
+        assert [last for last in "0123456789X" if identifiers.isbn10_holds(stem + last)] == [right]
+
+
 def test_an_isbn10_has_one_isbn13() -> None:
     assert identifiers.isbn13_of("0593655036") == "9780593655030"

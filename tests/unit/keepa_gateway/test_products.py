@@ -6,10 +6,19 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 
 from services.keepa_gateway.domain.bodies import BrokenBody, Slices
-from services.keepa_gateway.domain.product import decode, statistics
-from services.keepa_gateway.domain.series import NAMES, TRIPLES, all_series, seconds, series
+from services.keepa_gateway.domain.product import KeepaProduct, decode, statistics
+from services.keepa_gateway.domain.series import (
+    NAMES,
+    TRIPLES,
+    all_series,
+    seconds,
+    series,
+    unix_minute,
+)
+from services.keepa_gateway.storage.packing import pack
 
 SHARED = Path(os.environ.get("AV_SHARED", Path(__file__).parents[4] / "shared"))
 SAMPLES = sorted((SHARED / "keepa_samples").glob("*.json"))
@@ -72,7 +81,7 @@ def assert_series(sent: dict[str, object], read: list[object]) -> None:
     for one in read:
         step = 3 if NAMES.index(one.name) in TRIPLES else 2
         values = flat[one.name]
-        assert list(one.times) == [seconds(minute) for minute in values[::step]]
+        assert list(one.minutes) == [unix_minute(minute) for minute in values[::step]]
         assert list(one.values) == [max(value, -1) for value in values[1::step]]
         if step == 3:
             assert list(one.shippings) == [max(value, -1) for value in values[2::step]]
@@ -127,6 +136,15 @@ def test_series_with_shipping_are_triples() -> None:
     assert read.name == "BUY_BOX_SHIPPING"
     assert list(read.values) == [1999, -1]
     assert list(read.shippings) == [399, -1]
+
+
+def test_a_history_of_numbers_that_no_history_has_costs_nothing_else() -> None:
+    """Keepa's own have 32 bits; what was paid for must not be lost for one that has more."""
+    product = KeepaProduct(asin="0593655036", csv=[[7775880, 1999], [7775880, 2**31], [2**31, 1]])
+
+    packed = pb.Product.FromString(pack(product))
+
+    assert [(one.name, list(one.values)) for one in packed.series] == [("AMAZON", [1999])]
 
 
 def test_a_series_keepa_added_is_named_by_its_place() -> None:

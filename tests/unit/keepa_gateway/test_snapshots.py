@@ -3,9 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.keepa_gateway.domain.products_request import ProductOptions
 from services.keepa_gateway.domain.snapshot import Snapshot, best, covers
+from services.keepa_gateway.storage.snapshots import options_of, profile
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -67,3 +70,31 @@ def test_a_product_keepa_does_not_know_is_not_paid_for_again() -> None:
     unknown = snapshot(1, known=False)
 
     assert best([unknown], options(offers=100), not_before=NOW - timedelta(hours=24)) is unknown
+
+
+all_options = st.builds(
+    ProductOptions,
+    history=st.booleans(),
+    history_days=st.sampled_from([0, 30, 365]),
+    stats_days=st.sampled_from([0, 90]),
+    offers=st.sampled_from([0, 20, 100]),
+    only_live_offers=st.booleans(),
+    stock=st.booleans(),
+    buybox=st.booleans(),
+    rating=st.booleans(),
+    videos=st.booleans(),
+    aplus=st.booleans(),
+    historical_variations=st.booleans(),
+    update_hours=st.none() | st.integers(-1, 48),
+)
+
+
+@given(all_options, all_options)
+def test_the_name_of_options_tells_what_they_cover(
+    stored: ProductOptions, asked: ProductOptions
+) -> None:
+    """Products are read by that name alone."""
+    read = options_of(profile(stored.parameters()))
+
+    assert covers(read, asked) == covers(stored, asked)
+    assert read.parameters() == stored.parameters()

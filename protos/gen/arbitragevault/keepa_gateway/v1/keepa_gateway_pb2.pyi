@@ -1656,6 +1656,34 @@ class GetProductsResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProductResult]:
+        """What is known by now, in no given order; at least one, at most 100.
+
+        A message ends before it would grow beyond 1 MiB: only one that carries a single
+        larger product does.
+        """
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___ProductResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProductsResponse: _TypeAlias = GetProductsResponse  # noqa: Y015
+
+@_typing.final
+class ProductResult(_message.Message):
+    """What became of one product, or of one of those that a code stands for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
     REQUESTED_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     PRODUCT_FIELD_NUMBER: _builtins.int
@@ -1672,7 +1700,7 @@ class GetProductsResponse(_message.Message):
     """What became of it."""
     token_count: _builtins.int
     """Tokens that this product cost the caller; 0 when stored or joined. The sum over all
-    messages is the cost of the request.
+    results is the cost of the request.
     """
     unsettled_token_count: _builtins.int
     """Tokens held for it whose outcome is not known yet (status UNKNOWN)."""
@@ -1718,7 +1746,7 @@ class GetProductsResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetProductsResponse: _TypeAlias = GetProductsResponse  # noqa: Y015
+Global___ProductResult: _TypeAlias = ProductResult  # noqa: Y015
 
 @_typing.final
 class Product(_message.Message):
@@ -2056,12 +2084,16 @@ Global___ProductFlags: _TypeAlias = ProductFlags  # noqa: Y015
 
 @_typing.final
 class Series(_message.Message):
-    """The history of one value, as steps: each holds until the next point."""
+    """The history of one value, as steps: each holds until the next point.
+
+    The numbers have a fixed width, as Keepa's own have: histories are most of a large
+    answer, and are read many times faster so.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
-    TIMES_FIELD_NUMBER: _builtins.int
+    MINUTES_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
     SHIPPING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -2069,8 +2101,10 @@ class Series(_message.Message):
     `COUNT_NEW_FBA`; a series unknown to this version is named `SERIES_<index>`.
     """
     @_builtins.property
-    def times(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Instants of the points in Unix seconds, ascending."""
+    def minutes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Instants of the points in minutes since 1970-01-01 UTC, ascending. Keepa tells them to
+        the minute.
+        """
 
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -2088,13 +2122,13 @@ class Series(_message.Message):
         self,
         *,
         name: _builtins.str = ...,
-        times: _abc.Iterable[_builtins.int] | None = ...,
+        minutes: _abc.Iterable[_builtins.int] | None = ...,
         values: _abc.Iterable[_builtins.int] | None = ...,
         shipping: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "shipping", b"shipping", "times", b"times", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["minutes", b"minutes", "name", b"name", "shipping", b"shipping", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

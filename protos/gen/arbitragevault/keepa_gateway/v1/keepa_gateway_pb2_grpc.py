@@ -137,8 +137,9 @@ class KeepaGatewayServiceServicer:
     """
 
     def GetProducts(self, request, context):
-        """Fetches products by ASIN or by code (UPC, EAN, ISBN), one message for each, as they
-        become known: stored ones first.
+        """Fetches products by ASIN or by code (UPC, EAN, ISBN). Results are sent as soon as they
+        are known, as many in a message as fit: stored ones first and together, then each
+        paid call's.
 
         Fails as a whole only when not one product could be answered; otherwise what could
         not be fetched is answered with its status and reason.

@@ -45,8 +45,9 @@ class KeepaGatewayServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> KeepaGatewayServiceAsyncStub: ...
     GetProducts: _grpc.UnaryStreamMultiCallable[_keepa_gateway_pb2.GetProductsRequest, _keepa_gateway_pb2.GetProductsResponse]
-    """Fetches products by ASIN or by code (UPC, EAN, ISBN), one message for each, as they
-    become known: stored ones first.
+    """Fetches products by ASIN or by code (UPC, EAN, ISBN). Results are sent as soon as they
+    are known, as many in a message as fit: stored ones first and together, then each
+    paid call's.
 
     Fails as a whole only when not one product could be answered; otherwise what could
     not be fetched is answered with its status and reason.
@@ -132,8 +133,9 @@ class KeepaGatewayServiceAsyncStub(KeepaGatewayServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetProducts: _aio.UnaryStreamMultiCallable[_keepa_gateway_pb2.GetProductsRequest, _keepa_gateway_pb2.GetProductsResponse]  # type: ignore[assignment]
-    """Fetches products by ASIN or by code (UPC, EAN, ISBN), one message for each, as they
-    become known: stored ones first.
+    """Fetches products by ASIN or by code (UPC, EAN, ISBN). Results are sent as soon as they
+    are known, as many in a message as fit: stored ones first and together, then each
+    paid call's.
 
     Fails as a whole only when not one product could be answered; otherwise what could
     not be fetched is answered with its status and reason.
@@ -221,8 +223,9 @@ class KeepaGatewayServiceServicer:
         request: _keepa_gateway_pb2.GetProductsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_keepa_gateway_pb2.GetProductsResponse], _abc.AsyncIterator[_keepa_gateway_pb2.GetProductsResponse]]:
-        """Fetches products by ASIN or by code (UPC, EAN, ISBN), one message for each, as they
-        become known: stored ones first.
+        """Fetches products by ASIN or by code (UPC, EAN, ISBN). Results are sent as soon as they
+        are known, as many in a message as fit: stored ones first and together, then each
+        paid call's.
 
         Fails as a whole only when not one product could be answered; otherwise what could
         not be fetched is answered with its status and reason.
