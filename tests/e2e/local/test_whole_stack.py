@@ -19,10 +19,11 @@ from tests.support import free_base
 CHECKOUT = Path(__file__).parents[3]
 KEY = "a-key-that-must-not-be-found-anywhere-0123456789"
 PARTS = ["PostgreSQL", "NATS", "budget", "keepa_gateway", "discovery", "autosourcing"]
-pytestmark = pytest.mark.timeout(180)
+START_SECONDS = 150.0  # Ten times what it takes on a machine that does nothing else.
+pytestmark = pytest.mark.timeout(400)
 
 
-def becomes_true(claim: Callable[[], bool], seconds: float = 20.0) -> bool:
+def becomes_true(claim: Callable[[], bool], seconds: float = 60.0) -> bool:
     give_up_at = time.monotonic() + seconds
     while not claim():
         if time.monotonic() > give_up_at:
@@ -83,9 +84,11 @@ def sandbox() -> Iterator[str]:
     command = [sys.executable, "-m", "deploy.sandbox", "--port", str(port), "--key", KEY]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL) as server:
         url = f"http://{ports.HOST}:{port}"
-        assert becomes_true(lambda: health.answers(f"{url}/_sandbox/health"))
-        yield url
-        server.kill()
+        try:
+            assert becomes_true(lambda: health.answers(f"{url}/_sandbox/health"))
+            yield url
+        finally:
+            server.kill()
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +112,7 @@ def up(kept: list[Up], tmp_path_factory: pytest.TempPathFactory, base: int, sand
     if not kept or kept[-1].process.poll() is not None:
         data = kept[-1].data if kept else tmp_path_factory.mktemp("whole") / "data"
         kept.append(Up(data, base, {"KEEPA_BASE_URL": sandbox, "KEEPA_API_KEY": KEY}))
-    assert becomes_true(kept[-1].is_up, 60), kept[-1].said()
+    assert becomes_true(kept[-1].is_up, START_SECONDS), kept[-1].said()
     return kept[-1]
 
 
@@ -141,7 +144,7 @@ def test_the_key_is_in_no_environment_no_command_line_and_no_log(up: Up) -> None
 def test_a_second_stack_in_the_same_folder_is_refused(up: Up) -> None:
     second = Up(up.data, free_base(), {})
 
-    assert second.process.wait(30) == 1
+    assert second.process.wait(START_SECONDS) == 1
     assert f"in use by process {up.process.pid}" in second.said()
 
 
@@ -181,7 +184,7 @@ def test_kill_9_leaves_nothing_and_the_folder_starts_again(up: Up, base: int, sa
     again = Up(up.data, base, {"KEEPA_BASE_URL": sandbox, "KEEPA_API_KEY": KEY})
 
     assert becomes_true(lambda: all(map(ended, [*pids, *below])))
-    assert becomes_true(again.is_up, 60), again.said()
+    assert becomes_true(again.is_up, START_SECONDS), again.said()
     mine = [*again.pids().values()]
     assert again.stop() == 0
     assert all(map(ended, mine))
@@ -192,5 +195,5 @@ def test_kill_9_leaves_nothing_and_the_folder_starts_again(up: Up, base: int, sa
 def test_a_rejected_key_ends_it_in_one_sentence(tmp_path: Path, sandbox: str) -> None:
     wrong = Up(tmp_path / "data", free_base(), {"KEEPA_BASE_URL": sandbox, "KEEPA_API_KEY": "no"})
 
-    assert wrong.process.wait(60) == 1
+    assert wrong.process.wait(START_SECONDS) == 1
     assert "✗ Keepa rejects the key: " in wrong.said()
