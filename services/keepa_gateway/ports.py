@@ -13,6 +13,7 @@ from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.egress import Egress
 from services.keepa_gateway.domain.envelope import Observation
 from services.keepa_gateway.domain.facts import Fact
+from services.keepa_gateway.domain.hopeless import Purse
 from services.keepa_gateway.domain.outcome import Outcome
 from services.keepa_gateway.domain.product import KeepaProduct
 from services.keepa_gateway.domain.snapshot import Snapshot
@@ -106,8 +107,19 @@ class Budget(Protocol):
         """Tokens that a reservation could use before any floor."""
         ...
 
-    async def capacity(self) -> int | None:
-        """The most the bucket can hold; nothing before the first balance."""
+    async def capacity(self, wanted: int) -> int | None:
+        """The most the bucket can hold; nothing before the first balance.
+
+        What is remembered of it will do, but for less than is ``wanted`` it is asked for anew.
+        """
+        ...
+
+    async def purse(self, envelope: str) -> Purse:
+        """The envelope that a call is to draw on.
+
+        Raises:
+            Refusal: RESERVATION_NOT_FOUND, or BUDGET_UNAVAILABLE.
+        """
         ...
 
     async def fate(self, hold: str) -> Fate:

@@ -22,6 +22,7 @@ from services.chassis.rpc.status import UPSTREAM_UNAVAILABLE, refusal_from
 from services.keepa_gateway.domain.attempt import Attempt, Spending
 from services.keepa_gateway.domain.calls import Call, Deadlines, Endpoint
 from services.keepa_gateway.domain.envelope import Observation
+from services.keepa_gateway.domain.hopeless import Purse
 from services.keepa_gateway.ports import Fate, Hold, OpenHold
 
 if TYPE_CHECKING:  # The generated class of the async stub exists in its stub file only.
@@ -30,7 +31,7 @@ if TYPE_CHECKING:  # The generated class of the async stub exists in its stub fi
 SETTLE_SECONDS = 10.0
 CAPACITY_SECONDS = 10.0
 _PAGE = 1000
-_SETTLED = "SETTLED"
+_STATE, _SETTLED = "RESERVATION_STATE_", "SETTLED"
 _ENDPOINTS = frozenset(endpoint.value for endpoint in Endpoint)
 _Answer = TypeVar("_Answer")
 
@@ -79,6 +80,7 @@ class GrpcBudget:
         """Commit with an id made from the attempt's; repeating it changes nothing."""
         assert attempt.consumed is not None, "only a known cost is committed"
         observation = attempt.observation
+        self._hear(observation)
         request = pb.CommitReservationRequest(
             request_id=str(uuid.uuid5(attempt.attempt_id, "commit")),
             name=attempt.hold,
@@ -116,6 +118,7 @@ class GrpcBudget:
 
     async def report(self, observation: Observation, *, after_sequence: int) -> None:
         """Report under a new id: each observation is told once."""
+        self._hear(observation)
         request = pb.ReportBalanceRequest(
             request_id=str(uuid.uuid4()),
             account=self._account,
@@ -146,13 +149,29 @@ class GrpcBudget:
         """Read what is available."""
         return (await self.account()).available_token_count
 
-    async def capacity(self) -> int | None:
+    async def capacity(self, wanted: int) -> int | None:
         """Read what the account learned; a plan changes seldom, so it is kept for a while."""
-        if time.monotonic() > self._capacity_until:
+        if time.monotonic() > self._capacity_until or wanted > (self._capacity or 0):
             self._capacity = (await self.account()).capacity_token_count or None
-            kept = CAPACITY_SECONDS if self._capacity else 0.0
-            self._capacity_until = time.monotonic() + kept
+            self._capacity_until = time.monotonic() + CAPACITY_SECONDS
         return self._capacity
+
+    def _hear(self, observation: Observation | None) -> None:
+        """Forget the capacity of a plan that an answer says is over."""
+        if observation is not None and observation.capacity != self._capacity:
+            self._capacity_until = float("-inf")
+
+    async def purse(self, envelope: str) -> Purse:
+        """Read the reservation, within the caller's deadline."""
+        request = pb.GetReservationRequest(name=envelope)
+        told = (await _asked(self._stub.GetReservation, request)).reservation
+        return Purse(
+            name=told.name,
+            state=pb.ReservationState.Name(told.state).removeprefix(_STATE),
+            tokens=told.token_count,
+            committed=told.committed_token_count,
+            remaining=told.remaining_token_count,
+        )
 
     async def fate(self, hold: str) -> Fate:
         """Read the reservation's state."""

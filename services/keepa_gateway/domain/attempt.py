@@ -13,6 +13,9 @@ from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.envelope import KeepaError, Observation
 from services.keepa_gateway.domain.outcome import Verdict
 
+# What a draw on an envelope leaves in the account, whatever its priority; the rule is budget's.
+LEFT_BY_DRAWS = 10
+
 
 class Priority(IntEnum):
     """Whose turn it is when tokens or places are short; the numbers are budget's."""
@@ -47,6 +50,11 @@ class Spending:
     job: str = ""
     max_wait: timedelta = timedelta(0)
     most_tokens: int = 0
+
+    @property
+    def floor(self) -> int:
+        """Tokens that must be left in the account, so that no call may cost all it can hold."""
+        return LEFT_BY_DRAWS if self.envelope else self.priority.floor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

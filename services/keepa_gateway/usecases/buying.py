@@ -98,8 +98,8 @@ class Buying:
             return 0
         wanted = self._request.narrowed(self._mine)
         refusals.refuse_beyond(self._asking.spending.most_tokens, wanted.cost().most)
-        capacity = await self._own.budget.capacity()
-        floor = self._asking.spending.priority.floor
+        single, floor = wanted.narrowed(self._mine[:1]).cost(), self._asking.spending.floor
+        capacity = await self._own.budget.capacity(single.most + floor)
         most = NO_LIMIT if capacity is None else limit(wanted, capacity=capacity, floor=floor)
         return size(wanted, most_tokens=most)
 

@@ -133,7 +133,12 @@ class Gatherer:
         Raises:
             Refusal: Why this share was not bought; then nothing is held for it.
         """
-        self._way.check_deadline(share.call, share.asking)
+        try:
+            self._way.check_deadline(share.call, share.asking)
+            await self._way.refuse_hopeless(share.call, share.asking.spending)
+        except BaseException:
+            share.paid.cancel()  # Others may wait for it.
+            raise
         gathering = self._joined(share)
         try:
             return await asyncio.shield(share.paid)
@@ -178,12 +183,8 @@ class Gatherer:
 
     async def _go(self, gathering: _Gathering) -> None:
         await self._wait_for_others(gathering)
-        refusal = await self._way.closed()
-        placed = refusal is None and await self._placed(gathering)
+        placed = await self._placed(gathering)
         self._close(gathering)
-        if refusal is not None:
-            for share in gathering.shares:
-                share.refuse(refusals.of_call(refusal, share.call))
         if not placed:
             return
         held = await self._kept(await self._held(gathering.shares))
@@ -201,8 +202,18 @@ class Gatherer:
                 return
 
     async def _placed(self, gathering: _Gathering) -> bool:
-        """Take one place for all; who cannot wait for it is refused, who comes meanwhile joins."""
-        while shares := list(gathering.shares):
+        """Take one place for all; who cannot wait for it is refused, who comes meanwhile joins.
+
+        Nobody takes a place while the way is closed, also when it closed while they waited.
+        """
+        while gathering.shares:
+            refusal = await self._way.closed()
+            if refusal is not None:
+                self._close(gathering)
+                for share in gathering.shares:
+                    share.refuse(refusals.of_call(refusal, share.call))
+                return False
+            shares = list(gathering.shares)
             wait = await self._way.place(share.asking for share in shares)
             if wait is None:
                 return True

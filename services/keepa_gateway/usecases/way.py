@@ -10,8 +10,9 @@ from services.chassis import telemetry
 from services.chassis.clock import Clock
 from services.chassis.errors import Refusal
 from services.keepa_gateway.domain import refusals
-from services.keepa_gateway.domain.attempt import Asking, attempt_id
+from services.keepa_gateway.domain.attempt import Asking, Spending, attempt_id
 from services.keepa_gateway.domain.calls import Call, Deadlines
+from services.keepa_gateway.domain.hopeless import beyond_capacity
 from services.keepa_gateway.ports import Attempts, Budget, Gate, Hold
 
 COMPARED_FOR_SECONDS = 5.0
@@ -83,7 +84,6 @@ class Way:
             Refusal: Whatever stands in the way; then nothing is held.
         """
         patience = self._clock.monotonic() + asking.spending.max_wait.total_seconds()
-        await self.check(call, asking)
         await self._take_place(call, asking, patience)
         try:
             held = await self.reserve(call, asking, number, patience=patience)
@@ -97,6 +97,24 @@ class Way:
             await self.give_back(held)
             raise
         return held
+
+    async def refuse_hopeless(self, call: Call, spending: Spending) -> None:
+        """Refuse what no wait could make possible.
+
+        What depends on the moment, as the balance does, only the reservation itself can tell.
+
+        Raises:
+            Refusal: COST_EXCEEDS_CAPACITY, or what is wrong with the envelope for good.
+        """
+        required = call.cost.most + spending.floor
+        capacity = await self._budget.capacity(required)
+        if capacity is not None and required > capacity:
+            raise beyond_capacity(required, capacity)
+        if spending.envelope:
+            purse = await self._budget.purse(spending.envelope)
+            refusal = purse.refusal(call.cost.most)
+            if refusal is not None:
+                raise refusal
 
     async def check(self, call: Call, asking: Asking) -> None:
         """Look whether a call could leave now and its answer still find its caller.
@@ -172,8 +190,18 @@ class Way:
             await asyncio.sleep(min(quiet.total_seconds(), 0.2))
 
     async def _take_place(self, call: Call, asking: Asking, patience: float) -> None:
-        """Sleep between tries and never inside: a sleeper blocks nobody (INC-9)."""
-        while (wait := await self.place([asking])) is not None:
+        """Sleep between tries and never inside: a sleeper blocks nobody (INC-9).
+
+        Before each try everything is looked at that can be known without a place: who could only
+        be refused takes nobody's.
+        """
+        while True:
+            self.check_deadline(call, asking)
+            await self.refuse_hopeless(call, asking.spending)
+            await self.check(call, asking)
+            wait = await self.place([asking])
+            if wait is None:
+                return
             if wait.total_seconds() > self._left(asking, call, patience):
                 raise await self.throttled(wait, call, asking)
             await asyncio.sleep(wait.total_seconds())

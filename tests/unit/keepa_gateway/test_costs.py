@@ -168,7 +168,7 @@ def test_a_batch_of_unknown_price_leaves_most_of_the_bucket() -> None:
 
 def test_a_product_beyond_the_bucket_is_refused_at_once() -> None:
     with pytest.raises(Refusal) as refused:
-        size(products(1, offers=100), most_tokens=50)
+        limit(products(1, offers=100), capacity=60, floor=10)
 
     assert refused.value.reason == "COST_EXCEEDS_CAPACITY"
-    assert refused.value.facts == {"required": 64, "capacity": 50}
+    assert refused.value.facts == {"required": 64 + 10, "capacity": 60}

@@ -1,7 +1,8 @@
 """Who joins a call that others wait with, and who leaves it before anything is sent."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -11,6 +12,7 @@ import pytest
 from services.chassis.errors import Kind, Refusal
 from services.keepa_gateway.domain.attempt import Asking, Intent, Priority, Spending
 from services.keepa_gateway.domain.calls import Call, Deadlines
+from services.keepa_gateway.domain.egress import Egress
 from services.keepa_gateway.domain.products_request import ProductsRequest
 from services.keepa_gateway.ports import Attempts, Budget, Gate, Harvest, Hold, Opened
 from services.keepa_gateway.usecases.gathering import Gatherer, Share
@@ -49,6 +51,9 @@ class Open:
 
     def check_deadline(self, call: Call, asking: Asking) -> None:
         """Nobody is late."""
+
+    async def refuse_hopeless(self, call: Call, spending: Spending) -> None:
+        """Everybody can pay."""
 
     async def closed(self) -> None:
         """Nothing is in the way."""
@@ -245,3 +250,72 @@ async def test_parts_that_others_had_claimed_are_given_back_at_once() -> None:
     assert [one.attempt for one in paid.values()] == [None] * 3
     assert budget.most == 3
     assert attempts.settled == []
+
+
+class Crowded:
+    """A gate whose places are taken, and which closes while somebody waits for one."""
+
+    def __init__(self) -> None:
+        self.asked_for = 0
+
+    async def read(self) -> tuple[Egress, datetime]:
+        """Tell of a 429 that came after the first look."""
+        now = datetime.now(UTC)
+        return Egress(paused_until=now + HOUR if self.asked_for else None), now
+
+    async def take_place(self, _: int) -> timedelta:
+        """Have none."""
+        self.asked_for += 1
+        return timedelta(milliseconds=1)
+
+
+class Rich:
+    """A budget that would pay for everything."""
+
+    def __init__(self) -> None:
+        self.held = 0
+
+    async def capacity(self, _: int) -> int:
+        """Hold more than anybody wants."""
+        return 10**6
+
+    async def reserve(self, *_: object, **__: object) -> Hold:
+        """Hold tokens."""
+        self.held += 1
+        return Hold("reservations/1", 1)
+
+
+async def shared(way: Way, one: Share) -> None:
+    """Ask for a place together with others."""
+    nothing = cast("Any", None)
+    gatherer = Gatherer(way=way, paid=nothing, snapshots=nothing, packer=nothing)
+    await gatherer.buy(replace(one, came_at=0.0))
+
+
+async def alone(way: Way, one: Share) -> None:
+    """Ask for a place of one's own."""
+    await way.hold(one.call, one.asking, 0)
+
+
+@pytest.mark.parametrize("asked", [shared, alone])
+async def test_a_way_that_closes_during_a_wait_costs_no_place_and_no_hold(
+    asked: Callable[[Way, Share], Awaitable[None]],
+) -> None:
+    """INC-4: who slept through the 429 learns of it before anything is taken in its name."""
+    gate, budget = Crowded(), Rich()
+    way = Way(
+        gate=cast("Gate", gate),
+        attempts=cast("Attempts", None),
+        budget=cast("Budget", budget),
+        clock=cast("Any", Clock()),
+        deadlines=Deadlines(),
+        tick=timedelta(minutes=1),
+        per_minute=20,
+        burst=20,
+    )
+
+    with pytest.raises(Refusal) as refused:
+        await asyncio.wait_for(asked(way, share("A")), SOON)
+
+    assert refused.value.reason == "KEEPA_RATE_LIMITED"
+    assert (gate.asked_for, budget.held) == (1, 0)
