@@ -124,10 +124,11 @@ class Tending:
     def _done(self, job_id: UUID, task: asyncio.Task[None]) -> None:
         """A failed attempt is repeated when its lease ends; what changed meanwhile, at once."""
         self._running.pop(job_id, None)
-        self._pending.discard(job_id)
         if job_id in self._again and not task.cancelled():
             self._again.discard(job_id)
             self._begin(job_id)
+        else:
+            self._pending.discard(job_id)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.warning("job not tended", job=str(job_id), exc_info=error)
