@@ -7,7 +7,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,6 @@ import asyncpg
 import pytest
 from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
-from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as rpc
 
 from services.chassis import sql
 from services.chassis.errors import Refusal
@@ -23,10 +22,10 @@ from services.chassis.testing.engines import Databases
 from services.keepa_gateway import app
 from services.keepa_gateway.clients.budget import GrpcBudget
 from services.keepa_gateway.domain.calls import Deadlines
-from services.keepa_gateway.settings import Settings
 from services.keepa_gateway.storage import attempts
 from tests.integration.keepa_gateway import books
 from tests.integration.keepa_gateway.conftest import builder
+from tests.integration.keepa_gateway.replicas import answering_only
 from tests.integration.keepa_gateway.world import (
     CANARY,
     World,
@@ -116,7 +115,7 @@ async def stalled(world: World, stall: Stall) -> Late:
         request_id=str(uuid.uuid4()),
         selection=pb.ProductSelection(root_category_id=283155),
     )
-    nowhere = await unconnected(world)
+    nowhere = await answering_only(world, NOBODY)
     unsent = started(refusal(nowhere.GetProducts(products(sandbox.asins(STRANGERS)))))
     await until(lambda: counted(world, "select count(*) from keepa_gateway.attempt", 1))
     waiting = [started(collected(world.gateway.GetProducts(one))) for one in requests]
@@ -164,24 +163,6 @@ async def executed(world: World, query: str) -> Any:
 async def counted(world: World, query: str, wanted: int) -> bool:
     """Whether a query counts so many rows."""
     return bool(await executed(world, query) == wanted)
-
-
-async def unconnected(world: World) -> Any:
-    """A replica that reaches nobody, and leaves reconciling to the others."""
-    assert world.ledger_served is not None
-    settings = Settings(
-        database_url=world.role("keepa_gateway"),
-        nats_url=world.nats_url,
-        keepa_base_url=NOBODY,
-        keepa_api_key=CANARY,
-        budget_target=world.ledger_served.address,
-        throttle_per_minute=60_000,
-        throttle_burst=1_000,
-        hold_margin_seconds=1,
-    )
-    service = await app.build(settings, world.stack)
-    served = await world._serve(replace(service, loops=[]))
-    return rpc.KeepaGatewayServiceStub(served.channel)
 
 
 async def test_products_stored_after_their_settlement_are_kept_for_who_paid(late: Late) -> None:

@@ -1,0 +1,152 @@
+"""How long a paid call may take, all its tries together, and a process that froze before them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.keepa_gateway.domain.attempt import Asking, Attempt, Intent
+from services.keepa_gateway.domain.calls import Call, Deadlines
+from services.keepa_gateway.domain.outcome import Outcome, Verdict, unsent
+from services.keepa_gateway.domain.products_request import ProductsRequest
+from services.keepa_gateway.ports import Ending, Harvest, Hold, Opened
+from services.keepa_gateway.usecases import paid
+from services.keepa_gateway.usecases.paid import PaidSections, Plan, Wanted, intent
+from services.keepa_gateway.usecases.way import Held
+
+pytestmark = pytest.mark.anyio
+
+DEADLINE = 15.0
+CALL = ProductsRequest(domain=1, asins=("0306406152",)).call()
+
+
+class Way:
+    """What a section needs of the way out."""
+
+    deadlines = Deadlines(plain=DEADLINE)
+
+    def now(self) -> datetime:
+        """Tell the shared instant."""
+        return datetime.now(UTC)
+
+    async def give_back_place(self) -> None:
+        """There are places enough."""
+
+
+class Time:
+    """A steady clock that moves when told."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        """Tell the instant."""
+        return self.now
+
+
+class Unreachable:
+    """A Keepa that cannot be connected to, which takes its time to show."""
+
+    def __init__(self, time: Time, seconds: float) -> None:
+        self._time = time
+        self._seconds = seconds
+        self.allowed: list[float] = []
+
+    async def send(self, _: Call, *, within: timedelta) -> Outcome:
+        """Try, and fail for certain."""
+        self.allowed.append(within.total_seconds())
+        self._time.now += self._seconds
+        return unsent("Nobody there.")
+
+
+class Attempts:
+    """Attempts whose storing takes its time; it keeps the outcome."""
+
+    def __init__(self, time: Time, seconds: float) -> None:
+        self._time = time
+        self._seconds = seconds
+        self.outcome: Outcome | None = None
+
+    async def open(self, intents: Sequence[Intent]) -> dict[UUID, Opened]:
+        """Let everybody ask for everything."""
+        self._time.now += self._seconds
+        return {one.attempt_id: Opened(gained=tuple(one.keys)) for one in intents}
+
+    async def close(
+        self, endings: Sequence[Ending], outcome: Outcome, _: Harvest
+    ) -> Mapping[UUID, Attempt]:
+        """Note the outcome; there is nothing left to settle."""
+        self.outcome = outcome
+        ended = cast("Attempt", Ended())
+        return {one.attempt_id: ended for one in endings}
+
+
+class Ended:
+    """An attempt that budget knows about."""
+
+    settled = True
+
+
+async def section(keepa: Unreachable, attempts: Attempts) -> None:
+    """Run one paid section to its end."""
+    asking = Asking(request_id=uuid4())
+    held = Held(uuid4(), 0, Hold("reservations/1", 1))
+    nothing = cast("Any", None)
+    sections = PaidSections(
+        keepa=keepa, attempts=cast("Any", attempts), budget=nothing, way=cast("Any", Way())
+    )
+    planned = intent(
+        held,
+        CALL,
+        asking,
+        content="",
+        keys={"0306406152": "key"},
+        deadline=timedelta(seconds=DEADLINE),
+    )
+
+    async def all_missing(wanted: Wanted) -> Wanted:
+        return wanted
+
+    plan = Plan(missing=all_missing, narrow=lambda _: CALL, reap=nothing)
+    await sections.start(planned, plan)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    """Time stands still unless something moves it."""
+    still = Time()
+    monkeypatch.setattr(paid, "monotonic", still)
+    monkeypatch.setattr(paid, "UNSENT_PAUSE_SECONDS", 0.0)
+    return still
+
+
+async def test_all_tries_of_a_call_share_its_deadline(time: Time) -> None:
+    """Row 14: a hold and a claim end by the deadline of one call, not of three."""
+    keepa, attempts = Unreachable(time, 6.0), Attempts(time, 0.0)
+
+    await section(keepa, attempts)
+
+    assert keepa.allowed == [15.0, 9.0, 3.0]
+    assert attempts.outcome is not None
+    assert attempts.outcome.verdict is Verdict.UNSENT
+
+
+async def test_no_try_begins_after_the_deadline(time: Time) -> None:
+    keepa, attempts = Unreachable(time, 10.0), Attempts(time, 0.0)
+
+    await section(keepa, attempts)
+
+    assert keepa.allowed == [15.0, 5.0]
+
+
+async def test_a_process_that_froze_before_sending_sends_nothing(time: Time) -> None:
+    """Row 2: its call was given up and settled meanwhile, and another may have been sent for it."""
+    keepa, attempts = Unreachable(time, 0.0), Attempts(time, DEADLINE)
+
+    await section(keepa, attempts)
+
+    assert keepa.allowed == []
+    assert attempts.outcome is not None
+    assert (attempts.outcome.verdict, attempts.outcome.consumed) == (Verdict.UNSENT, 0)
