@@ -233,10 +233,14 @@ class Attempts(Protocol):
 
 
 class Snapshots(Protocol):
-    """Products as they were fetched, by marketplace and ASIN."""
+    """Products as they were fetched, by marketplace and ASIN.
+
+    Without the product itself for those who only want to know whether there is one that will do:
+    a hundred of them can have 10 MB.
+    """
 
     async def find(
-        self, domain: int, asins: Sequence[str], *, with_raw: bool
+        self, domain: int, asins: Sequence[str], *, with_raw: bool, with_product: bool = True
     ) -> dict[str, list[Snapshot]]:
         """What is stored of some ASINs, newest first, by ASIN."""
         ...
@@ -257,7 +261,7 @@ class Snapshots(Protocol):
         ...
 
     async def find_by_code(
-        self, domain: int, codes: Sequence[str], *, with_raw: bool
+        self, domain: int, codes: Sequence[str], *, with_raw: bool, with_product: bool = True
     ) -> dict[str, list[Snapshot]]:
         """What is stored of some codes, newest first, by code."""
         ...

@@ -17,7 +17,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         options: What was asked for then; empty of a product Keepa did not know.
         fetched_at: When Keepa answered.
         known: Whether Keepa knew it.
-        product: The typed product, packed for the wire.
+        product: The typed product, packed for the wire; empty when it was not read.
         raw: The product as Keepa sent it; empty when it was not read.
     """
 

@@ -109,12 +109,12 @@ class PostgresSnapshots:
         self._reading = sql.reading(engine)
 
     async def find(
-        self, domain: int, asins: Sequence[str], *, with_raw: bool
+        self, domain: int, asins: Sequence[str], *, with_raw: bool, with_product: bool = True
     ) -> dict[str, list[Snapshot]]:
         """Read every set of options of the ASINs."""
         wanted = (snapshot.c.domain == domain) & snapshot.c.asin.in_(asins)
         found: dict[str, list[Snapshot]] = {}
-        for one in await self._read(wanted, with_raw=with_raw):
+        for one in await self._read(wanted, with_raw=with_raw, with_product=with_product):
             found.setdefault(one.asin, []).append(one)
         return found
 
@@ -150,12 +150,12 @@ class PostgresSnapshots:
         return there
 
     async def find_by_code(
-        self, domain: int, codes: Sequence[str], *, with_raw: bool
+        self, domain: int, codes: Sequence[str], *, with_raw: bool, with_product: bool = True
     ) -> dict[str, list[Snapshot]]:
         """Read by the index of codes."""
         wanted = (snapshot.c.domain == domain) & snapshot.c.codes.overlap(list(codes))
         found: dict[str, list[Snapshot]] = {}
-        for one in await self._read(wanted, with_raw=with_raw):
+        for one in await self._read(wanted, with_raw=with_raw, with_product=with_product):
             for code in one.codes.intersection(codes):
                 found.setdefault(code, []).append(one)
         return found
@@ -166,9 +166,10 @@ class PostgresSnapshots:
         async with sql.transaction(self._engine) as connection:
             await connection.execute(delete(snapshot).where(old))
 
-    async def _read(self, wanted: Any, *, with_raw: bool) -> list[Snapshot]:
-        names = (*_DESCRIBING, "product", *(("raw",) if with_raw else ()))
-        columns = [snapshot.c[name] for name in names]
+    async def _read(self, wanted: Any, *, with_raw: bool, with_product: bool) -> list[Snapshot]:
+        columns = [snapshot.c[name] for name in _DESCRIBING]
+        columns += [snapshot.c.product] if with_product else []
+        columns += [snapshot.c.raw] if with_raw else []
         query = select(*columns).where(wanted).order_by(snapshot.c.fetched_at.desc())
         async with self._reading.connect() as connection:
             found = (await connection.execute(query)).mappings().all()
@@ -190,7 +191,7 @@ def _snapshot(row: rows.Row, raw: bytes) -> Snapshot:
         options=rows.options(row["options"]),
         fetched_at=row["fetched_at"],
         known=row["known"],
-        product=row["product"],
+        product=row.get("product", b""),
         raw=raw,
         codes=frozenset(row["codes"]),
     )

@@ -38,7 +38,7 @@ class Estimates:
         if request.codes and request.code_limit > 1:
             return ()
         find = self._snapshots.find if request.asins else self._snapshots.find_by_code
-        there = await find(request.domain, request.subjects, with_raw=False)
+        there = await find(request.domain, request.subjects, with_raw=False, with_product=False)
         return [
             subject
             for subject in request.subjects

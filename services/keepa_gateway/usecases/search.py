@@ -158,7 +158,7 @@ class Search:
     async def _missing(self, wanted: Wanted) -> Wanted:
         """Say what the store cannot answer of the one part there is."""
         ((attempt_id, subjects),) = wanted.items()
-        there = await self._look_up(subjects)
+        there = await self._look_up(subjects, with_product=False)
         options, since = self._request.options, self._not_before
         left = (
             subject
@@ -167,14 +167,18 @@ class Search:
         )
         return {attempt_id: tuple(left)}
 
-    async def _look_up(self, subjects: Sequence[str]) -> dict[str, list[Snapshot]]:
+    async def _look_up(
+        self, subjects: Sequence[str], *, with_product: bool = True
+    ) -> dict[str, list[Snapshot]]:
         """Read from the store; a code is stored whole only when one product may answer it."""
-        store, domain = self._own.snapshots, self._request.domain
-        if self._request.asins:
-            return await store.find(domain, subjects, with_raw=self._with_raw)
-        if self._request.code_limit > 1:
+        store = self._own.snapshots
+        if self._request.codes and self._request.code_limit > 1:
             return {}
-        return await store.find_by_code(domain, subjects, with_raw=self._with_raw)
+        find = store.find if self._request.asins else store.find_by_code
+        with_raw = with_product and self._with_raw
+        return await find(
+            self._request.domain, subjects, with_raw=with_raw, with_product=with_product
+        )
 
     async def _fetch(self) -> AsyncGenerator[list[ProductAnswer], None]:
         """Join what is out, pay for the rest, until nothing is pending or something refuses."""
