@@ -220,14 +220,14 @@ class Auditor:
 
     async def _events(self, database: Any) -> None:
         """S7, read in the order in which things happen: a job may still learn what it cost."""
-        before = {name: await self._put(database, name) for name in PUBLISHERS}
-        endings = [row[0] for row in await database.fetch(ENDINGS)]
         client = await nats.connect(self.stack.nats_url)
         try:
-            stored = {name: await self._stream(client, name) for name in PUBLISHERS}
-            told = [event_id for event_id, _, _ in await self._stream(client, "budget")]
             for name in (*PUBLISHERS, "budget"):
                 await self._consumers(client, name)
+            before = {name: await self._put(database, name) for name in PUBLISHERS}
+            endings = [row[0] for row in await database.fetch(ENDINGS)]
+            stored = {name: await self._stream(client, name) for name in PUBLISHERS}
+            told = [event_id for event_id, _, _ in await self._stream(client, "budget")]
         finally:
             await client.close()
         self._ledger_told(endings, told)
@@ -269,10 +269,17 @@ class Auditor:
         return list(found)
 
     async def _consumers(self, client: Any, service: str) -> None:
+        """L3; what a reader that was killed had fetched comes again only when its time is up."""
         stream = f"ARBITRAGEVAULT_{service.upper()}"
-        for info in await client.jetstream().consumers_info(stream):
-            waiting = info.num_pending + info.num_ack_pending
-            self._must(not waiting, f"L3: {waiting} events wait for {info.name}")
+        until = asyncio.get_running_loop().time() + REST_SECONDS
+        while True:
+            infos = await client.jetstream().consumers_info(stream)
+            waiting = {info.name: info.num_pending + info.num_ack_pending for info in infos}
+            if not any(waiting.values()) or asyncio.get_running_loop().time() > until:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        for name, count in waiting.items():
+            self._must(not count, f"L3: {count} events wait for {name}")
 
     async def _jobs(self, database: Any, stored: list[tuple[str, str, bytes]]) -> None:
         finished: Counter[str] = Counter()
