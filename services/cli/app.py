@@ -23,6 +23,7 @@ for command in (
     jobs.job,
     jobs.cancel,
     jobs.picks,
+    jobs.decide,
     jobs.export,
     tokens.ledger,
     products.discover,

@@ -1,5 +1,6 @@
 """Options that several commands share, and what they mean in the contracts' words."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -60,6 +61,15 @@ Refresh = Annotated[bool, typer.Option("--refresh", help="Ask Keepa whatever is 
 AtLeast = Annotated[
     str, typer.Option(help="The least advice to be listed: skip, consider, buy or strong_buy.")
 ]
+File = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        help="Judge the ASINs or ISBNs of this CSV, with own prices, instead of searching.",
+    ),
+]
 JobName = Annotated[str, typer.Option("--job", help="Only of this job, jobs/<uuid>.")]
 
 
@@ -96,6 +106,18 @@ def advice_named(name: str) -> discovery.Recommendation.ValueType:
     """
     value: discovery.Recommendation.ValueType = _named(
         discovery.Recommendation, "RECOMMENDATION_", name, "--at-least"
+    )
+    return value
+
+
+def action_named(name: str) -> autosourcing.PickAction.ValueType:
+    """Find what a person may decide about a pick; none leaves it as it is.
+
+    Raises:
+        typer.BadParameter: There is no such decision.
+    """
+    value: autosourcing.PickAction.ValueType = _named(
+        autosourcing.PickAction, "PICK_ACTION_", name, "--action"
     )
     return value
 

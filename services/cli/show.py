@@ -208,6 +208,7 @@ def picks(shown: Sequence[autosourcing.Pick]) -> Table:
                 Text.assemble(recommendation(score.recommendation), f"  {score.asin}"),
                 Text(score.title, no_wrap=True, overflow="ellipsis"),
                 Text(pick.reason, style="dim"),
+                Text(_decided(pick), style="dim"),
             ),
             f"≤ {money(score.max_buy_cents)}" if target else money(score.buy_cents),
             money(score.sell_cents),
@@ -216,6 +217,24 @@ def picks(shown: Sequence[autosourcing.Pick]) -> Table:
             str(score.token_count),
         )
     return table
+
+
+def _decided(pick: autosourcing.Pick) -> str:
+    """Name a pick, and what a person has decided about it."""
+    action = word(autosourcing.PickAction, pick.action, "PICK_ACTION_")
+    plain = pick.action in {
+        autosourcing.PICK_ACTION_UNSPECIFIED,
+        autosourcing.PICK_ACTION_PENDING,
+    }
+    return "  ".join(
+        filter(None, (pick.name, "" if plain else action.replace("_", " "), pick.notes))
+    )
+
+
+def imported(shown: autosourcing.ImportIdentifiersResponse) -> str:
+    """Say how much of a file could be used."""
+    told = f"{len(shown.identifiers)} products from {shown.line_count} lines"
+    return f"{told}; {shown.duplicate_count} lines repeat one, {shown.rejected_count} were rejected"
 
 
 def passed_over(shown: Sequence[autosourcing.AnalyzedProduct]) -> Table | None:

@@ -11,6 +11,7 @@ from rich.live import Live
 
 from services.cli import options, show
 from services.cli.asking import asking, console, progress, show_all, show_one
+from services.cli.bringing import identifiers_of
 from services.cli.export import export_picks
 from services.cli.patience import patiently, watch_job
 from services.cli.stack import Stack
@@ -32,6 +33,7 @@ def estimate(  # noqa: PLR0917 - one option each
     strategy: options.Strategy = "",
     profile: options.Profile = "",
     asin: options.Asins = None,
+    file: options.File = None,
     *,
     json: options.Json = False,
 ) -> None:
@@ -45,8 +47,11 @@ def estimate(  # noqa: PLR0917 - one option each
         profile,
         asin,
     )
+    brought = file.read_bytes() if file else None
 
     async def ask(stack: Stack) -> None:
+        if brought is not None:
+            spec.identifiers.extend(await identifiers_of(stack, brought))
         request = autosourcing.EstimateJobRequest(spec=spec)
         answer = await patiently(lambda: stack.autosourcing.EstimateJob(request))
         show_one(answer, show.estimate(answer), json=json)
@@ -64,6 +69,7 @@ def run(  # noqa: PLR0917 - one option each
     strategy: options.Strategy = "",
     profile: options.Profile = "",
     asin: options.Asins = None,
+    file: options.File = None,
     wait: Annotated[int, typer.Option(min=0, max=3600, help="Seconds to queue for tokens.")] = 0,
     *,
     again: Annotated[
@@ -82,8 +88,11 @@ def run(  # noqa: PLR0917 - one option each
         asin,
     )
     spec.include_recently_seen = again
+    brought = file.read_bytes() if file else None
 
     async def ask(stack: Stack) -> None:
+        if brought is not None:
+            spec.identifiers.extend(await identifiers_of(stack, brought))
         request = autosourcing.CreateJobRequest(
             request_id=str(uuid4()), spec=spec, max_wait_duration=Duration(seconds=wait)
         )
@@ -145,6 +154,31 @@ def cancel(name: Annotated[str, typer.Argument(help="jobs/<uuid>")]) -> None:
 def picks(*, job_name: options.JobName = "", json: options.Json = False) -> None:
     """List picks, best first."""
     asking(lambda stack: show_picks(stack, job_name, json=json))
+
+
+def decide(
+    name: Annotated[str, typer.Argument(help="picks/<uuid>")],
+    action: Annotated[
+        str, typer.Option(help="pending, to_buy, favorite, ignored or analyzing.")
+    ] = "",
+    notes: Annotated[
+        str | None, typer.Option(help="Your own words; an empty text deletes them.")
+    ] = None,
+    *,
+    json: options.Json = False,
+) -> None:
+    """Keep what you decided about a pick."""
+    request = autosourcing.UpdatePickRequest(
+        request_id=str(uuid4()), name=name, action=options.action_named(action), notes=notes
+    )
+    if not request.action and notes is None:
+        raise typer.BadParameter("give --action, --notes or both", param_hint="--action")
+
+    async def ask(stack: Stack) -> None:
+        answer = await patiently(lambda: stack.autosourcing.UpdatePick(request))
+        show_one(answer.pick, show.picks([answer.pick]), json=json)
+
+    asking(ask)
 
 
 def export(

@@ -291,6 +291,7 @@ class World:
     database_url: str
     peers: str
     stub: Any = None
+    address: str = ""
 
     async def create(self, wait: float = 0, request_id: str = "", **spec: Any) -> pb.Job:
         """Make a job; by default a search over everything."""
@@ -389,6 +390,7 @@ async def shared_world(
     )
     async with running(settings) as served:
         peers_world.stub = autosourcing_pb2_grpc.AutoSourcingServiceStub(served.channel)
+        peers_world.address = served.address
         yield peers_world
 
 

@@ -1,11 +1,13 @@
 """A list that a person brings becomes a job's products, over the wire."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 
 from services.chassis.testing.refused import refusal
+from tests.support import avault
 
 pytestmark = pytest.mark.anyio
 
@@ -35,3 +37,23 @@ async def test_what_cannot_be_read_is_refused_by_field(world: Any) -> None:
         refused = await refusal(world.stub.ImportIdentifiers(request))
 
         assert refused.violations[0].field == field
+
+
+async def test_avault_judges_a_list_and_keeps_what_is_decided_about_it(
+    world: Any, tmp_path: Path
+) -> None:
+    """A9, A10: the bad lines are told one by one, the good ones with their own price are a job."""
+    listed = tmp_path / "list.csv"
+    listed.write_text("isbn,cost\n978-0-306-40615-7,12.50\n0306406153,1\nB00005N5PF,[9]\n")
+
+    picks, said = await avault("run", "--file", str(listed), autosourcing=world.address)
+    decision = ("--action", "to_buy", "--notes", "two copies")
+    (decided,), _ = await avault("decide", picks[0]["name"], *decision, autosourcing=world.address)
+
+    assert "line 3: the check digit of this ISBN-10 is wrong" in said
+    assert "line 4: '[9]' is no price" in said
+    assert "1 products from 3 lines; 0 lines repeat one, 2 were rejected" in said
+    assert [pick["score"]["asin"] for pick in picks] == ["0306406152"]
+    job = await world.job(picks[0]["job"])
+    assert job.spec.identifiers[0].buy_cents == 1250
+    assert (decided["action"], decided["notes"]) == ("PICK_ACTION_TO_BUY", "two copies")

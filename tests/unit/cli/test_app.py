@@ -17,6 +17,9 @@ from services.cli.app import app
         (["discover", "--at-least", "good"], "skip, consider, buy, strong_buy"),
         (["discover", "--refresh", "--cache-only"], "neither --cache-only nor --accept-stale"),
         (["score", "0470820942", "--refresh", "--accept-stale"], "neither --cache-only"),
+        (["decide", "picks/x", "--action", "sell"], "pending, to_buy, favorite"),
+        (["decide", "picks/x"], "give --action, --notes or both"),
+        (["run", "--file", "no-such-file.csv"], "does not exist"),
         (["scores", "--limit", "0"], "greater than or equal to 1"),
     ],
 )
