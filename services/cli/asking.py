@@ -16,8 +16,9 @@ from services.cli.stack import Stack, Targets, connect
 
 EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 3, 130
 
-console = Console()
-progress = Console(stderr=True)
+# What is shown comes from listings and from people: brackets and colons in it are no commands.
+console = Console(markup=False, emoji=False)
+progress = Console(stderr=True, markup=False, emoji=False)
 
 
 def asking(ask: Callable[[Stack], Awaitable[None]]) -> None:

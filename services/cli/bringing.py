@@ -19,7 +19,7 @@ async def identifiers_of(stack: Stack, content: bytes) -> list[autosourcing.Iden
     request = autosourcing.ImportIdentifiersRequest(content=content)
     answer = await patiently(lambda: stack.autosourcing.ImportIdentifiers(request))
     for line in answer.rejected_lines:
-        progress.print(f"line {line.line}: {line.reason}", style="yellow", markup=False)
+        progress.print(f"line {line.line}: {line.reason}", style="yellow")
     progress.print(show.imported(answer))
     if not answer.identifiers:
         raise typer.Exit(EXIT_REFUSED)

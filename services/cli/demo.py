@@ -68,7 +68,7 @@ async def run_demo(
         0 when the job completed, found picks (or the catalogue is recorded) and every token
         is accounted for; else 1.
     """
-    console = Console()
+    console = Console(markup=False, emoji=False)
     try:
         async with connect(targets) as stack:
             story = Story(stack, console, out_dir)
@@ -105,7 +105,7 @@ class Story:
         return 0 if completed and balanced and (found or recorded) else 1
 
     async def _estimate(self, spec: autosourcing.JobSpec) -> None:
-        self._console.rule(f"[bold]{spec.display_name}", align="left")
+        self._console.rule(Text(spec.display_name, style="bold"), align="left")
         request = autosourcing.EstimateJobRequest(spec=spec)
         answer = await _steadily(lambda: self._stack.autosourcing.EstimateJob(request))
         self._console.print(show.estimate(answer))

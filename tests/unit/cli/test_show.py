@@ -9,7 +9,7 @@ from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 from rich.console import Console, RenderableType
 
 from services.chassis.errors import FieldViolation, Kind, Refusal
-from services.cli import show
+from services.cli import asking, show
 
 
 def text(shown: RenderableType) -> str:
@@ -92,6 +92,17 @@ def test_what_is_not_known_of_a_product_is_left_blank() -> None:
     assert "Keepa does not know it." in said
     assert "0.00" not in said
     assert "%" not in said
+
+
+@pytest.mark.parametrize("title", ["Physics [paperback]", "Physics [/b]", "Physics :book:"])
+def test_a_title_is_shown_as_it_is(title: str) -> None:
+    """Amazon's titles hold brackets: no part of one is hidden, and none ends a command."""
+    for console in (asking.console, asking.progress):
+        with console.capture() as captured:
+            console.print(show.scores([discovery.ProductScore(asin="0470820942", title=title)]))
+            console.print(title)
+
+        assert captured.get().split().count(title.split()[1]) == 2
 
 
 def test_the_price_is_told_before_it_is_spent() -> None:
