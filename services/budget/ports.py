@@ -125,15 +125,18 @@ class Checkpoints(Protocol):
     """What verifications have come to; see ``Ledger`` for what every method raises."""
 
     async def newest_checkpoint(self, account: str, until: int, rules: Rules) -> Checkpoint | None:
-        """Return the last one that is not beyond a sequence; None when there is none."""
+        """Return the last one that is not beyond a sequence; None when none can be read."""
         ...
 
     async def checkpoint(self, account: str, sequence: int, rules: Rules) -> Checkpoint | None:
-        """Return the one at a sequence; None when there is none."""
+        """Return the one at a sequence; None when none can be read."""
         ...
 
-    async def keep_checkpoint(self, audit: Audit) -> str:
-        """Store an audit, in the place of the one at the same sequence; return its digest."""
+    async def keep_checkpoint(self, audit: Audit, *, replace: bool) -> str:
+        """Store an audit and return its digest.
+
+        One that is there already at the same sequence stays, unless it is to be replaced.
+        """
         ...
 
     async def bound_twice(self, ids: Collection[UUID]) -> Collection[UUID]:

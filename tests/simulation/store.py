@@ -281,10 +281,11 @@ class Connection:
         data, at = kept
         return Checkpoint(checkpoints.decode(data, rules), checkpoints.digest(data), at)
 
-    async def keep_checkpoint(self, audit: Audit) -> str:
+    async def keep_checkpoint(self, audit: Audit, *, replace: bool) -> str:
         self.live()
-        data, state = checkpoints.encode(audit), audit.state
-        self.database.checked[state.account, state.sequence] = data, self.database.clock()
+        data, place = checkpoints.encode(audit), (audit.state.account, audit.state.sequence)
+        if replace or place not in self.database.checked:
+            self.database.checked[place] = data, self.database.clock()
         return checkpoints.digest(data)
 
     async def bound_twice(self, ids: Collection[UUID]) -> Collection[UUID]:

@@ -1,6 +1,7 @@
 """What verifications have come to, kept so that the next one need not begin at the first entry."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from uuid import UUID
@@ -30,7 +31,8 @@ insert into budget.checkpoints (account, version, sequence, made_at, audit)
 values ($1, $2, $3, clock_timestamp(), $4)
 on conflict (account, sequence) do update set version = excluded.version,
     made_at = excluded.made_at, audit = excluded.audit
-where checkpoints.version <= excluded.version
+where checkpoints.version < excluded.version
+    or checkpoints.version = excluded.version and $5
 """
 _TWICE = """
 select request_id from budget.ledger where request_id = any($1::uuid[])
@@ -76,10 +78,10 @@ class PostgresCheckpoints(PostgresLedger):
         """Read the one at a sequence."""
         return await self._checkpoint(_AT, account, sequence, rules)
 
-    async def keep_checkpoint(self, audit: Audit) -> str:
-        """Insert it, or put it in the place of an older one."""
+    async def keep_checkpoint(self, audit: Audit, *, replace: bool) -> str:
+        """Insert it, or put it in the place of one of an older version or, if asked, of any."""
         data, state = encode(audit), audit.state
-        await self._fetch(_KEEP, state.account, _VERSION, state.sequence, data)
+        await self._fetch(_KEEP, state.account, _VERSION, state.sequence, data, replace)
         return digest(data)
 
     async def bound_twice(self, ids: Collection[UUID]) -> Collection[UUID]:
@@ -91,5 +93,6 @@ class PostgresCheckpoints(PostgresLedger):
     ) -> Checkpoint | None:
         for row in await self._fetch(statement, account, _VERSION, sequence):
             data = row["audit"]
-            return Checkpoint(decode(data, rules), digest(data), row["made_at"])
+            with suppress(msgspec.MsgspecError):  # A damaged one is as good as none.
+                return Checkpoint(decode(data, rules), digest(data), row["made_at"])
         return None

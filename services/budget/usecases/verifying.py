@@ -100,7 +100,10 @@ class Verifier:
             await self._replay(auditor, goal, until)
             reached = auditor.audit.state.sequence
             if reached == goal and goal % self._stretch == 0:
-                digest = await self._ledger.keep_checkpoint(auditor.audit)
+                # One that began at the first entry knows more than one that began later.
+                digest = await self._ledger.keep_checkpoint(
+                    auditor.audit, replace=start.origin == 0
+                )
                 if goal < until and self._steady() >= ends:
                     onward = Place(
                         origin=start.origin,

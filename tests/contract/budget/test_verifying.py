@@ -7,6 +7,10 @@ import asyncpg
 import pytest
 from arbitragevault.budget.v1 import budget_pb2 as pb
 
+from services.budget.domain.audit import Audit, Violation
+from services.budget.domain.rules import STANDARD
+from services.budget.domain.state import State
+from services.budget.storage.readings import PostgresReadings
 from services.chassis import sql
 from tests.contract.budget.support import Service, budget, commit, reserve
 from tests.support import refusal
@@ -116,6 +120,26 @@ async def test_what_was_changed_behind_a_checkpoint_is_found_in_full_and_then_ne
     assert later.violations == full[-1].violations
 
 
+async def test_a_finding_is_not_written_over_by_a_verification_that_began_behind_it(
+    fresh_service_database: Callable[[str], str],
+) -> None:
+    """Two may be under way at once; the one from the first entry on knows more."""
+    engine = sql.create_engine(fresh_service_database("budget"), application="test")
+    kept = PostgresReadings(engine)
+    state = State(account="default", sequence=10)
+    broken = Audit(state, (Violation("INV-1", 5, "Too little was left."),))
+
+    await kept.keep_checkpoint(Audit(state), replace=False)
+    digest = await kept.keep_checkpoint(broken, replace=True)
+    late = await kept.keep_checkpoint(Audit(state), replace=False)
+    found = await kept.checkpoint("default", 10, STANDARD)
+    await engine.dispose()
+
+    assert found is not None
+    assert found.audit == broken
+    assert found.digest == digest != late
+
+
 @pytest.mark.parametrize(
     ("statement", "told", "reached"),
     [
@@ -169,9 +193,13 @@ async def test_a_verification_goes_on_from_its_own_checkpoint_or_not_at_all(
         """ convert_to(replace(convert_from(audit, 'UTF8'), '"spent":5', '"spent":4'), 'UTF8')""",
     )
     replaced = await refusal(two.stub.VerifyLedger(onward))
+    await tamper(fresh_database, "update budget.checkpoints set audit = 'damaged'")
+    (simple,) = (await verify(replicas))[-1:]
     await tamper(fresh_database, "delete from budget.checkpoints")
     gone = await refusal(two.stub.VerifyLedger(onward))
 
     assert replaced.reason == gone.reason == "CHECKPOINT_LOST"
     assert replaced.facts == gone.facts == {"sequence": 10}
+    assert simple.consistent
+    assert simple.checkpoint_sequence == 0
     assert (await verify(replicas, full=True))[-1].consistent
