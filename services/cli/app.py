@@ -6,7 +6,7 @@ Data goes to standard output, progress and errors to standard error. Exit codes:
 
 import typer
 
-from services.cli.commands import health, jobs, niches, products, schedules, scores, tokens
+from services.cli.commands import blocked, health, jobs, niches, products, schedules, scores, tokens
 
 app = typer.Typer(
     help="Finds Amazon products worth reselling, with every Keepa token accounted for.",
@@ -28,6 +28,8 @@ for command in (
     tokens.ledger,
     products.discover,
     products.score,
+    products.verify,
+    products.stock,
     scores.scores,
     scores.history,
     scores.explain,
@@ -36,5 +38,6 @@ for command in (
 ):
     app.command()(command)
 
+app.add_typer(blocked.app, name="blocked")
 app.add_typer(niches.app, name="niches")
 app.add_typer(schedules.app, name="schedules")

@@ -323,6 +323,42 @@ def differences(shown: discovery.ExplainScoreResponse) -> Table:
     return table
 
 
+def verification(shown: discovery.VerifyProductResponse) -> RenderableType:
+    """Show what to do with a product, and what changed since it was decided on."""
+    verdict = word(discovery.VerificationVerdict, shown.verdict, "VERIFICATION_VERDICT_")
+    color = {"OK": "bold green", "CHANGED": "yellow", "AVOID": "bold red"}.get(verdict, "")
+    told = Text.assemble((verdict, color), f"  {shown.message}")
+    if not shown.changes:
+        return told
+    table = Table("what", "before", "now", "", box=None)
+    for change in shown.changes:
+        table.add_row(change.field.replace("_", " "), change.before, change.after, change.message)
+    return Group(told, table)
+
+
+def stock(shown: discovery.StockEstimate) -> Table:
+    """Show how many units are for sale near a price."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column()
+    table.add_row("units", f"{shown.unit_count}, estimated")
+    table.add_row("near", f"{money(shown.low_cents)} to {money(shown.high_cents)}")
+    table.add_row("offers", f"{shown.offer_count}, {shown.fba_offer_count} shipped by Amazon")
+    table.add_row("stock known", f"of {shown.known_stock_count} offers")
+    if shown.stale:
+        table.add_row("state", Text("expired: no newer answer was to be had", style="yellow"))
+    return table
+
+
+def blocked(shown: Sequence[discovery.BlockedProduct]) -> Table:
+    """Show what must not be bought, one a line."""
+    table = Table("product", "title", "reason", "since", "by", box=None)
+    for each in shown:
+        since = f"{each.create_time.ToDatetime():%Y-%m-%d}"
+        table.add_row(each.asin, each.title[:40], each.reason, since, each.caller)
+    return table
+
+
 def niche_templates(shown: Sequence[discovery.NicheTemplate]) -> Table:
     """Show what there is to look for, one a line."""
     table = Table("niche", "about", "rank", "price", "least ROI", "least profit", box=None)

@@ -7,7 +7,7 @@ import typer
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 
 from services.cli import options, show
-from services.cli.asking import asking, progress, show_all
+from services.cli.asking import asking, progress, show_all, show_one
 from services.cli.patience import patiently
 from services.cli.stack import Stack
 
@@ -93,6 +93,55 @@ def score(
         found = {part.score.asin: part.score for part in parts}
         show_all(found.values(), show.scores([*found.values()]), json=json)
         progress.print(show.came_about(end.info))
+
+    asking(ask)
+
+
+def verify(
+    asin: Annotated[str, typer.Argument(help="The product that you are about to buy.")],
+    than: Annotated[
+        str, typer.Option(help="scores/<uuid> that you decided on; without it, the newest one.")
+    ] = "",
+    *,
+    json: options.Json = False,
+) -> None:
+    """Fetch a product afresh and say whether it is still worth buying. Usually 6 tokens."""
+    request = discovery.VerifyProductRequest(request_id=str(uuid4()), asin=asin)
+    if than:
+        request.score = than
+
+    async def ask(stack: Stack) -> None:
+        answer = await patiently(lambda: stack.discovery.VerifyProduct(request))
+        show_one(answer, show.verification(answer), json=json)
+        progress.print(show.came_about(answer.info))
+
+    asking(ask)
+
+
+def stock(
+    asin: Annotated[str, typer.Argument(help="The product.")],
+    price: Annotated[
+        float, typer.Option(min=0, help="In dollars; 0: the price that it would be sold at.")
+    ] = 0,
+    *,
+    cache_only: options.CacheOnly = False,
+    refresh: options.Refresh = False,
+    json: options.Json = False,
+) -> None:
+    """Estimate how many units are for sale within 15 % of a price. Usually 6 tokens."""
+    options.consistent(cache_only=cache_only, accept_stale=False, refresh=refresh)
+    request = discovery.EstimateStockRequest(
+        request_id=str(uuid4()),
+        asin=asin,
+        target_cents=round(price * 100),
+        cache_only=cache_only,
+        force_refresh=refresh,
+    )
+
+    async def ask(stack: Stack) -> None:
+        answer = await patiently(lambda: stack.discovery.EstimateStock(request))
+        show_one(answer, show.stock(answer.estimate), json=json)
+        progress.print(show.came_about(answer.info))
 
     asking(ask)
 

@@ -1,10 +1,13 @@
 """What `avault` asks of discovery and shows of its answers, as a process of its own."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from arbitragevault.discovery.v1 import discovery_pb2 as pb
 from arbitragevault.discovery.v1 import discovery_pb2_grpc
 
 from tests.integration.discovery.stage import Replica, asin, servicer_of
@@ -44,17 +47,20 @@ async def test_a_search_tells_its_price_before_and_its_cost_after(
     assert sorted(score.get("offersFetched", False) for score in scores) == [False, True]
 
 
-async def test_a_product_shows_its_history_and_why_it_changed(ask: Avault) -> None:
+async def test_a_product_shows_its_history_and_why_it_changed(ask: Avault, discovery: Any) -> None:
     """From the ASIN to its scores, from there to the lines that differ."""
-    name = asin(77)
-    (first,), _ = await ask("score", name)
-    (second,), told = await ask("score", name, "--strategy", "textbooks_patience")
+    names = []
+    for strategy in (pb.STRATEGY_BALANCED, pb.STRATEGY_TEXTBOOKS_PATIENCE):
+        options = pb.ScoringOptions(strategy=strategy)
+        request = pb.ScoreProductsRequest(
+            request_id=str(uuid4()), asins=[asin(77)], options=options
+        )
+        names += [part.score.name async for part in discovery.ScoreProducts(request)][:1]
 
-    former, _ = await ask("history", name)
-    (answer,), _ = await ask("compare", second["name"])
+    told = await asyncio.gather(ask("history", asin(77)), ask("compare", names[1]))
+    (former, _), ((answer,), _) = told
 
-    assert "asked now; 0 tokens" in told
-    assert [score["name"] for score in former] == [second["name"], first["name"]]
-    assert answer["other"]["name"] == first["name"]
+    assert [score["name"] for score in former] == names[::-1]
+    assert answer["other"]["name"] == names[0]
     changed = {line["key"] for line in answer["differences"] if line.get("input")}
     assert "buffer_percent" in changed

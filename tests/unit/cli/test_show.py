@@ -128,6 +128,42 @@ def test_an_old_answer_says_so_and_lost_tokens_are_not_hidden() -> None:
     assert show.came_about(lost) == "asked now; 4 tokens and 6 whose outcome is unknown"
 
 
+def test_what_is_blocked_stands_with_its_reason() -> None:
+    """D7: in half a year nobody remembers why."""
+    one = discovery.BlockedProduct(asin="0470820942", reason="counterfeits", caller="anna")
+    one.create_time.FromJsonString("2026-11-21T06:00:00Z")
+
+    assert "counterfeits  2026-11-21  anna" in text(show.blocked([one]))
+
+
+def test_a_verification_says_what_to_do_and_what_changed() -> None:
+    """D10: the verdict first, then the numbers that led to it."""
+    change = discovery.VerificationChange(
+        field="fba_offer_count", before="2", after="8", message="6 more sellers."
+    )
+    told = discovery.VerifyProductResponse(
+        verdict=discovery.VERIFICATION_VERDICT_AVOID, message="Leave it.", changes=[change]
+    )
+
+    said = text(show.verification(told))
+
+    assert said.startswith("AVOID  Leave it.")
+    assert "fba offer count  2       8    6 more sellers." in said
+
+
+def test_a_stock_estimate_says_what_it_counts_and_that_it_is_old() -> None:
+    """D9: an expired answer says so."""
+    estimate = discovery.StockEstimate(
+        unit_count=24, offer_count=3, fba_offer_count=2, low_cents=2219, high_cents=3003, stale=True
+    )
+
+    said = text(show.stock(estimate))
+
+    assert "24, estimated" in said
+    assert "$22.19 to $30.03" in said
+    assert "expired" in said
+
+
 def test_what_went_in_comes_before_what_follows_from_it() -> None:
     """Why did this change: the cause first."""
     told = discovery.ExplainScoreResponse(
