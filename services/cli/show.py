@@ -336,11 +336,15 @@ def verification(shown: discovery.VerifyProductResponse) -> RenderableType:
     return Group(told, table)
 
 
-def stock(shown: discovery.StockEstimate) -> Table:
-    """Show how many units are for sale near a price."""
+def stock(answer: discovery.EstimateStockResponse) -> Table:
+    """Show how many units are for sale near a price; offers that nobody saw are not none."""
+    shown = answer.estimate
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column()
+    if answer.info.stop_reason and not shown.stale:
+        table.add_row("units", Text(f"unknown: {answer.info.stop_message}", style="yellow"))
+        return table
     table.add_row("units", f"{shown.unit_count}, estimated")
     table.add_row("near", f"{money(shown.low_cents)} to {money(shown.high_cents)}")
     table.add_row("offers", f"{shown.offer_count}, {shown.fba_offer_count} shipped by Amazon")

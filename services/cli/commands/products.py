@@ -140,7 +140,7 @@ def stock(
 
     async def ask(stack: Stack) -> None:
         answer = await patiently(lambda: stack.discovery.EstimateStock(request))
-        show_one(answer, show.stock(answer.estimate), json=json)
+        show_one(answer, show.stock(answer), json=json)
         progress.print(show.came_about(answer.info))
 
     asking(ask)

@@ -157,11 +157,23 @@ def test_a_stock_estimate_says_what_it_counts_and_that_it_is_old() -> None:
         unit_count=24, offer_count=3, fba_offer_count=2, low_cents=2219, high_cents=3003, stale=True
     )
 
-    said = text(show.stock(estimate))
+    said = text(show.stock(discovery.EstimateStockResponse(estimate=estimate)))
 
     assert "24, estimated" in said
     assert "$22.19 to $30.03" in said
     assert "expired" in said
+
+
+def test_offers_that_could_not_be_read_are_not_no_offers() -> None:
+    """Nothing for sale is a chance; nothing seen is nothing."""
+    info = discovery.SearchInfo(
+        stop_reason=discovery.STOP_REASON_KEEPA_UNAVAILABLE, stop_message="Keepa could not."
+    )
+
+    said = text(show.stock(discovery.EstimateStockResponse(info=info)))
+
+    assert "unknown: Keepa could not." in said
+    assert "0" not in said
 
 
 def test_what_went_in_comes_before_what_follows_from_it() -> None:
