@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     FromClause,
     Text,
     Uuid,
@@ -57,7 +58,8 @@ class PostgresAttempts:
     ) -> None:
         self._grace = grace
         self._engine = engine
-        self._reading = sql.reading(engine)
+        # For single statements, each a transaction by itself.
+        self._single = sql.reading(engine)
         self._gate = gate
         self._announce = announce
 
@@ -210,8 +212,6 @@ class PostgresAttempts:
             if ended:
                 await keep_snapshots(connection, packed)
                 await self._keep_list(connection, harvest, ended[0]["fingerprint"])
-                if outcome.verdict is not Verdict.UNKNOWN:
-                    await self._give_back(connection, [row["attempt_id"] for row in ended])
                 await self._gate.apply(connection, outcome, trial=False)
                 for fact in harvest.facts:
                     await self._announce(connection, fact)
@@ -231,8 +231,9 @@ class PostgresAttempts:
     async def _end(
         self, connection: AsyncConnection, endings: Sequence[Ending], outcome: Outcome
     ) -> Sequence[Any]:
-        """Store an outcome unless there is one; an outcome that came late beats "unknown".
+        """Store an outcome unless there is one, and give the claims back unless it is unknown.
 
+        An outcome that came late beats "unknown".
         Even one that was settled by an estimate: what was paid for is kept, and budget is told
         the true cost, which replaces the estimate.
         """
@@ -240,7 +241,7 @@ class PostgresAttempts:
         known = outcome.verdict is not Verdict.UNKNOWN
         replaceable = columns.verdict == Verdict.UNKNOWN
         still_open = columns.state == State.SENT
-        ended = (
+        stored = (
             update(attempt)
             .where(columns.attempt_id == part.c.attempt_id, still_open | (replaceable & known))
             .values(
@@ -256,31 +257,35 @@ class PostgresAttempts:
                 settled_at=case((part.c.consumed.is_(None), columns.settled_at), else_=null()),
             )
             .returning(attempt)
+            .cte("ended")
         )
+        ended = select(stored)
+        if known:
+            given_back = delete(claim).where(claim.c.attempt_id.in_(select(stored.c.attempt_id)))
+            ended = ended.add_cte(given_back.cte("given_back"))
         return list((await connection.execute(ended)).mappings())
 
     async def mark_settled(self, *attempt_ids: UUID) -> None:
         """Note the settlements; a repeated one changes nothing."""
-        async with sql.transaction(self._engine) as connection:
-            await connection.execute(
-                update(attempt)
-                .where(attempt.c.attempt_id.in_(attempt_ids), attempt.c.settled_at.is_(None))
-                .values(settled_at=func.clock_timestamp())
-            )
-            await self._give_back(connection, attempt_ids)
+        await self._settle(attempt.c.attempt_id.in_(attempt_ids))
 
     async def mark_estimated(self, attempt_id: UUID) -> None:
         """Note it under the condition that no cost is known; a late answer may just be stored."""
         columns = attempt.c
-        unpriced = (columns.attempt_id == attempt_id) & columns.consumed.is_(None)
-        async with sql.transaction(self._engine) as connection:
-            noted = await connection.execute(
-                update(attempt)
-                .where(unpriced, columns.settled_at.is_(None))
-                .values(settled_at=func.clock_timestamp())
-            )
-            if noted.rowcount:
-                await self._give_back(connection, [attempt_id])
+        await self._settle((columns.attempt_id == attempt_id) & columns.consumed.is_(None))
+
+    async def _settle(self, which: ColumnElement[bool]) -> None:
+        """Note settlements and give the claims back, in one statement."""
+        settled = (
+            update(attempt)
+            .where(which, attempt.c.settled_at.is_(None))
+            .values(settled_at=func.clock_timestamp())
+            .returning(attempt.c.attempt_id)
+            .cte("settled")
+        )
+        given_back = delete(claim).where(claim.c.attempt_id.in_(select(settled.c.attempt_id)))
+        async with self._single.connect() as connection:
+            await connection.execute(given_back)
 
     async def of_request(self, request_id: UUID) -> list[Attempt]:
         """Read the attempts of a request by its index."""
@@ -294,7 +299,7 @@ class PostgresAttempts:
             .join(attempt, attempt.c.attempt_id == claim.c.attempt_id)
             .where(claim.c.key == func.any(bindparam("keys", list(keys), type_=ARRAY(Text))))
         )
-        async with self._reading.connect() as connection:
+        async with self._single.connect() as connection:
             found = (await connection.execute(query)).mappings().all()
         return {row["key"]: rows.attempt(row) for row in found}
 
@@ -355,15 +360,12 @@ class PostgresAttempts:
         async with sql.transaction(self._engine) as connection:
             await connection.execute(delete(attempt).where(old))
 
-    async def _give_back(self, connection: AsyncConnection, attempt_ids: Sequence[UUID]) -> None:
-        await connection.execute(delete(claim).where(claim.c.attempt_id.in_(attempt_ids)))
-
     async def _one(self, connection: AsyncConnection, attempt_id: UUID) -> Attempt:
         query = select(attempt).where(attempt.c.attempt_id == attempt_id)
         return rows.attempt((await connection.execute(query)).mappings().one())
 
     async def _all(self, query: Any) -> list[Attempt]:
-        async with self._reading.connect() as connection:
+        async with self._single.connect() as connection:
             found = (await connection.execute(query)).mappings().all()
         return [rows.attempt(row) for row in found]
 

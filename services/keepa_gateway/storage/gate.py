@@ -55,6 +55,21 @@ class PostgresGate:
         return rows.egress(row), row["now"]
 
     async def take_place(self, kept_back: int) -> timedelta | None:
+        """Take if nobody else took one since the look, so that no lock is held on the way.
+
+        Where many take at once the lock decides after all: it lets each of them in, in turn.
+        """
+        async with self._reading.connect() as connection:
+            state, now = await self._throttle(connection, lock=False)
+            taken = state.take(now, kept_back=kept_back)
+            if isinstance(taken, timedelta):
+                return taken
+            unchanged = throttle.c.full_at == state.full_at
+            changed = update(throttle).where(self._own(throttle), unchanged)
+            took = await connection.execute(changed.values(full_at=taken.full_at))
+        return None if took.rowcount else await self._take_in_turn(kept_back)
+
+    async def _take_in_turn(self, kept_back: int) -> timedelta | None:
         """Take under the lock, and never sleep while holding it."""
         async with sql.transaction(self._engine) as connection:
             state, now = await self._throttle(connection)
