@@ -13,6 +13,8 @@ from services.budget.domain.evolve import forget
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Kind, Priority, Reason, Rules, Stage
 from services.budget.domain.state import State
+from services.budget.usecases.readings import Opening
+from services.budget.usecases.writer import Change, Told
 from services.chassis.errors import Refusal
 from tests.integration.budget.support import asked, replica, stated
 
@@ -324,6 +326,34 @@ async def test_a_follower_misses_nothing_over_a_lost_database(url: str) -> None:
         assert [change.entry.sequence for change in seen] == [2, 3, 4, 5, 6]
         assert [change.state.available(change.now) for change in seen] == [499, 498, 497, 496, 495]
         await watch.aclose()
+
+
+async def test_what_is_stored_while_a_watch_opens_is_told_once(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-9: the opening includes it, so it must not come again as news."""
+    async with replica(url) as one, replica(url) as two:
+        await one.report(500)
+        look = two.readings.account
+        writes = iter((False, True))
+
+        async def account(name: str) -> Told:
+            if next(writes, False):  # After the follower has begun, before it knows the newest.
+                await one.reserve(1)
+            return await look(name)
+
+        monkeypatch.setattr(two.readings, "account", account)
+        watch = two.readings.watch("default", None)
+        opening = await anext(watch)
+        await one.reserve(1)
+        await two.look()
+        change = await anext(watch)
+        await watch.aclose()
+
+        assert isinstance(opening, Opening)
+        assert isinstance(change, Change)
+        assert (opening.after, opening.told.state.sequence) == (2, 2)
+        assert change.entry.sequence == 3
 
 
 async def test_the_role_may_add_to_the_ledger_and_nothing_else(
