@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,6 +63,7 @@ def plainly(answer: ProductAnswer, *, with_raw: bool) -> pb.ProductResult:
     return built
 
 
+@settings(max_examples=50)
 @given(given_answers=st.lists(answers, max_size=12), with_raw=st.booleans())
 def test_put_together_is_what_protobuf_would_write(
     given_answers: list[ProductAnswer], *, with_raw: bool
@@ -72,14 +74,34 @@ def test_put_together_is_what_protobuf_would_write(
     assert read == [plainly(one, with_raw=with_raw) for one in given_answers]
 
 
-@given(st.integers(0, 2**63))
-def test_a_length_of_any_size_is_read_back(length: int) -> None:
-    """Protobuf reads it as a field of its own."""
+def test_answers_that_differ_in_one_thing_stay_apart() -> None:
+    """What several have in common is serialised once."""
+    one = stored(10)
+    snapshot = msgspec.structs.replace(one.snapshot, fetched_at=NOW - timedelta(days=1))
+    others = [
+        msgspec.structs.replace(one, **{name: value})
+        for name, value in {
+            "requested": "0306406152",
+            "status": Status.STALE,
+            "tokens": 1,
+            "unsettled": 1,
+            "reason": "THROTTLED",
+            "retry_after": timedelta(seconds=1),
+            "snapshot": snapshot,
+        }.items()
+    ]
+
+    (sent,) = wire.messages([one, *others], NOW, with_raw=False)
+
+    read = list(pb.GetProductsResponse.FromString(sent).results)
+    assert read == [plainly(each, with_raw=False) for each in (one, *others)]
+
+
+@given(st.integers(1, 300) | st.integers(1, 2**63 - 1))
+def test_a_length_is_written_as_protobuf_writes_it(length: int) -> None:
     tag = wire.varint(pb.ProductResult.TOKEN_COUNT_FIELD_NUMBER << 3)
 
-    read = pb.ProductResult.FromString(tag + wire.varint(length % 2**63))
-
-    assert read.token_count == length % 2**63
+    assert tag + wire.varint(length) == pb.ProductResult(token_count=length).SerializeToString()
 
 
 def stored(size: int) -> ProductAnswer:
@@ -115,6 +137,16 @@ def test_a_message_keeps_its_bounds(sizes: list[int]) -> None:
     for message, results in zip(sent, read, strict=True):
         assert 1 <= len(results) <= wire.MOST_RESULTS
         assert len(message) <= wire.MOST_BYTES or len(results) == 1
+
+
+def test_the_bound_of_a_message_holds_to_the_byte() -> None:
+    """Two products of half a message each, a little less or more."""
+    for less in range(80):
+        half = stored(wire.MOST_BYTES // 2 - less)
+
+        sent = [len(each) for each in wire.messages([half, half], NOW, with_raw=False)]
+
+        assert len(sent) == (1 if sum(sent) <= wire.MOST_BYTES else 2)
 
 
 def test_nothing_is_no_message() -> None:
