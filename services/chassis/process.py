@@ -13,7 +13,7 @@ from typing import Any
 import grpc.aio
 from grpc_health.v1._async import HealthServicer
 
-from services.chassis import ready, telemetry
+from services.chassis import memory, ready, telemetry
 from services.chassis.events import nats
 from services.chassis.loops import Loop, supervise
 from services.chassis.readiness import Readiness
@@ -88,6 +88,7 @@ class Process:
         try:
             service = await self._wire(stack)
             opened = await self._open(service)
+            memory.settle()
             self._started = True
             loops = [
                 asyncio.create_task(supervise(loop), name=loop.name)

@@ -22,7 +22,7 @@ from deploy.local.nats import Nats
 from deploy.local.postgres import Postgres
 from services.budget import app
 from services.budget.settings import Settings
-from services.chassis import migrate, sql, telemetry
+from services.chassis import memory, migrate, sql, telemetry
 from services.chassis.loops import supervise
 from services.chassis.testing.serving import serve
 from tests.bench import harness, plain
@@ -214,6 +214,7 @@ async def serve_budget(
         served = await stack.enter_async_context(
             serve(register, service="budget", full_names=service.full_names, limits=settings)
         )
+        memory.settle()
         sys.stdout.write(f"{served.address}\n")
         sys.stdout.flush()
         await asyncio.gather(*(supervise(loop) for loop in service.loops))

@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.budget.domain.actions import REGISTRY
 from services.budget.domain.balance import EPOCH, MILLI, MILLISECOND, Observation
-from services.budget.domain.commands import Commit, Extend, Release, Report
+from services.budget.domain.commands import NO_WAIT, Commit, Extend, Release, Report
 from services.budget.domain.reservation import DEFAULT_ACCOUNT, HOLD, Tags, Terms
 from services.budget.domain.rules import Kind, Priority, Reason, Stage
 from services.budget.ports import EntryQuery, ReservationQuery, UsageQuery
@@ -54,6 +54,8 @@ def terms(request: pb.ReserveTokensRequest, caller: str) -> Terms:
 
 def max_wait(request: pb.ReserveTokensRequest, remaining: float | None) -> timedelta:
     """Return how long a request may wait: its own bound, or less when its deadline is nearer."""
+    if not request.HasField("max_wait_duration"):
+        return NO_WAIT
     wanted = request.max_wait_duration.ToTimedelta()
     if remaining is None:
         return wanted

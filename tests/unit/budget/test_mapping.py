@@ -1,18 +1,20 @@
 """The persistent map: whatever was made of it since, a version reads as it always did."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.budget.domain import mapping
 from services.budget.domain.mapping import Map, empty
 
-KEYS = st.integers(0, 9)
+KEYS = st.integers(0, 3)
+BACK = st.sampled_from([0, 0, 0, 0, 1, 2, 3, 5, 8, 13, 21])  # From the newest version on.
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["put", "drop", "get", "items", "same"]), st.integers(0, 60), KEYS),
+    st.tuples(st.sampled_from(["put", "put", "drop", "get", "items", "same"]), BACK, KEYS),
     max_size=60,
 )
 
 
+@settings(deadline=None)
 @given(STEPS, st.integers(1, 8), st.integers(0, 8))
 def test_every_version_stays_what_it_was(
     steps: list[tuple[str, int, int]], way: int, changes: int
@@ -43,7 +45,7 @@ def test_every_version_stays_what_it_was(
             told,
             sorted(told.values()),
         )
-        assert all(one.get(key) == told.get(key) for key in range(10))
+        assert all(one.get(key) == told.get(key) for key in range(5))
     assert len(empty()) == 0
 
 
