@@ -10,6 +10,7 @@ from arbitragevault.budget.v1 import budget_pb2 as pb
 from services.budget.domain.audit import Audit, Violation
 from services.budget.domain.rules import STANDARD
 from services.budget.domain.state import State
+from services.budget.domain.values import replace
 from services.budget.storage.readings import PostgresReadings
 from services.chassis import sql
 from tests.contract.budget.support import Service, budget, commit, reserve
@@ -118,6 +119,23 @@ async def test_what_was_changed_behind_a_checkpoint_is_found_in_full_and_then_ne
     assert later.HasField("consistent")
     assert not later.consistent
     assert later.violations == full[-1].violations
+
+
+async def test_a_state_in_use_that_the_ledger_does_not_give_is_found(
+    replicas: tuple[Service, Service],
+) -> None:
+    """INV-6: the entries may all be right, and what is decided on may not."""
+    one, two = replicas
+    await one.account()
+    writer = one.desk.writer("default")
+    writer.state = replace(writer.state, charged=writer.state.charged - 1)
+
+    wrong = (await verify([one]))[-1]
+    right = (await verify([two]))[-1]
+
+    assert wrong.HasField("consistent")
+    assert [(each.invariant, each.sequence) for each in wrong.violations] == [("INV-6", 0)]
+    assert right.consistent
 
 
 async def test_a_finding_is_not_written_over_by_a_verification_that_began_behind_it(
