@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from tests.simulation.run import Outcome, run
-from tests.simulation.sometimes import missed, overdue
+from tests.simulation.sometimes import USUAL, missed, overdue
 from tests.simulation.swarm import draw
 
 CHUNK = 25
@@ -91,8 +91,13 @@ def _report(outcome: Outcome) -> int:
 
 def unmet(seen: Counter[str], seeds: int) -> int:
     """Print the conditions that never came up, and return how many of them are overdue."""
-    late = overdue(seen, seeds)
-    for condition, expected in missed(seen).items():
+    late, never = overdue(seen, seeds), missed(seen)
+    if seeds < USUAL:
+        print(
+            f"not met: {len(never)} conditions (none is expected within fewer than {USUAL} seeds)"
+        )
+        return 0
+    for condition, expected in never.items():
         word = "OVERDUE" if condition in late else "not met"
         print(f"{word}: {condition} (expected within {expected} seeds, these were {seeds})")
     return len(late)

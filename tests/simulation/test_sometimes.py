@@ -36,6 +36,8 @@ def test_what_was_never_met_is_told_apart_from_what_was_violated(
         "OVERDUE: SETTLED (expected within 300 seeds, these were 1000)",
         "not met: 429 obeyed (expected within 2500 seeds, these were 1000)",
     ]
+    assert unmet(Counter(), USUAL - 1) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
     assert Verdict(overdue=late).red
     assert Verdict(violations=1).red
     assert not Verdict().red
