@@ -454,10 +454,12 @@ async def test_a_budget_that_hangs_keeps_no_job_from_its_deadline(
 
     await _expire(world, job.name)
 
-    async with asyncio.timeout(20):
-        while (await world.job(job.name)).state != pb.JOB_STATE_TIMED_OUT:
-            await asyncio.sleep(0.05)
-    world.budget.hanging_release.set()
+    try:
+        async with asyncio.timeout(20):
+            while (await world.job(job.name)).state != pb.JOB_STATE_TIMED_OUT:
+                await asyncio.sleep(0.05)
+    finally:
+        world.budget.hanging_release.set()
 
 
 async def _expire(world: Any, name: str) -> None:
