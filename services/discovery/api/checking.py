@@ -205,7 +205,7 @@ def _series(facts: ProductFacts) -> list[keepa.Series]:
     return [
         keepa.Series(
             name=SERIES_NAMES[Kind(kind)],
-            minutes=[second // 60 for second in one.times],
+            times=one.times,
             values=one.values,
         )
         for kind, one in sorted(facts.series.items())

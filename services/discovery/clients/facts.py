@@ -83,18 +83,18 @@ def _series(product: pb.Product) -> dict[int, Series]:
     What is older than any window that is looked at is left where it is, but for the value that
     held when the oldest one began.
     """
-    oldest = (product.update_time.seconds - READ_SECONDS) // 60
+    oldest = product.update_time.seconds - READ_SECONDS
     found = {}
     for one in product.series:
         kind = KINDS.get(one.name)
         if kind is None:
             continue
-        first = max(0, bisect_right(one.minutes, oldest) - 1)
+        first = max(0, bisect_right(one.times, oldest) - 1)
         values = one.values[first:]
         if one.shipping:
             pairs = zip(values, one.shipping[first:], strict=True)
             values = [price + max(0, shipping) for price, shipping in pairs]
-        found[int(kind)] = Series([minute * 60 for minute in one.minutes[first:]], values)
+        found[int(kind)] = Series(one.times[first:], values)
     return found
 
 

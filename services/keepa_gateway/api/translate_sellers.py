@@ -16,7 +16,7 @@ from services.keepa_gateway.domain.market_requests import (
 )
 from services.keepa_gateway.domain.markets import MARKETS
 from services.keepa_gateway.domain.product import present
-from services.keepa_gateway.domain.series import seconds, unix_minute
+from services.keepa_gateway.domain.series import seconds
 
 DEFAULT_PER_PAGE = 50
 MOST_STOREFRONT = 100_000
@@ -104,7 +104,7 @@ def seller(one: SellerObject, id_: str) -> pb.Seller:
 def _seller_series(one: SellerObject) -> list[pb.Series]:
     names = ("RATING", "RATING_COUNT")
     return [
-        pb.Series(name=named, minutes=[unix_minute(t) for t in flat[::2]], values=flat[1::2])
+        pb.Series(name=named, times=[seconds(t) for t in flat[::2]], values=flat[1::2])
         for named, flat in zip(names, one.csv or (), strict=False)
         if flat
     ]

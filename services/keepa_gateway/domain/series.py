@@ -55,7 +55,7 @@ class Series:
     """One history, ascending in time; each value holds until the next.
 
     Attributes:
-        minutes: Since 1970, UTC.
+        times: Unix seconds, ascending.
         values: A price in the currency's smallest unit, a rank, a count or ten times a rating;
             `ABSENT` from the instant on at which there was none.
         shippings: For the series with shipping, what comes on top of each price, `ABSENT` where
@@ -63,7 +63,7 @@ class Series:
     """
 
     name: str
-    minutes: Sequence[int]
+    times: Sequence[int]
     values: Sequence[int]
     shippings: Sequence[int] = ()
 
@@ -71,11 +71,6 @@ class Series:
 def seconds(minute: int) -> int:
     """Turn a Keepa minute into UTC seconds."""
     return (minute + EPOCH_MINUTES) * 60
-
-
-def unix_minute(minute: int) -> int:
-    """Turn a Keepa minute into a minute since 1970."""
-    return minute + EPOCH_MINUTES
 
 
 def name(index: int) -> str:
@@ -89,7 +84,7 @@ def series(index: int, flat: Sequence[int]) -> Series:
     whole = len(flat) - len(flat) % step
     return Series(
         name=name(index),
-        minutes=[minute + EPOCH_MINUTES for minute in flat[0:whole:step]],
+        times=[(minute + EPOCH_MINUTES) * 60 for minute in flat[0:whole:step]],
         values=[max(value, ABSENT) for value in flat[1:whole:step]],
         shippings=[max(value, ABSENT) for value in flat[2:whole:step]] if step == 3 else (),
     )

@@ -161,7 +161,7 @@ def _histories(product: KeepaProduct) -> Iterator[pb.Series]:
     for one in all_series(product.csv):
         try:
             yield pb.Series(
-                name=one.name, minutes=one.minutes, values=one.values, shipping=one.shippings
+                name=one.name, times=one.times, values=one.values, shipping=one.shippings
             )
         except ValueError:
             _log.warning("history unreadable", asin=product.asin, series=one.name)

@@ -57,5 +57,5 @@ async def test_a_product_stored_by_an_older_version_is_made_anew(
     for asin, raw in zip(asins, sent, strict=True):
         (one,) = found[asin]
         assert one.product == pack(decode(raw).product)
-        assert list(pb.Product.FromString(one.product).series[0].minutes) == [29339880]
+        assert list(pb.Product.FromString(one.product).series[0].times) == [29339880 * 60]
         assert one.raw == raw

@@ -50,9 +50,8 @@ def test_old_history_that_is_not_read_changes_no_score() -> None:
     days = [int((AS_OF - timedelta(days=7 * week)).timestamp()) for week in range(480, 0, -1)]
     news = [4000 + 37 * (week % 11) for week in range(480)]
     ranks = [90_000 - 900 * (week % 7) for week in range(480)]
-    minutes = [day // 60 for day in days]
-    product.series.add(name="NEW", minutes=minutes, values=news)
-    product.series.add(name="SALES", minutes=minutes, values=ranks)
+    product.series.add(name="NEW", times=days, values=news)
+    product.series.add(name="SALES", times=days, values=ranks)
     read = facts(product)
     whole = replace(
         read, series={Kind.NEW: Series(days, news), Kind.SALES_RANK: Series(days, ranks)}

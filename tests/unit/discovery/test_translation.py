@@ -235,7 +235,10 @@ def test_a_history_with_shipping_is_read_as_what_the_buyer_pays() -> None:
     """Price and shipping are one amount to whoever buys; unknown shipping adds nothing."""
     product = keepa.Product(asin="0306406152")
     product.series.add(
-        name="BUY_BOX_SHIPPING", minutes=[1, 2, 3], values=[1000, -1, 900], shipping=[399, -1, -1]
+        name="BUY_BOX_SHIPPING",
+        times=[60, 120, 180],
+        values=[1000, -1, 900],
+        shipping=[399, -1, -1],
     )
 
     assert list(facts(product).series[Series.BUY_BOX_NEW].values) == [1399, -1, 900]

@@ -16,7 +16,6 @@ from services.keepa_gateway.domain.series import (
     all_series,
     seconds,
     series,
-    unix_minute,
 )
 from services.keepa_gateway.storage.packing import pack
 
@@ -81,7 +80,7 @@ def assert_series(sent: dict[str, object], read: list[object]) -> None:
     for one in read:
         step = 3 if NAMES.index(one.name) in TRIPLES else 2
         values = flat[one.name]
-        assert list(one.minutes) == [unix_minute(minute) for minute in values[::step]]
+        assert list(one.times) == [seconds(minute) for minute in values[::step]]
         assert list(one.values) == [max(value, -1) for value in values[1::step]]
         if step == 3:
             assert list(one.shippings) == [max(value, -1) for value in values[2::step]]
@@ -140,7 +139,7 @@ def test_series_with_shipping_are_triples() -> None:
 
 def test_a_history_of_numbers_that_no_history_has_costs_nothing_else() -> None:
     """Keepa's own have 32 bits; what was paid for must not be lost for one that has more."""
-    product = KeepaProduct(asin="0593655036", csv=[[7775880, 1999], [7775880, 2**31], [2**31, 1]])
+    product = KeepaProduct(asin="0593655036", csv=[[7775880, 1999], [7775880, 2**31], [2**62, 1]])
 
     packed = pb.Product.FromString(pack(product))
 

@@ -25,7 +25,7 @@ products = st.builds(
         st.builds(
             pb.Series,
             name=st.text(max_size=5),
-            minutes=st.lists(st.integers(-(2**31), 2**31 - 1), max_size=3),
+            times=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=3),
         ),
         max_size=2,
     ),

@@ -2086,14 +2086,14 @@ Global___ProductFlags: _TypeAlias = ProductFlags  # noqa: Y015
 class Series(_message.Message):
     """The history of one value, as steps: each holds until the next point.
 
-    The numbers have a fixed width, as Keepa's own have: histories are most of a large
+    The numbers have a fixed width, the values that of Keepa's own: histories are most of a large
     answer, and are read many times faster so.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
-    MINUTES_FIELD_NUMBER: _builtins.int
+    TIMES_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
     SHIPPING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -2101,9 +2101,9 @@ class Series(_message.Message):
     `COUNT_NEW_FBA`; a series unknown to this version is named `SERIES_<index>`.
     """
     @_builtins.property
-    def minutes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Instants of the points in minutes since 1970-01-01 UTC, ascending. Keepa tells them to
-        the minute.
+    def times(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Instants of the points in Unix seconds (UTC), ascending. Keepa tells them to the
+        minute.
         """
 
     @_builtins.property
@@ -2122,13 +2122,13 @@ class Series(_message.Message):
         self,
         *,
         name: _builtins.str = ...,
-        minutes: _abc.Iterable[_builtins.int] | None = ...,
+        times: _abc.Iterable[_builtins.int] | None = ...,
         values: _abc.Iterable[_builtins.int] | None = ...,
         shipping: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["minutes", b"minutes", "name", b"name", "shipping", b"shipping", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "shipping", b"shipping", "times", b"times", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
