@@ -85,17 +85,22 @@ def _invalid(violations: list[FieldViolation]) -> Refusal:
 def _violation(found: protovalidate.Violation, request: Descriptor) -> FieldViolation:
     proto = found.proto
     elements = proto.field.elements if proto.field is not None else ()
-    path = ".".join(_step(element) for element in elements)
+    inside, choice = _end_of([element.field_number for element in elements], request)
+    path = [_step(element) for element in elements]
+    if inside is not None and proto.rule_id in inside.fields_by_name:
+        path.append(proto.rule_id)  # A rule over a whole message bears the name of a field.
     told = proto.message or f"breaks the rule {proto.rule_id}"
     if proto.rule_id == "string.pattern":
         told = _shape(told)
-    elif proto.rule_id in {"enum.defined_only", "required"}:
-        told = _choice([element.field_number for element in elements], request) or told
-    return FieldViolation(path, told)
+    elif choice is not None and proto.rule_id in {"enum.defined_only", "required"}:
+        told = f"must be one of {', '.join(one.name for one in choice.values if one.number)}"
+    return FieldViolation(".".join(path), told)
 
 
-def _choice(numbers: list[int], request: Descriptor) -> str:
-    """Name the values of the enum at the end of a path of field numbers; empty for no enum."""
+def _end_of(
+    numbers: list[int], request: Descriptor
+) -> tuple[Descriptor | None, EnumDescriptor | None]:
+    """Find the message or the enum at the end of a path of field numbers."""
     at: Descriptor | None = request
     choice: EnumDescriptor | None = None
     for number in numbers:
@@ -104,9 +109,7 @@ def _choice(numbers: list[int], request: Descriptor) -> str:
         if field.message_type and field.message_type.GetOptions().map_entry:
             field = field.message_type.fields_by_name["value"]
         at, choice = field.message_type, field.enum_type
-    if choice is None:
-        return ""
-    return f"must be one of {', '.join(value.name for value in choice.values if value.number)}"
+    return at, choice
 
 
 def _shape(told: str) -> str:

@@ -232,6 +232,6 @@ def _request(
         errand=read.errand(message.spending, current_call().caller),
         force_refresh=message.force_refresh,
         cache_only=message.cache_only,
-        accept_stale=message.accept_stale and not message.force_refresh,
+        accept_stale=message.accept_stale,
         close_looks=getattr(message, "offer_check_count", 0),
     )

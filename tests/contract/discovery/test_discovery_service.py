@@ -243,6 +243,19 @@ async def test_a_mistyped_asin_is_refused_by_its_place_before_anything_is_spent(
     assert one.till.tokens == before
 
 
+@pytest.mark.parametrize("other", ["cache_only", "accept_stale"])
+async def test_what_is_stored_is_not_both_wanted_and_not_wanted(
+    discovery: Any, one: Replica, other: str
+) -> None:
+    """Whichever of the two won in silence, somebody would be surprised by the bill."""
+    before = one.till.tokens
+
+    found = await refused(discovery.DiscoverProducts(search(force_refresh=True, **{other: True})))
+
+    assert [violation.field for violation in found.violations] == ["force_refresh"]
+    assert one.till.tokens == before
+
+
 async def test_a_product_that_could_not_be_scored_says_why(discovery: Any, one: Replica) -> None:
     """Every product has a reason, also the one that is no product."""
     one.till.unknown.add(asin(904))
@@ -323,7 +336,7 @@ async def test_an_estimate_tells_what_a_second_pass_could_cost(discovery: Any) -
 async def test_an_old_answer_is_told_as_one_and_that_a_new_one_comes(
     discovery: Any, one: Replica
 ) -> None:
-    """D2: stale-while-revalidate, for who accepts it; with force_refresh nobody does."""
+    """D2: stale-while-revalidate, for who accepts it."""
     request = search()
     await discovery.DiscoverProducts(request)
     await one.execute("update discovery.lists set expires_at = now() - interval '1 h'")
@@ -333,13 +346,10 @@ async def test_an_old_answer_is_told_as_one_and_that_a_new_one_comes(
     await one.renewals.finish()
     request.request_id = str(uuid4())
     new = await discovery.DiscoverProducts(request)
-    request.request_id, request.force_refresh = str(uuid4()), True
-    forced = await discovery.DiscoverProducts(request)
 
     assert (old.info.stale, old.info.refreshing, old.info.token_count) == (True, True, 0)
     assert old.info.HasField("age_duration")
     assert (new.info.stale, new.info.refreshing, new.info.cache_hit) == (False, False, True)
-    assert (forced.info.stale, forced.info.token_count) == (False, 11)
 
 
 async def test_a_peer_s_refusal_passes_through_with_its_wait(discovery: Any, one: Replica) -> None:

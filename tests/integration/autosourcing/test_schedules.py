@@ -128,11 +128,11 @@ async def test_a_list_of_schedules_has_pages(world: Any) -> None:
     [
         ({"time_zone": "Europe/Nowhere"}, "schedule.time_zone"),
         ({"time_zone": "../etc/passwd"}, "schedule.time_zone"),
-        ({"hours": []}, "schedule"),
+        ({"hours": []}, "schedule.hours"),
         ({"hours": [24]}, "schedule.hours[0]"),
         ({"skip_dates": ["2026-12-24", "2026-02-30"]}, "schedule.skip_dates[1]"),
         ({"spec": pb.JobSpec()}, "schedule.spec"),
-        ({"spec": None}, "schedule"),
+        ({"spec": None}, "schedule.spec"),
         (
             {"spec": pb.JobSpec(identifiers=[pb.Identifier(value="not an isbn")])},
             "schedule.spec.identifiers[0].value",

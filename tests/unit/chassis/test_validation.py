@@ -59,6 +59,32 @@ def test_a_choice_names_what_there_is_to_choose_from(request_: Message, field: s
     )
 
 
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (discovery.ListScoresRequest(include_former=True), "include_former"),
+        (
+            discovery.EstimateDiscoveryRequest(
+                filter=discovery.DiscoveryFilter(
+                    source=discovery.DISCOVERY_SOURCE_BEST_SELLERS, title="maps"
+                )
+            ),
+            "filter.source",
+        ),
+        (
+            autosourcing.CreateProfileRequest(request_id=ID, profile=autosourcing.Profile()),
+            "profile.display_name",
+        ),
+    ],
+)
+def test_a_rule_over_several_fields_names_the_one_at_fault(request_: Message, field: str) -> None:
+    """A refusal that names no field leaves the caller to guess."""
+    with pytest.raises(Refusal) as refused:
+        checked(type(request_).FromString)(request_.SerializeToString())
+
+    assert [violation.field for violation in refused.value.violations] == [field]
+
+
 def test_a_choice_inside_other_messages_is_named_as_well() -> None:
     bad = discovery.StrategyConfig(strategy=77)  # type: ignore[arg-type]
     request = discovery.PreviewScoringConfigRequest(

@@ -2334,7 +2334,7 @@ class DiscoverProductsRequest(_message.Message):
     cache_only: _builtins.bool
     """Whether only stored answers are given, at no cost."""
     force_refresh: _builtins.bool
-    """Whether Keepa is asked whatever is stored."""
+    """Whether Keepa is asked whatever is stored. Not together with `cache_only`."""
     accept_stale: _builtins.bool
     """Whether an expired answer is good enough when all of it is stored: it is given at once,
     for nothing, and a new one is fetched in the background, paid by the account at
@@ -2436,7 +2436,7 @@ class ScoreProductsRequest(_message.Message):
     cache_only: _builtins.bool
     """Whether only stored products are scored, at no cost."""
     force_refresh: _builtins.bool
-    """Whether Keepa is asked whatever is stored."""
+    """Whether Keepa is asked whatever is stored. Not together with `cache_only`."""
     accept_stale: _builtins.bool
     """Whether an expired answer is good enough when all of it is stored: it is given at once,
     for nothing, and a new one is fetched in the background, paid by the account at
@@ -2536,7 +2536,7 @@ class DiscoverScoredProductsRequest(_message.Message):
     cache_only: _builtins.bool
     """Whether only stored answers are given, at no cost."""
     force_refresh: _builtins.bool
-    """Whether Keepa is asked whatever is stored."""
+    """Whether Keepa is asked whatever is stored. Not together with `cache_only`."""
     accept_stale: _builtins.bool
     """Whether an expired answer is good enough when all of it is stored: it is given at once,
     for nothing, and a new one is fetched in the background, paid by the account at
@@ -2834,7 +2834,7 @@ class DiscoverNichesRequest(_message.Message):
     cache_only: _builtins.bool
     """Whether only stored answers are given, of any age, at no cost."""
     force_refresh: _builtins.bool
-    """Whether Keepa is asked whatever is stored."""
+    """Whether Keepa is asked whatever is stored. Not together with `cache_only`."""
     @_builtins.property
     def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The niches, `niches/{id}` or `bookmarks/{uuid}`, at most 5, none twice. Empty:
@@ -3510,7 +3510,7 @@ class GetProductMetricsRequest(_message.Message):
     cache_only: _builtins.bool
     """Whether only stored answers are given, of any age, at no cost."""
     force_refresh: _builtins.bool
-    """Whether Keepa is asked whatever is stored."""
+    """Whether Keepa is asked whatever is stored. Not together with `cache_only`."""
     @_builtins.property
     def spending(self) -> _keepa_gateway_pb2.Spending:
         """Who pays and how much at most."""
@@ -3940,7 +3940,7 @@ class EstimateStockRequest(_message.Message):
     cache_only: _builtins.bool
     """Whether only stored answers are given, of any age, at no cost."""
     force_refresh: _builtins.bool
-    """Whether Keepa is asked whatever is stored."""
+    """Whether Keepa is asked whatever is stored. Not together with `cache_only`."""
     @_builtins.property
     def spending(self) -> _keepa_gateway_pb2.Spending:
         """Who pays and how much at most."""
