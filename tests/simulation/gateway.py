@@ -57,6 +57,7 @@ class Gateways:
         self.read: dict[str, int] = dict.fromkeys(world.keepas, 0)
         self.paused_until: dict[str, float] = dict.fromkeys(world.keepas, 0.0)
         self.quiet: set[str] = set()
+        self.late = 0  # Reports that are still to come a second time.
         self._lied: set[str] = set()
         self.flows: dict[asyncio.Task[None], None] = {}  # In order: a set of tasks has none.
         self._told_at: dict[str, float] = dict.fromkeys(world.keepas, -1000.0)
@@ -258,7 +259,8 @@ class Gateways:
         body = keepa.body(world.loop.time(), world.loop.time(), 0)
         await self._report(account, self._bent(account, body), told.state.sequence)
         self._told_at[account] = asked
-        if world.happens(world.mix.old_reports):
+        if not world.calm and world.happens(world.mix.old_reports):
+            self.late += 1
             world.spawn(self._later(account, body, told.state.sequence))
 
     def _bent(self, account: str, body: Body) -> Observation:
@@ -280,6 +282,7 @@ class Gateways:
         await asyncio.sleep(self.world.rng.uniform(0.1, 120))
         self.world.seen["report delivered late"] += 1
         await self._report(account, observation(body), read)
+        self.late -= 1
 
     async def _report(self, account: str, seen: Observation, read: int) -> None:
         key = UUID(int=self.world.rng.getrandbits(128) | 1)

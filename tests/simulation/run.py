@@ -133,7 +133,7 @@ async def _faults(world: World, gateways: Gateways) -> None:
 
 
 async def _rest(world: World, gateways: Gateways) -> None:
-    """Wait until everything has ended, and then for one look at the balance; or long enough."""
+    """Wait until everything has ended, late reports too, and then look; or wait long enough."""
     until = world.loop.time() + REST + max(0.0, -world.steps)
     ended = False
     while not ended and world.loop.time() < until:
@@ -147,9 +147,13 @@ async def _rest(world: World, gateways: Gateways) -> None:
 
 async def _ended(world: World, gateways: Gateways) -> bool:
     """Whether nothing is held, waited for, uncovered or on its way."""
-    if gateways.flows or any(
-        attempt.state == "sent" or (attempt.state == "ended" and not attempt.settled)
-        for attempt in gateways.attempts.values()
+    if (
+        gateways.late
+        or gateways.flows
+        or any(
+            attempt.state == "sent" or (attempt.state == "ended" and not attempt.settled)
+            for attempt in gateways.attempts.values()
+        )
     ):
         return False
     for account in world.keepas:
