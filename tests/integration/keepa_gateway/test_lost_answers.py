@@ -301,8 +301,9 @@ async def process(
     victim = subprocess.Popen(  # noqa: ASYNC220 - it starts in a moment
         [sys.executable, "-m", "services.keepa_gateway"], cwd=ROOT, env=environment
     )
+    world.stack.callback(victim.wait)
     world.stack.callback(victim.kill)
     channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
     await world.stack.enter_async_context(channel)
-    await asyncio.wait_for(channel.channel_ready(), 20)
+    await asyncio.wait_for(channel.channel_ready(), 40)
     return victim, rpc.KeepaGatewayServiceStub(channel)
