@@ -19,6 +19,7 @@ from tests.simulation.callers import Caller, Stranger
 from tests.simulation.gateway import Gateways
 from tests.simulation.loop import Deadlock, VirtualLoop
 from tests.simulation.store import Dead
+from tests.simulation.stretches import Stretches
 from tests.simulation.swarm import Mix, draw
 from tests.simulation.world import MISSED_LIMIT, STRETCH, World
 
@@ -118,6 +119,7 @@ async def _live(world: World) -> None:
     await _end(world)
     for account in world.keepas:
         Auditor(world, gateways, account).audit()
+        Stretches(world, account).check()
     agree(world)
     world.seen["restart from a snapshot"] += world.database.restarts
     world.seen["stored by one statement"] += world.database.shortcuts

@@ -34,10 +34,13 @@ def compare(
     if state.baseline is None or state.baseline.observation.refill_rate != seen.refill_rate:
         return Verdict(closes=True, fresh=True, doubt=_unearned(state, seen))
     interrupted = overlapped(state, after_sequence, covers)
-    full = interrupted and len(state.answered) >= ANSWERED_LIMIT
+    remembered = max(len(state.answered), len(state.between))
+    full = interrupted and remembered >= ANSWERED_LIMIT
     if interrupted and _plain(state, seen, after_sequence, covers):
         return Verdict(closes=full, fresh=full)
-    expected = explain(state.baseline.observation, state.answered, seen, state.rules)
+    between = () if interrupted else state.between
+    start = state.baseline.observation
+    expected = explain(start, state.answered, seen, state.rules, between)
     surplus = max(0, seen.tokens - expected.most)
     if interrupted:
         surplus -= _still_subtracted(state, after_sequence, covers)
@@ -70,6 +73,25 @@ def doubted(
     known = explain(base.observation, state.answered, last, state.rules).most
     known += _still_subtracted(state, after_sequence, covers)
     return max(doubt, last.tokens - known)
+
+
+def narrows(state: State, older: Observation) -> bool:
+    """Whether a balance older than the anchor lowers what can have overflowed before it.
+
+    Without it, what is booked in the end would depend on the order in which balances arrive.
+    """
+    base, anchor = state.baseline, state.anchor
+    if base is None or anchor is None or not older.supersedes(base.observation):
+        return False
+    start, last = base.observation, anchor.observation
+    ticks = ticks_between(start, last, state.rules)
+    if start.tokens + start.gain(ticks) <= start.capacity:
+        return False
+    known = explain(start, state.answered, last, state.rules, state.between).overflow
+    if not known:
+        return False
+    told = (*state.between, older)
+    return explain(start, state.answered, last, state.rules, told).overflow < known
 
 
 def _still_subtracted(state: State, after_sequence: int, covers: UUID | None) -> int:
@@ -131,12 +153,14 @@ def _plain(state: State, seen: Observation, after_sequence: int, covers: UUID | 
 
 
 def _closing(expected: Explained, seen: Observation, surplus: int) -> Verdict:
-    return Verdict(
-        closes=True,
-        missing=max(0, expected.least - seen.tokens),
-        credit=surplus,
-        overflow=expected.overflow,
-    )
+    """Divide what our own calls do not explain.
+
+    Whatever the bucket did not gain has overflowed as far as every balance in between allows
+    that it was full, for nobody can be shown to have taken it; the rest is missing.
+    """
+    gone = max(0, expected.rimless + surplus - seen.tokens)
+    overflow = min(gone, expected.overflow)
+    return Verdict(closes=True, missing=gone - overflow, credit=surplus, overflow=overflow)
 
 
 def overlapped(state: State, after_sequence: int, covers: UUID | None = None) -> bool:

@@ -14,8 +14,9 @@ class Observed(Value, frozen=True, kw_only=True):
 
     Attributes:
         after_sequence: What the asker had read before it asked; commits up to it are covered.
-        newest: Whether it became the anchor; one that did not either covers commits, or is the
-            anchor looked at again, when it ``closes``.
+        newest: Whether it became the anchor; one that did not covers commits, puts the anchor in
+            doubt, shows that a bucket was not full, or, when it ``closes``, is the anchor looked
+            at again.
         closes: Whether the comparison with our own calls starts afresh from here.
         doubt: Tokens above what is explained, held back until a second observation.
         covers: The call whose own answer this is, when the anchor was older: its cost is

@@ -151,7 +151,9 @@ def _observed(state: State, entry: Entry, fact: facts.Observed) -> State:
         state = replace(state, anchor=anchor, announced=announced)
     if fact.doubt != state.doubt:
         state = replace(state, doubt=fact.doubt)
-    return replace(state, baseline=state.anchor, answered=nothing()) if fact.closes else state
+    if fact.closes:
+        return replace(state, baseline=state.anchor, answered=nothing(), between=nothing())
+    return replace(state, between=state.between.plus(fact.observation))
 
 
 def _rearmed(announced: int, tokens: int) -> int:

@@ -62,7 +62,8 @@ def observe(
         older = belief.Verdict(
             newest=False, doubt=belief.doubted(state, seen, after_sequence, covers)
         )
-        if older.doubt > state.doubt or _reaches(state, after_sequence, covers):
+        tells = older.doubt > state.doubt or belief.narrows(state, seen)
+        if tells or _reaches(state, after_sequence, covers):
             _enter(draft, seen, after_sequence, older, covers)
         return False
     verdict = belief.compare(state, seen, after_sequence, covers)

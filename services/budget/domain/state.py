@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.budget.domain.balance import Anchor
+from services.budget.domain.balance import Anchor, Observation
 from services.budget.domain.mapping import Chain, Map, empty, nothing
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import CLOCK_STEP, STALE_AFTER, STANDARD, Rules
@@ -55,6 +55,7 @@ class State(Value, frozen=True, kw_only=True):
         anchor: The newest observation by Keepa's time.
         baseline: The observation from which our calls are compared with the balance.
         answered: Calls with a known cost since the baseline.
+        between: Balances since the baseline, in the order in which they were entered.
         doubt: Tokens of the anchor that nothing explains, believed when seen twice.
         announced: The lowest threshold announced in the present fall; 0 for none.
         live: Held and unknown reservations, and envelopes that still carry something.
@@ -73,6 +74,7 @@ class State(Value, frozen=True, kw_only=True):
     anchor: Anchor | None = None
     baseline: Anchor | None = None
     answered: Chain[Answered] = msgspec.field(default_factory=nothing)
+    between: Chain[Observation] = msgspec.field(default_factory=nothing)
     doubt: int = 0
     announced: int = 0
     live: Map[UUID, Reservation] = msgspec.field(default_factory=empty)

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import msgspec
 
-from services.budget.domain.balance import Anchor
+from services.budget.domain.balance import Anchor, Observation
 from services.budget.domain.mapping import Chain, Map
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import Answered, State, Uncovered
 
-VERSION = 1  # Raised when the state changes; older snapshots are then left aside.
+VERSION = 2  # Raised when the state changes; older snapshots are then left aside.
 
 SCALARS = (
     "account",
@@ -47,6 +47,7 @@ class _Kept:
     uncovered_tokens: int
     spent: int
     answered: list[Answered]
+    between: list[Observation]
     live: list[Reservation]
     waiting: list[Reservation]
     uncovered: list[tuple[UUID, Uncovered]]
@@ -61,6 +62,7 @@ def encode(state: State) -> bytes:
     kept = _Kept(
         **scalars,
         answered=list(state.answered),
+        between=list(state.between),
         live=list(state.live.values()),
         waiting=list(state.waiting.values()),
         uncovered=list(state.uncovered.items()),
@@ -76,6 +78,7 @@ def decode(data: bytes, rules: Rules) -> State:
         **scalars,
         rules=rules,
         answered=Chain(kept.answered),
+        between=Chain(kept.between),
         live=Map((each.id, each) for each in kept.live),
         waiting=Map((each.id, each) for each in kept.waiting),
         uncovered=Map(kept.uncovered),

@@ -250,6 +250,53 @@ def test_refill_lost_at_the_full_bucket_is_booked() -> None:
     assert book.total("Foreign") == 0
 
 
+@pytest.mark.parametrize("order", ["as made", "backwards", "one late"])
+def test_a_bucket_that_was_seen_half_empty_has_not_overflowed(order: str) -> None:
+    """S4: a call keeps the stretch open while a stranger takes 500 and refills cover it again."""
+    book = opened(600)
+    call = granted(book.reserve(5, hold=timedelta(hours=1)))
+    stated = []
+    for true in (300, 500, 700, 900):
+        book.pass_time(10 * 60.2)
+        stated.append(book.stated(true))
+    orders = {"as made": [0, 1, 2, 3], "backwards": [3, 2, 1, 0], "one late": [3, 0]}
+    for number in orders[order]:
+        book.do(Report(request_id=uuid4(), observation=stated[number], after_sequence=0))
+
+    book.commit(call, 5, left=895)
+
+    assert (book.total("Foreign"), book.total("Overflow"), book.total("Credit")) == (500, 0, 0)
+
+
+def test_what_overflowed_after_a_stranger_was_seen_stays_overflow() -> None:
+    """The balances in between bound the overflow; they do not forbid it."""
+    book = opened(1000)
+    call = granted(book.reserve(5, hold=timedelta(hours=1)))
+    for true in (700, 900, 1100, 1200):  # 500 were taken before the first, 100 ran over at last.
+        book.pass_time(10 * 60.2)
+        book.see(true)
+
+    book.commit(call, 5, left=1195)
+
+    assert (book.total("Foreign"), book.total("Overflow")) == (500, 100)
+
+
+def test_a_call_that_a_balance_may_hold_already_is_no_stranger() -> None:
+    """Its charge falls between arrival and answer: what a balance shows of it is not missing."""
+    book = opened(1200)
+    slow = granted(book.reserve(100, hold=timedelta(hours=1)))
+    book.pass_time(1)
+    arrived = book.stated(0).arrived_ms
+    book.pass_time(60)
+    book.see(1120)  # It has been charged before the tick.
+    book.pass_time(60.2 * 6)
+    took = (book.now - EPOCH) // MILLISECOND - arrived
+
+    book.commit(slow, 100, left=1200, arrived_ms=arrived, processing_ms=took)
+
+    assert (book.total("Foreign"), book.total("Overflow"), book.total("Credit")) == (0, 40, 0)
+
+
 def test_a_low_balance_is_entered_once_per_fall() -> None:
     """T4: an alert that repeats every minute is one that nobody reads."""
     book = opened(60)
