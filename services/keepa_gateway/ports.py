@@ -45,10 +45,13 @@ class Hold:
 
     Attributes:
         sequence: The newest ledger entry at the grant.
+        covers_until: The last instant at which a call may be out under it, the margin for its
+            outcome kept; on our monotonic clock, and never later than it is by budget's.
     """
 
     name: str
     sequence: int
+    covers_until: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,8 @@ class Budget(Protocol):
     ) -> Hold | None:
         """Set tokens aside, waiting in budget's queue for as long as ``wait``.
 
-        Nothing when the id's reservation has ended already: that id will never hold again.
+        Nothing when the id's reservation has ended already: that id will never hold again. Asked
+        again under the same id it tells anew how long the hold lasts, and changes nothing.
 
         Raises:
             Refusal: Budget's own, or BUDGET_UNAVAILABLE; nothing is spent then.

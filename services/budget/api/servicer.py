@@ -2,9 +2,11 @@
 # ruff: noqa: ARG002 - the contract fixes the parameters
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from arbitragevault.budget.v1 import budget_pb2 as pb
 from arbitragevault.budget.v1 import budget_pb2_grpc
+from google.protobuf.duration_pb2 import Duration
 
 from services.budget.api import present, translate
 from services.budget.domain.reservation import Reservation
@@ -32,7 +34,11 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
             translate.terms(request, call.caller),
             translate.max_wait(request, call.remaining()),
         )
-        return pb.ReserveTokensResponse(reservation=_reservation(told), account=_account(told))
+        return pb.ReserveTokensResponse(
+            reservation=_reservation(told),
+            account=_account(told),
+            remaining_hold_duration=_remaining(told),
+        )
 
     async def CommitReservation(
         self, request: pb.CommitReservationRequest, context: Context
@@ -202,6 +208,13 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
 def _reservation(told: Told) -> pb.Reservation:
     assert isinstance(told.answer, Reservation)
     return present.reservation(told.answer)
+
+
+def _remaining(told: Told) -> Duration | None:
+    """What is left of a hold, by the one clock that gave it its end."""
+    assert isinstance(told.answer, Reservation)
+    end = told.answer.expires_at
+    return None if end is None else present.duration(max(end - told.now, timedelta(0)))
 
 
 def _account(told: Told) -> pb.Account:

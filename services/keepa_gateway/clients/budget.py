@@ -71,10 +71,15 @@ class GrpcBudget:
             hold_duration=_duration(self._deadlines.of(call.pace) + self._margin),
             max_wait_duration=_duration(wait),
         )
+        # Counted from before the question: no two clocks need agree, and whatever the way there
+        # and back took is taken off the hold.
+        asked_at = time.monotonic()
         answer = await _asked(self._stub.ReserveTokens, request)
         if answer.reservation.state != pb.RESERVATION_STATE_HELD:
             return None
-        return Hold(answer.reservation.name, answer.account.sequence)
+        covered = answer.remaining_hold_duration.ToTimedelta() - self._margin
+        covers_until = asked_at + covered.total_seconds()
+        return Hold(answer.reservation.name, answer.account.sequence, covers_until)
 
     async def commit(self, attempt: Attempt) -> None:
         """Commit with an id made from the attempt's; repeating it changes nothing."""

@@ -97,6 +97,7 @@ class Intent:
         bound: Tokens held.
         after_sequence: The newest ledger entry read before the call leaves.
         deadline: After this long the answer is given up.
+        covers_until: The last instant of the monotonic clock that its hold covers.
     """
 
     attempt_id: UUID
@@ -111,6 +112,7 @@ class Intent:
     bound: int
     after_sequence: int
     deadline: timedelta
+    covers_until: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

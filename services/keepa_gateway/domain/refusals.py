@@ -131,6 +131,16 @@ def refuse_beyond(allowed: int, required: int) -> None:
         )
 
 
+def held_too_late() -> Refusal:
+    """Tokens were held twice, and each time too little of the hold was left for the call."""
+    return Refusal(
+        Kind.UNAVAILABLE,
+        "BUDGET_UNAVAILABLE",
+        "The token budget answers too slowly for a call to leave in time; nothing was spent.",
+        retry_after=RETRY_SOON,
+    )
+
+
 def throttled(wait: timedelta, per_minute: int, *, waited: bool) -> Refusal:
     """The request-rate throttle has no place in time."""
     return Refusal(

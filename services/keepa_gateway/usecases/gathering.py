@@ -1,11 +1,12 @@
 """Gathering: what several requests want at one moment leaves as one call, and each pays its own."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Any
 from uuid import UUID, uuid4
 
 from services.chassis.errors import Refusal
@@ -187,7 +188,7 @@ class Gatherer:
         self._close(gathering)
         if not placed:
             return
-        held = await self._kept(await self._held(gathering.shares))
+        held = await self._covered(await self._kept(await self._held(gathering.shares)))
         if held:
             await self._bought(held)
         else:
@@ -247,6 +248,46 @@ class Gatherer:
             share.refuse(refusal)
             return None
         share.number = held.number + 1
+        return held
+
+    async def _covered(self, held: Sequence[tuple[Share, Held]]) -> Sequence[tuple[Share, Held]]:
+        """Let nobody pay with a hold that would end before the call is over.
+
+        All wait for the slowest. Who held early holds anew, once; who cannot is left behind.
+        """
+        if all(self._way.covers(one, share.call) for share, one in held):
+            return held
+        kept = await self._kept(await self._each(self._renewed, held))
+        return await self._each(self._lasting, kept)
+
+    async def _each(
+        self,
+        step: Callable[[Share, Held], Coroutine[Any, Any, Held]],
+        held: Sequence[tuple[Share, Held]],
+    ) -> list[tuple[Share, Held]]:
+        """Take a step for all at once; whoever it refuses is left behind."""
+
+        async def taken(share: Share, one: Held) -> Held | None:
+            try:
+                return await step(share, one)
+            except Refusal as refusal:
+                share.refuse(refusal)
+                return None
+
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(taken(*pair), context=pair[0].context) for pair in held]
+        after = zip(held, await asyncio.gather(*tasks), strict=True)
+        return [(share, one) for (share, _), one in after if one is not None]
+
+    async def _renewed(self, share: Share, held: Held) -> Held:
+        if self._way.covers(held, share.call):
+            return held
+        renewed = await self._way.renewed(share.call, share.asking, held)
+        share.number = renewed.number + 1
+        return renewed
+
+    async def _lasting(self, share: Share, held: Held) -> Held:
+        await self._way.refuse_uncovered(held, share.call)
         return held
 
     async def _kept(self, held: Sequence[tuple[Share, Held]]) -> list[tuple[Share, Held]]:

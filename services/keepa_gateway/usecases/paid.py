@@ -13,6 +13,7 @@ from services.chassis.errors import Refusal
 from services.keepa_gateway.domain.attempt import Asking, Attempt, Intent
 from services.keepa_gateway.domain.bodies import BrokenBody
 from services.keepa_gateway.domain.calls import Call
+from services.keepa_gateway.domain.covering import end
 from services.keepa_gateway.domain.outcome import Outcome, Verdict, unsent
 from services.keepa_gateway.domain.shares import shares
 from services.keepa_gateway.ports import Attempts, Budget, Ending, Harvest, Keepa
@@ -122,7 +123,9 @@ class PaidSections:
             await self._way.give_back_place()
             return paid
         subjects = tuple(subject for part in parts.values() for subject in part)
-        reading = await self._send(plan.narrow(subjects), began)
+        payers = [intent for intent in intents if intent.attempt_id in parts]
+        holds = [intent.covers_until for intent in payers]
+        reading = await self._send(plan.narrow(subjects), end(began, payers[0].deadline, holds))
         came_at = self._way.now()
         outcome, harvest = await _reaped(reading, subjects, plan.reap)
         harvest = replace(harvest, came_at=came_at)
@@ -161,17 +164,16 @@ class PaidSections:
             return
         await self._attempts.mark_settled(intent.attempt_id)
 
-    async def _send(self, call: Call, began: float) -> Reading:
+    async def _send(self, call: Call, until: float) -> Reading:
         """Send, and send again only what certainly never left.
 
-        All tries share one deadline, counted from before the intent was stored: after it the
-        call is given up for lost and its tokens are settled, so nothing may leave any more, not
-        even from a process that was frozen in between.
+        All tries end at one instant of the monotonic clock, which every hold that pays covers:
+        after it the call is given up for lost and its tokens are settled, so nothing may be out
+        any more, not even from a process that was frozen in between.
         """
-        deadline = self._way.deadlines.of(call.pace)
         outcome = unsent("The time for the call was over before it left.")
         for tries in range(1, UNSENT_TRIES + 1):
-            left = deadline - timedelta(seconds=monotonic() - began)
+            left = timedelta(seconds=until - monotonic())
             if left <= timedelta(0):
                 break
             answer = await self._keepa.send(call, within=left)
@@ -273,4 +275,5 @@ def intent(
         bound=call.cost.most,
         after_sequence=held.hold.sequence,
         deadline=deadline,
+        covers_until=held.hold.covers_until,
     )

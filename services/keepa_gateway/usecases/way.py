@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,6 +13,7 @@ from services.chassis.errors import Refusal
 from services.keepa_gateway.domain import refusals
 from services.keepa_gateway.domain.attempt import Asking, Spending, attempt_id
 from services.keepa_gateway.domain.calls import Call, Deadlines
+from services.keepa_gateway.domain.covering import NEARLY_ALL, lasts
 from services.keepa_gateway.domain.hopeless import beyond_capacity
 from services.keepa_gateway.ports import Attempts, Budget, Gate, Hold
 
@@ -86,17 +88,59 @@ class Way:
         patience = self._clock.monotonic() + asking.spending.max_wait.total_seconds()
         await self._take_place(call, asking, patience)
         try:
-            held = await self.reserve(call, asking, number, patience=patience)
+            held = await self._checked(
+                call, asking, await self.reserve(call, asking, number, patience=patience)
+            )
+            if not self.covers(held, call):
+                held = await self.renewed(call, asking, held, patience=patience)
+                held = await self._checked(call, asking, held)
+                await self.refuse_uncovered(held, call)
         except BaseException:
             await self._gate.give_back_place()
             raise
+        return held
+
+    async def _checked(self, call: Call, asking: Asking, held: Held) -> Held:
         try:
             await self.check(call, asking)
         except BaseException:
-            await self._gate.give_back_place()
             await self.give_back(held)
             raise
         return held
+
+    async def refuse_uncovered(self, held: Held, call: Call) -> None:
+        """Refuse who holds for too short a time again; nothing is held for him then.
+
+        When the intent is another replica's there is nothing to refuse: to open it tells so.
+
+        Raises:
+            Refusal: BUDGET_UNAVAILABLE.
+        """
+        if not self.covers(held, call) and await self.give_back(held):
+            raise refusals.held_too_late()
+
+    def covers(self, held: Held, call: Call) -> bool:
+        """Whether a call may leave now under a hold.
+
+        The last thing to ask before the intent: every wait on the way out ages the hold, and what
+        a call costs that is out after its hold's end looks like a stranger's use of the key.
+        """
+        now, deadline = self._clock.monotonic(), self.deadlines.of(call.pace)
+        return lasts(held.hold.covers_until, now, deadline)
+
+    async def renewed(
+        self, call: Call, asking: Asking, held: Held, *, patience: float = 0.0
+    ) -> Held:
+        """Give back a hold that no longer covers its call, and hold the tokens anew.
+
+        A hold whose intent another replica has stored stays as it is: to open it tells so.
+
+        Raises:
+            Refusal: Budget's; then nothing is held.
+        """
+        if not await self.give_back(held):
+            return held
+        return await self.reserve(call, asking, held.number + 1, patience=patience)
 
     async def refuse_hopeless(self, call: Call, spending: Spending) -> None:
         """Refuse what no wait could make possible.
@@ -145,23 +189,39 @@ class Way:
             hold = await self._budget.reserve(
                 own_id, tokens=call.cost.most, call=call, spending=asking.spending, wait=wait
             )
+            if hold is not None and wait and not self._nearly_all(hold, call):
+                # How much of that was the queue, before the grant, the same question tells.
+                with suppress(Refusal):
+                    hold = await self._budget.reserve(
+                        own_id,
+                        tokens=call.cost.most,
+                        call=call,
+                        spending=asking.spending,
+                        wait=timedelta(0),
+                    )
             if hold is not None:
                 return Held(own_id, number, hold)
             number += 1
 
-    async def give_back(self, held: Held) -> None:
-        """Give a hold back behind a fence.
+    def _nearly_all(self, hold: Hold, call: Call) -> bool:
+        now, deadline = self._clock.monotonic(), self.deadlines.of(call.pace)
+        return lasts(hold.covers_until, now, deadline, share=NEARLY_ALL)
+
+    async def give_back(self, held: Held) -> bool:
+        """Give a hold back behind a fence; false when its call is another replica's.
 
         The same request may have reached another replica, which sends under the same hold. What
         budget cannot hear now the reconciler repeats.
         """
-        if await self._attempts.fence(held.attempt_id, held.hold.name):
-            try:
-                await self._budget.release(held.hold.name)
-            except Refusal as refusal:
-                _log.warning("release postponed", hold=held.hold.name, reason=refusal.reason)
-                return
+        if not await self._attempts.fence(held.attempt_id, held.hold.name):
+            return False
+        try:
+            await self._budget.release(held.hold.name)
+        except Refusal as refusal:
+            _log.warning("release postponed", hold=held.hold.name, reason=refusal.reason)
+        else:
             await self._attempts.mark_settled(held.attempt_id)
+        return True
 
     def check_deadline(self, call: Call, asking: Asking) -> None:
         """Refuse what nobody would be there to hear.

@@ -7,7 +7,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from services.chassis.testing.engines import Databases
 from services.keepa_gateway import app
 from services.keepa_gateway.clients.budget import GrpcBudget
 from services.keepa_gateway.domain.calls import Deadlines
+from services.keepa_gateway.ports import Hold
 from services.keepa_gateway.storage import attempts
 from tests.integration.keepa_gateway import books
 from tests.integration.keepa_gateway.conftest import builder
@@ -102,9 +103,18 @@ async def late(databases: Databases, nats_server: str) -> AsyncIterator[Late]:
 
 
 def briefly_held(stub: Any, account: str, *, deadlines: Deadlines, margin: timedelta) -> Any:
-    """Budget's client, whose holds are shorter than the calls."""
+    """Budget's client, whose holds are shorter than the calls, and which does not say so."""
     assert deadlines.plain > BRIEF.plain
-    return GrpcBudget(stub, account, deadlines=BRIEF, margin=margin)
+    return Deceiving(stub, account, deadlines=BRIEF, margin=margin)
+
+
+class Deceiving(GrpcBudget):
+    """Lets calls leave that are longer than their holds."""
+
+    async def reserve(self, *args: Any, **kwargs: Any) -> Hold | None:
+        """Hold tokens, and say that it is for ever."""
+        hold = await super().reserve(*args, **kwargs)
+        return hold and replace(hold, covers_until=float("inf"))
 
 
 async def stalled(world: World, stall: Stall) -> Late:

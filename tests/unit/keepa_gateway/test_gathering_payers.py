@@ -23,6 +23,7 @@ pytestmark = pytest.mark.anyio
 
 SOON = 10.0
 HOUR = timedelta(hours=1)
+ALWAYS = float("inf")
 
 
 def share(asin: str, priority: Priority = Priority.INTERACTIVE) -> Share:
@@ -75,11 +76,16 @@ class Open:
         """Hold tokens, when there are some."""
         self.asked.set()
         await self.tokens.wait()
-        return Held(asking.request_id, number, Hold("reservations/1", 1))
+        return Held(asking.request_id, number, Hold("reservations/1", 1, ALWAYS))
 
-    async def give_back(self, held: Held) -> None:
+    def covers(self, _: Held, __: Call) -> bool:
+        """Holds last."""
+        return True
+
+    async def give_back(self, held: Held) -> bool:
         """Take tokens back."""
         self.given_back.append(held)
+        return True
 
 
 class Sections:
@@ -218,7 +224,7 @@ async def test_a_hold_that_budget_cannot_take_back_now_is_left_to_the_reconciler
         burst=20,
     )
 
-    await way.give_back(Held(uuid4(), 0, Hold("reservations/1", 1)))
+    await way.give_back(Held(uuid4(), 0, Hold("reservations/1", 1, ALWAYS)))
 
     assert attempts.settled == []
 
@@ -235,7 +241,7 @@ async def test_parts_that_others_had_claimed_are_given_back_at_once() -> None:
     wanted = [share("A"), share("B"), share("C")]
     intents = [
         intent(
-            Held(uuid4(), 0, Hold(f"reservations/{one.content}", 1)),
+            Held(uuid4(), 0, Hold(f"reservations/{one.content}", 1, ALWAYS)),
             one.call,
             one.asking,
             content=one.content,
@@ -282,7 +288,7 @@ class Rich:
     async def reserve(self, *_: object, **__: object) -> Hold:
         """Hold tokens."""
         self.held += 1
-        return Hold("reservations/1", 1)
+        return Hold("reservations/1", 1, ALWAYS)
 
 
 async def shared(way: Way, one: Share) -> None:

@@ -89,10 +89,12 @@ class Ended:
     settled = True
 
 
-async def section(keepa: Unreachable, attempts: Attempts) -> None:
+async def section(
+    keepa: Unreachable, attempts: Attempts, *, covers_until: float = float("inf")
+) -> None:
     """Run one paid section to its end."""
     asking = Asking(request_id=uuid4())
-    held = Held(uuid4(), 0, Hold("reservations/1", 1))
+    held = Held(uuid4(), 0, Hold("reservations/1", 1, covers_until))
     nothing = cast("Any", None)
     sections = PaidSections(
         keepa=keepa, attempts=cast("Any", attempts), budget=nothing, way=cast("Any", Way())
@@ -146,6 +148,26 @@ async def test_a_process_that_froze_before_sending_sends_nothing(time: Time) -> 
     keepa, attempts = Unreachable(time, 0.0), Attempts(time, DEADLINE)
 
     await section(keepa, attempts)
+
+    assert keepa.allowed == []
+    assert attempts.outcome is not None
+    assert (attempts.outcome.verdict, attempts.outcome.consumed) == (Verdict.UNSENT, 0)
+
+
+async def test_a_call_is_over_while_its_tokens_are_held(time: Time) -> None:
+    """A hold that was granted a while before the intent shortens the call; nothing outlives it."""
+    keepa, attempts = Unreachable(time, 6.0), Attempts(time, 1.0)
+
+    await section(keepa, attempts, covers_until=time.now + 10.0)
+
+    assert keepa.allowed == [9.0, 3.0]
+
+
+async def test_nothing_leaves_when_the_hold_is_over(time: Time) -> None:
+    """INV-8: its cost would look like a stranger's use of the key."""
+    keepa, attempts = Unreachable(time, 0.0), Attempts(time, 10.0)
+
+    await section(keepa, attempts, covers_until=time.now + 10.0)
 
     assert keepa.allowed == []
     assert attempts.outcome is not None

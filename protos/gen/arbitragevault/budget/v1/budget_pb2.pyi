@@ -765,6 +765,7 @@ class ReserveTokensResponse(_message.Message):
 
     RESERVATION_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
+    REMAINING_HOLD_DURATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reservation(self) -> Global___Reservation:
         """The reservation, HELD."""
@@ -773,15 +774,23 @@ class ReserveTokensResponse(_message.Message):
     def account(self) -> Global___Account:
         """The account right after the grant."""
 
+    @_builtins.property
+    def remaining_hold_duration(self) -> _duration_pb2.Duration:
+        """How long the reservation is held from this answer on: what was asked for, or less when the
+        same request made it earlier; 0 when that time is over. Counted on the caller's own clock
+        from before it asked, this is never too long, whatever the two clocks show.
+        """
+
     def __init__(
         self,
         *,
         reservation: Global___Reservation | None = ...,
         account: Global___Account | None = ...,
+        remaining_hold_duration: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "reservation", b"reservation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "remaining_hold_duration", b"remaining_hold_duration", "reservation", b"reservation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "reservation", b"reservation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "remaining_hold_duration", b"remaining_hold_duration", "reservation", b"reservation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
