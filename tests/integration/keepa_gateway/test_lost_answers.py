@@ -283,7 +283,7 @@ async def test_an_orderly_stop_finishes_what_is_paid(
 
 
 async def process(
-    world: World, *, plain_seconds: int = 1
+    world: World, *, plain_seconds: int = 3
 ) -> tuple["subprocess.Popen[bytes]", object]:
     """Start a gateway as a process of its own, and wait until it answers."""
     port = free_port()
