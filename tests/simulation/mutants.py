@@ -9,7 +9,16 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid5
 
-from services.budget.domain import belief, commands, decide, evolve, granting, observing, settling
+from services.budget.domain import (
+    belief,
+    commands,
+    decide,
+    drift,
+    evolve,
+    granting,
+    observing,
+    settling,
+)
 from services.budget.domain import entries as facts
 from services.budget.domain.balance import Anchor, Observation
 from services.budget.domain.commands import Commit, Reserve
@@ -22,7 +31,7 @@ from services.budget.storage import snapshots
 from services.budget.usecases import writer
 from tests.simulation.run import replaced
 from tests.simulation.store import Database
-from tests.simulation.swarm import Mix, draw
+from tests.simulation.swarm import RAID, Mix, draw
 
 Patch = Callable[[], AbstractContextManager[None]]
 
@@ -426,4 +435,14 @@ def _() -> Iterator[None]:
             honest(database, account, entries, at)
 
     with replaced(Database, "commit", sometimes):
+        yield
+
+
+@mutant(
+    "a stretch is replayed from end to end, past the balances in between",
+    "S4",
+    **RAID,
+)
+def _() -> Iterator[None]:
+    with replaced(drift, "_inside", lambda *_: []):
         yield

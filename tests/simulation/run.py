@@ -74,7 +74,7 @@ def run(seed: int, *, traced: bool = False, mix: Mix | None = None) -> Outcome:
             loop.run_until_complete(_live(world))
     except Deadlock:
         world.blame("L9", "everybody waits for somebody")
-    except AssertionError as broken:
+    except (AssertionError, IndexError) as broken:  # The latter where entries are gone.
         world.blame("INV-6", f"the ledger cannot be replayed: {broken!r}")
     finally:
         faults = list(loop.faults)

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.budget.domain.balance import Observation
-from services.budget.domain.drift import Explained, explain, ticks_between
+from services.budget.domain.drift import Explained, explain, spilled, ticks_between
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import ANSWERED_LIMIT, Rules, Stage
 from services.budget.domain.state import State
@@ -83,15 +83,16 @@ def narrows(state: State, older: Observation) -> bool:
     base, anchor = state.baseline, state.anchor
     if base is None or anchor is None or not older.supersedes(base.observation):
         return False
-    start, last = base.observation, anchor.observation
-    ticks = ticks_between(start, last, state.rules)
-    if start.tokens + start.gain(ticks) <= start.capacity:
+    last, following = base.observation, anchor.observation
+    if not older.refill_rate == last.refill_rate == following.refill_rate:
         return False
-    known = explain(start, state.answered, last, state.rules, state.between).overflow
-    if not known:
-        return False
-    told = (*state.between, older)
-    return explain(start, state.answered, last, state.rules, told).overflow < known
+    for seen in state.between:
+        if not seen.supersedes(older):
+            last = seen if seen.supersedes(last) else last
+        elif following.supersedes(seen):
+            following = seen
+    apart = spilled(last, older, state.rules) + spilled(older, following, state.rules)
+    return apart < spilled(last, following, state.rules)
 
 
 def _still_subtracted(state: State, after_sequence: int, covers: UUID | None) -> int:

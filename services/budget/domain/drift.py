@@ -107,6 +107,11 @@ def ticks_between(start: Observation, end: Observation, rules: Rules) -> int:
     return max(0, round((end.next_tick_ms - start.next_tick_ms) / rules.tick_ms))
 
 
+def spilled(start: Observation, end: Observation, rules: Rules) -> int:
+    """Return the refill that a full bucket loses between two observations without any call."""
+    return _replay(start, [], end, rules)[1]
+
+
 def _or(moment: int | None, otherwise: int) -> int:
     return otherwise if moment is None else moment
 

@@ -268,6 +268,21 @@ def test_a_bucket_that_was_seen_half_empty_has_not_overflowed(order: str) -> Non
     assert (book.total("Foreign"), book.total("Overflow"), book.total("Credit")) == (500, 0, 0)
 
 
+def test_an_older_balance_that_shows_nothing_new_is_not_entered() -> None:
+    """The ledger grows by what is told, and not by what is repeated."""
+    book = opened(1190)
+    granted(book.reserve(5, hold=timedelta(hours=1)))
+    book.pass_time(60.2)
+    older = book.stated(1200)
+    book.pass_time(60.2)
+    book.see(1200)
+    before = book.state.sequence
+
+    book.do(Report(request_id=uuid4(), observation=older, after_sequence=0))
+
+    assert book.kinds(before) == []
+
+
 def test_what_overflowed_after_a_stranger_was_seen_stays_overflow() -> None:
     """The balances in between bound the overflow; they do not forbid it."""
     book = opened(1000)
