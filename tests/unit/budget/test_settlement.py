@@ -304,10 +304,13 @@ def test_a_call_that_a_balance_may_hold_already_is_no_stranger() -> None:
     arrived = book.stated(0).arrived_ms
     book.pass_time(60)
     book.see(1120)  # It has been charged before the tick.
+    took = (book.now - EPOCH) // MILLISECOND - arrived + 5
     book.pass_time(60.2 * 6)
-    took = (book.now - EPOCH) // MILLISECOND - arrived
+    book.see(1200, after=0)  # Before the older answer: 80 filled the bucket, and 40 ran over.
 
-    book.commit(slow, 100, left=1200, arrived_ms=arrived, processing_ms=took)
+    book.commit(slow, 100, left=1120, arrived_ms=arrived, processing_ms=took)
+    book.pass_time(1)
+    book.see(1200)
 
     assert (book.total("Foreign"), book.total("Overflow"), book.total("Credit")) == (0, 40, 0)
 
