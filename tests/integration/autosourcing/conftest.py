@@ -134,11 +134,16 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
                 )
             await asyncio.sleep(0.02)
 
+    def held_for(self, *jobs: str) -> list[budget_pb.Reservation]:
+        """What was ever held for some jobs; one of an earlier test may still be tidied up."""
+        return [one for one in self.held.values() if one.job in jobs]
+
     def _hold(self, request: budget_pb.ReserveTokensRequest) -> budget_pb.Reservation:
         held = budget_pb.Reservation(
             name=f"reservations/{request.request_id}",
             state=budget_pb.RESERVATION_STATE_HELD,
             token_count=request.token_count,
+            job=request.job,
         )
         held.expire_time.FromDatetime(datetime.now(UTC) + request.hold_duration.ToTimedelta())
         self.available -= request.token_count

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.autosourcing.v1 import events_pb2 as events
+from arbitragevault.budget.v1 import budget_pb2 as budget_pb
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
 from arbitragevault.discovery.v1 import events_pb2 as discovery_events
 
@@ -62,7 +63,7 @@ async def test_the_same_request_makes_one_job(world: Any) -> None:
     again = await world.create(request_id=request_id)
 
     assert again.name == first.name
-    assert len(world.budget.held) == 1
+    assert len(world.budget.held_for(first.name)) == 1
 
 
 async def test_fifty_impatient_callers_with_one_id_make_one_job(world: Any) -> None:
@@ -72,7 +73,7 @@ async def test_fifty_impatient_callers_with_one_id_make_one_job(world: Any) -> N
     jobs = await asyncio.gather(*(world.create(request_id=request_id) for _ in range(50)))
 
     assert len({job.name for job in jobs}) == 1
-    assert len(world.budget.held) == 1
+    assert len(world.budget.held_for(jobs[0].name)) == 1
     await world.ended(jobs[0].name)
     assert len(world.discovery.of(events.JobCreated, jobs[0].name)) == 1
 
@@ -151,8 +152,8 @@ async def test_a_grant_whose_answer_was_lost_is_given_back_when_the_job_gives_up
     ended = await world.ended(job.name)
 
     assert ended.state == pb.JOB_STATE_BUDGET_STOPPED
-    assert len(world.budget.held) == 1
-    assert world.budget.available == 1000
+    (held,) = world.budget.held_for(job.name)
+    assert held.state == budget_pb.RESERVATION_STATE_RELEASED
 
 
 async def test_a_queued_job_can_be_cancelled(world: Any) -> None:

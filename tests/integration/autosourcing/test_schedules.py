@@ -223,7 +223,7 @@ async def test_two_replicas_start_a_slot_once(
 
     assert all(slot.outcome == pb.SLOT_OUTCOME_STARTED for slot in found)
     assert len({slot.job for slot in found}) == 4
-    assert len(world.budget.held) == 4
+    assert len(world.budget.held_for(*(slot.job for slot in found))) == 4
 
 
 async def test_a_slot_whose_starter_died_is_started_by_its_own_id(world: Any) -> None:
@@ -241,7 +241,7 @@ async def test_a_slot_whose_starter_died_is_started_by_its_own_id(world: Any) ->
     (again,) = await slots(world, made.name, 1)
 
     assert (again.outcome, again.job) == (pb.SLOT_OUTCOME_STARTED, first.job)
-    assert len(world.budget.held) == 1
+    assert len(world.budget.held_for(first.job)) == 1
 
 
 async def test_a_slot_that_is_refused_says_why(world: Any) -> None:
