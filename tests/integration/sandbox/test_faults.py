@@ -110,7 +110,7 @@ async def test_a_slow_answer_is_charged_when_it_is_made(caller: Any) -> None:
 async def test_two_slow_calls_pass_the_gate_with_one_token(start: Any) -> None:
     """The gate is tokensLeft > 0 at arrival, so that concurrency alone makes debt."""
     async with start(left=1) as caller:
-        await caller.order(fault="delay", milliseconds=200, requests=3, path="/product")
+        await caller.order(fault="delay", milliseconds=3000, requests=3, path="/product")
         answers = await asyncio.gather(*(ask(caller) for _ in range(3)))
         late = await ask(caller)
 
