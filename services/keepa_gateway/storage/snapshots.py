@@ -179,9 +179,12 @@ class PostgresSnapshots:
 
 async def _expanded(packed: Sequence[bytes]) -> list[bytes]:
     """Unpack what was read; nothing stays nothing, and much of it is done off the event loop."""
-    if sum(map(len, packed)) < _HEAVY_BYTES:
+
+    def unpacked() -> list[bytes]:
         return [expand(one) if one else one for one in packed]
-    return await asyncio.to_thread(lambda: [expand(one) if one else one for one in packed])
+
+    light = sum(map(len, packed)) < _HEAVY_BYTES
+    return unpacked() if light else await asyncio.to_thread(unpacked)
 
 
 def _snapshot(row: rows.Row, raw: bytes) -> Snapshot:

@@ -235,18 +235,11 @@ class Gatherer:
         share.refuse(await self._way.throttled(wait, share.call, share.asking))
 
     async def _held(self, shares: Sequence[Share]) -> list[tuple[Share, Held]]:
-        """Hold the tokens of all at once, each in the name of its own caller."""
-        loop = asyncio.get_running_loop()
-        tasks = [loop.create_task(self._hold(one), context=one.context) for one in shares]
-        held = await asyncio.gather(*tasks)
-        return [(share, one) for share, one in zip(shares, held, strict=True) if one is not None]
+        """Hold the tokens of all at once."""
+        return await self._each([(one, self._hold(one)) for one in shares])
 
-    async def _hold(self, share: Share) -> Held | None:
-        try:
-            held = await self._way.reserve(share.call, share.asking, share.number)
-        except Refusal as refusal:
-            share.refuse(refusal)
-            return None
+    async def _hold(self, share: Share) -> Held:
+        held = await self._way.reserve(share.call, share.asking, share.number)
         share.number = held.number + 1
         return held
 
@@ -257,26 +250,26 @@ class Gatherer:
         """
         if all(self._way.covers(one, share.call) for share, one in held):
             return held
-        kept = await self._kept(await self._each(self._renewed, held))
-        return await self._each(self._lasting, kept)
+        kept = await self._kept(
+            await self._each([(share, self._renewed(share, one)) for share, one in held])
+        )
+        return await self._each([(share, self._lasting(share, one)) for share, one in kept])
 
     async def _each(
-        self,
-        step: Callable[[Share, Held], Coroutine[Any, Any, Held]],
-        held: Sequence[tuple[Share, Held]],
+        self, steps: Sequence[tuple[Share, Coroutine[Any, Any, Held]]]
     ) -> list[tuple[Share, Held]]:
-        """Take a step for all at once; whoever it refuses is left behind."""
+        """Take a step for all at once, each in its own caller's name; whom it refuses stays out."""
 
-        async def taken(share: Share, one: Held) -> Held | None:
+        async def taken(share: Share, step: Coroutine[Any, Any, Held]) -> Held | None:
             try:
-                return await step(share, one)
+                return await step
             except Refusal as refusal:
                 share.refuse(refusal)
                 return None
 
         loop = asyncio.get_running_loop()
-        tasks = [loop.create_task(taken(*pair), context=pair[0].context) for pair in held]
-        after = zip(held, await asyncio.gather(*tasks), strict=True)
+        tasks = [loop.create_task(taken(*pair), context=pair[0].context) for pair in steps]
+        after = zip(steps, await asyncio.gather(*tasks), strict=True)
         return [(share, one) for (share, _), one in after if one is not None]
 
     async def _renewed(self, share: Share, held: Held) -> Held:
