@@ -65,6 +65,10 @@ class Gateway(Protocol):
         """Say what at most 100 products would cost; spends nothing."""
         ...
 
+    async def list_cost(self, wanted: Filter, *, max_age: timedelta) -> Cost:
+        """Say what ``find`` would cost, and whether the list is stored; spends nothing."""
+        ...
+
 
 class Envelopes(Protocol):
     """Tokens held once for a search of several calls."""

@@ -39,6 +39,9 @@ STOCK = pb.ProductOptions(
 )  # fmt: skip
 DEPTHS = {Depth.PLAIN: OPTIONS, Depth.OFFERS: OFFERS, Depth.STOCK: STOCK}
 
+UNUSED = UUID(int=0, version=4)
+"""The request id of a question about a price."""
+
 ROOTS = frozenset({283155, 5174, 2625373011, 229534, 468642})
 """Root categories of amazon.com, which the finder takes as such and not among the others."""
 
@@ -69,14 +72,8 @@ class GrpcGateway:
         """Ask the finder for its first page, as long as the search needs, or for best sellers."""
         if wanted.source is Source.BEST_SELLERS:
             return await self._best_sellers(request_id, wanted, errand, max_age)
-        request = pb.FindProductsRequest(
-            request_id=str(request_id),
-            domain=pb.Domain.ValueType(wanted.domain),
-            selection=selection(wanted),
-            per_page=wanted.per_page,
-            max_age_duration=_duration(max_age),
-            spending=_spending(errand),
-        )
+        request = _find_request(request_id, wanted, max_age)
+        request.spending.CopyFrom(_spending(errand))
         with self._on(errand):
             try:
                 answer = await self._stub.FindProducts(request, timeout=WAIT_SECONDS)
@@ -93,13 +90,8 @@ class GrpcGateway:
         self, request_id: UUID, wanted: Filter, errand: Errand, max_age: timedelta
     ) -> Listing:
         """Read the list as far as it is wanted; it is paid for whole and stored by the gateway."""
-        request = pb.ListBestSellersRequest(
-            request_id=str(request_id),
-            domain=pb.Domain.ValueType(wanted.domain),
-            category_id=wanted.category_ids[0],
-            max_age_duration=_duration(max_age),
-            spending=_spending(errand),
-        )
+        request = _best_sellers_request(request_id, wanted, max_age)
+        request.spending.CopyFrom(_spending(errand))
         with self._on(errand):
             stream = self._stub.ListBestSellers(request, timeout=WAIT_SECONDS)
         listing = Listing()
@@ -151,9 +143,20 @@ class GrpcGateway:
 
     async def product_cost(self, domain: int, asins: Sequence[str], *, max_age: timedelta) -> Cost:
         """Ask for the estimate; its request id is not used up."""
-        products = _products_request(UUID(int=0, version=4), domain, asins, max_age)
+        products = _products_request(UNUSED, domain, asins, max_age)
+        return await self._cost(pb.EstimateCostRequest(products=products))
+
+    async def list_cost(self, wanted: Filter, *, max_age: timedelta) -> Cost:
+        """Ask for the estimate of the very call that `find` would make."""
+        if wanted.source is Source.BEST_SELLERS:
+            best_sellers = _best_sellers_request(UNUSED, wanted, max_age)
+            return await self._cost(pb.EstimateCostRequest(best_sellers=best_sellers))
+        find = _find_request(UNUSED, wanted, max_age)
+        return await self._cost(pb.EstimateCostRequest(find=find))
+
+    async def _cost(self, request: pb.EstimateCostRequest) -> Cost:
         try:
-            answer = await self._stub.EstimateCost(pb.EstimateCostRequest(products=products))
+            answer = await self._stub.EstimateCost(request)
         except grpc.aio.AioRpcError as error:
             raise refusal_from(error) from error
         return Cost(most=answer.most_token_count, stored=answer.cached_count)
@@ -221,6 +224,27 @@ def _range(field: str, least: int | None, most: int | None) -> pb.SelectionRange
     if least is None and most is None:
         return None
     return pb.SelectionRange(field=field, minimum=least, maximum=most)
+
+
+def _find_request(request_id: UUID, wanted: Filter, max_age: timedelta) -> pb.FindProductsRequest:
+    return pb.FindProductsRequest(
+        request_id=str(request_id),
+        domain=pb.Domain.ValueType(wanted.domain),
+        selection=selection(wanted),
+        per_page=wanted.per_page,
+        max_age_duration=_duration(max_age),
+    )
+
+
+def _best_sellers_request(
+    request_id: UUID, wanted: Filter, max_age: timedelta
+) -> pb.ListBestSellersRequest:
+    return pb.ListBestSellersRequest(
+        request_id=str(request_id),
+        domain=pb.Domain.ValueType(wanted.domain),
+        category_id=wanted.category_ids[0],
+        max_age_duration=_duration(max_age),
+    )
 
 
 def _products_request(

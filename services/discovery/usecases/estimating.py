@@ -47,10 +47,21 @@ class Estimator:
         return Estimate(products=products, search_stored=True)
 
     async def search(self, wanted: Filter, scored: int, *, force_refresh: bool) -> Estimate:
-        """Price finding products and scoring the first of them."""
-        listing = None if force_refresh else await self._lists.peek(wanted.key)
-        if listing is None:
+        """Price finding products and scoring the first of them.
+
+        A list that was asked for with another number of products is stored by the gateway
+        alone: it costs nothing, but which products it begins with is not known here.
+        """
+        if force_refresh:
             return Estimate(search=wanted.most_tokens, products=scored * TOKENS_PER_PRODUCT)
+        listing = await self._lists.peek(wanted.key)
+        if listing is None:
+            cost = await self._gateway.list_cost(wanted, max_age=STORED)
+            return Estimate(
+                search=cost.most,
+                products=scored * TOKENS_PER_PRODUCT,
+                search_stored=cost.stored > 0,
+            )
         found = await self.products(
             wanted.domain, listing.asins[:scored], force_refresh=force_refresh
         )

@@ -210,6 +210,9 @@ class Till:
         stored = sum(name in self.snapshots for name in asins)
         return Cost(most=len(asins) - stored, stored=stored)
 
+    async def list_cost(self, wanted: Filter, *, max_age: timedelta) -> Cost:
+        return Cost(most=wanted.most_tokens, stored=0)
+
 
 @dataclass
 class Purse:

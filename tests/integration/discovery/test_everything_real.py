@@ -146,6 +146,32 @@ async def test_an_estimate_spends_nothing_and_is_kept(rich: World) -> None:
     assert (await rich.discovery.EstimateDiscovery(ask)).most_token_count == 0
 
 
+@pytest.mark.parametrize("source", [pb.DISCOVERY_SOURCE_FINDER, pb.DISCOVERY_SOURCE_BEST_SELLERS])
+async def test_a_list_that_only_the_gateway_has_is_known_to_cost_nothing(
+    rich: World, source: pb.DiscoverySource.ValueType
+) -> None:
+    """The next search wants a few more of the list that Keepa has answered with already."""
+    wanted = pb.DiscoveryFilter(source=source, category_ids=[173514], max_results=20)
+    ask = pb.EstimateDiscoveryRequest(filter=wanted, scored_count=20)
+    request = pb.DiscoverProductsRequest(request_id=str(uuid4()), filter=wanted)
+    unknown = await rich.discovery.EstimateDiscovery(ask)
+    first = await rich.discovery.DiscoverProducts(request)
+
+    ask.filter.max_results = request.filter.max_results = ask.scored_count = 25
+    request.request_id = str(uuid4())
+    estimate = await rich.discovery.EstimateDiscovery(ask)
+    second = await rich.discovery.DiscoverProducts(request)
+    ask.force_refresh = True
+    afresh = await rich.discovery.EstimateDiscovery(ask)
+
+    price = 50 if source == pb.DISCOVERY_SOURCE_BEST_SELLERS else 11
+    assert not unknown.search_cached
+    assert unknown.search_token_count == first.info.token_count == price
+    assert estimate.search_cached
+    assert (estimate.most_token_count, second.info.token_count) == (25, 0)
+    assert afresh.search_token_count == price
+
+
 async def test_a_job_s_steps_are_answered_and_paid_from_its_envelope(rich: World) -> None:
     """The flow of design 6, from event to event."""
     await some_asins(rich, 0)
