@@ -78,9 +78,15 @@ class Refusal(Exception):  # noqa: N818 - the word of the whole product for a pl
 
 def invalid_field(field: str, description: str) -> Refusal:
     """Refuse a request for one field that its annotations could not check."""
-    return Refusal(
-        Kind.INVALID_ARGUMENT,
-        "INVALID_FIELD",
-        f"{field}: {description}",
-        violations=[FieldViolation(field, description)],
-    )
+    return invalid_fields([FieldViolation(field, description)])
+
+
+def invalid_fields(violations: Sequence[FieldViolation]) -> Refusal:
+    """Refuse a request for all of ``violations``, at least one; the message tells the first.
+
+    Their ``field`` is empty where a rule is about the request as a whole.
+    """
+    first = violations[0]
+    told = f"{first.field}: {first.description}" if first.field else first.description
+    rest = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+    return Refusal(Kind.INVALID_ARGUMENT, "INVALID_FIELD", told + rest, violations=violations)

@@ -7,8 +7,8 @@ from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
 
 from services.autosourcing.api import words
-from services.autosourcing.domain import identifiers
 from services.autosourcing.domain.spec import Criteria, Item, Profile, Spec, Thresholds
+from services.chassis import identifiers
 from services.chassis.errors import FieldViolation, Kind, Refusal, invalid_field
 
 _MOST_VIOLATIONS = 100
@@ -132,7 +132,7 @@ def _items(given: Sequence[pb.Identifier], field: str) -> tuple[Item, ...]:
     violations: list[FieldViolation] = []
     for index, one in enumerate(given):
         try:
-            items.append(Item(identifiers.asin(one.value), one.buy_cents))
+            items.append(Item(identifiers.asin_of(one.value), one.buy_cents))
         except identifiers.BadIdentifierError as error:
             place = f"{field}.identifiers[{index}].value"
             violations.append(FieldViolation(place, f"{one.value!r}: {error}"))

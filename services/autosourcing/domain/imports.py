@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from services.autosourcing.domain import identifiers, prices
+from services.autosourcing.domain import prices
 from services.autosourcing.domain.spec import Item
+from services.chassis import identifiers
 
 MOST_PRODUCTS = 1000
 MOST_REJECTED = 1000
@@ -168,7 +169,7 @@ def _refuse_parted(row: Row, cost: int) -> None:
 def _asin(text: str) -> str:
     """The ASIN; what spreadsheets do to long numbers is named as such."""
     try:
-        return identifiers.asin(text)
+        return identifiers.asin_of(text)
     except identifiers.BadIdentifierError:
         if re.fullmatch(r"[0-9]{8}[0-9X]", text, re.IGNORECASE):
             raise ValueError("9 characters: a zero in front may have been dropped") from None
@@ -205,7 +206,7 @@ def _is_identifier(cell: str) -> bool:
     if not 10 <= len(cell) <= 17:
         return False
     try:
-        identifiers.asin(cell)
+        identifiers.asin_of(cell)
     except identifiers.BadIdentifierError:
         return False
     return True

@@ -8,7 +8,7 @@ import protovalidate
 from google.protobuf import message
 from google.protobuf.descriptor import Descriptor, EnumDescriptor
 
-from services.chassis.errors import FieldViolation, Kind, Refusal
+from services.chassis.errors import FieldViolation, Kind, Refusal, invalid_fields
 
 Decoder = Callable[[bytes], Any]
 
@@ -30,7 +30,7 @@ def checked(decode: Decoder) -> Decoder:
         if b"\0" in data:  # Rare, so that almost no request is walked through.
             violations += [FieldViolation(path, _NO_NUL) for path in _with_nul(request)]
         if violations:
-            raise _invalid(violations)
+            raise invalid_fields(violations)
         return request
 
     return decode_checked
@@ -73,13 +73,6 @@ def _malformed() -> Refusal:
         "The request's bytes are not a message of the expected type.",
         violations=[FieldViolation("", "must be a valid protobuf message of the request's type")],
     )
-
-
-def _invalid(violations: list[FieldViolation]) -> Refusal:
-    first = violations[0]
-    rest = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
-    told = f"{first.field}: {first.description}" if first.field else first.description
-    return Refusal(Kind.INVALID_ARGUMENT, "INVALID_FIELD", f"{told}{rest}", violations=violations)
 
 
 def _violation(found: protovalidate.Violation, request: Descriptor) -> FieldViolation:

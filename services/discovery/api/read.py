@@ -10,9 +10,9 @@ from arbitragevault.discovery.v1 import discovery_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2
 from google.protobuf.message import Message
 
-from services.chassis.errors import FieldViolation, Kind, Refusal, invalid_field
+from services.chassis import identifiers
+from services.chassis.errors import FieldViolation, invalid_field, invalid_fields
 from services.chassis.rpc import pages
-from services.discovery.domain.asins import flaw
 from services.discovery.domain.criteria import Availability, Filter, Options, Source
 from services.discovery.domain.errand import Errand, Priority
 from services.discovery.domain.past import SearchKind
@@ -143,9 +143,10 @@ def asin(value: str) -> str:
     Raises:
         Refusal: INVALID_FIELD, when it can be none.
     """
-    if wrong := flaw(value):
-        raise invalid_field("asin", wrong)
-    return value
+    try:
+        return identifiers.asin(value)
+    except identifiers.BadIdentifierError as error:
+        raise invalid_fields([_no_asin("asin", value, error)]) from None
 
 
 def asins(values: Sequence[str], field: str = "asins") -> tuple[str, ...]:
@@ -154,18 +155,20 @@ def asins(values: Sequence[str], field: str = "asins") -> tuple[str, ...]:
     Raises:
         Refusal: INVALID_FIELD, with the place of everything that can be no ASIN.
     """
-    flaws = [(place, flaw(value)) for place, value in enumerate(values)]
-    violations = [FieldViolation(f"{field}[{place}]", wrong) for place, wrong in flaws if wrong]
+    usual: list[str] = []
+    violations: list[FieldViolation] = []
+    for place, value in enumerate(values):
+        try:
+            usual.append(identifiers.asin(value))
+        except identifiers.BadIdentifierError as error:
+            violations.append(_no_asin(f"{field}[{place}]", value, error))
     if violations:
-        first = violations[0]
-        rest = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
-        raise Refusal(
-            Kind.INVALID_ARGUMENT,
-            "INVALID_FIELD",
-            f"{first.field}: {first.description}{rest}",
-            violations=violations,
-        )
-    return tuple(values)
+        raise invalid_fields(violations)
+    return tuple(usual)
+
+
+def _no_asin(field: str, value: str, error: identifiers.BadIdentifierError) -> FieldViolation:
+    return FieldViolation(field, f"{value!r} is no ASIN: {error}")
 
 
 def page_place(request: Message, token: str) -> tuple[str, str] | None:

@@ -7,8 +7,9 @@ from typing import Self
 
 import msgspec
 
+from services.chassis import identifiers
 from services.chassis.errors import FieldViolation
-from services.keepa_gateway.domain import costs, identifiers
+from services.keepa_gateway.domain import costs
 from services.keepa_gateway.domain.calls import Call, Endpoint, Pace
 from services.keepa_gateway.domain.list_requests import PAGE_RANGE
 from services.keepa_gateway.domain.markets import MARKETS
@@ -212,7 +213,7 @@ class LightningDealsRequest:
         if bool(self.asin) == self.full_list:
             told = "give an ASIN, or full_list to say yes to 500 tokens, and not both"
             violations.append(FieldViolation("asin", told))
-        if self.asin and identifiers.asin(self.asin) != self.asin:
+        if self.asin and not identifiers.is_asin(self.asin):
             violations.append(FieldViolation("asin", "cannot be valid"))
         refuse(violations)
         return self

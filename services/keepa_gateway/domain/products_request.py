@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from services.chassis import identifiers
 from services.chassis.errors import FieldViolation
-from services.keepa_gateway.domain import costs, identifiers
+from services.keepa_gateway.domain import costs
 from services.keepa_gateway.domain.calls import Call, Endpoint, Pace
 from services.keepa_gateway.domain.costs import Cost
 from services.keepa_gateway.domain.validation import domain_violations, normal_form, refuse

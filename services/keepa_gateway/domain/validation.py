@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from services.chassis.errors import FieldViolation, Kind, Refusal
+from services.chassis.errors import FieldViolation, invalid_fields
+from services.chassis.identifiers import BadIdentifierError
 from services.keepa_gateway.domain.markets import MARKETS
 
 
@@ -13,17 +14,16 @@ def domain_violations(domain: int) -> Iterable[FieldViolation]:
 
 
 def normal_form(
-    name: str, values: Iterable[str], normal: Callable[[str], str | None]
+    name: str, values: Iterable[str], normal: Callable[[str], str]
 ) -> tuple[tuple[str, ...], list[FieldViolation]]:
     """Bring identifiers into their usual form, each once; the first of equals keeps its place."""
     kept: dict[str, None] = {}
     violations: list[FieldViolation] = []
     for place, value in enumerate(values):
-        usual = normal(value)
-        if usual is None:
+        try:
+            kept[normal(value)] = None
+        except BadIdentifierError:
             violations.append(FieldViolation(f"{name}[{place}]", f"{value[:20]!r} cannot be valid"))
-        else:
-            kept[usual] = None
     return tuple(kept), violations
 
 
@@ -34,11 +34,4 @@ def refuse(violations: list[FieldViolation]) -> None:
         Refusal: INVALID_FIELD, when there is any violation.
     """
     if violations:
-        first = violations[0]
-        rest = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
-        raise Refusal(
-            Kind.INVALID_ARGUMENT,
-            "INVALID_FIELD",
-            f"{first.field}: {first.description}{rest}",
-            violations=violations,
-        )
+        raise invalid_fields(violations)
