@@ -98,7 +98,8 @@ class Keepa:
             return Ready(429, encode(self._settle(call, fault, tokens=0, status=429)))
         try:
             async with self._at_work:
-                answer = await endpoint.answer(Params(call.params), call.arrived_ms)
+                params = Params(call.params, fails=fault.fault if fault else "")
+                answer = await endpoint.answer(params, call.arrived_ms)
         except Refused as refused:
             body = self._settle(call, fault, tokens=0, status=refused.status)
             return Ready(refused.status, encode({**body, "error": refused.body()}))

@@ -25,6 +25,7 @@ Kind = Literal[
     "wrong_length",
     "garbage",
     "lying_balance",
+    "failed_offers",
 ]
 Moment = Literal["before", "headers", "middle"]
 Garbage = Literal["page", "nan", "duplicate_keys", "deep", "charset", "half"]

@@ -11,10 +11,15 @@ ASIN = re.compile(r"[0-9A-Z]{10}")
 
 
 class Params:
-    """One request's parameters; names Keepa does not know are ignored, as Keepa does."""
+    """One request's parameters; names Keepa does not know are ignored, as Keepa does.
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    Attributes:
+        fails: The ordered fault that the endpoint itself has to show; empty when there is none.
+    """
+
+    def __init__(self, values: Mapping[str, str], *, fails: str = "") -> None:
         self._values = values
+        self.fails = fails
 
     def text(self, name: str) -> str | None:
         """Return the parameter, or None when it is absent or empty."""

@@ -30,12 +30,14 @@ class Options:
     Attributes:
         update: Refresh when older than this many hours; 0 always, -1 never.
         update_given: Whether the request named it.
+        offers_fail: Whether fetching offers fails, by order.
     """
 
     view: View
     update: int
     update_given: bool
     domain: int
+    offers_fail: bool = False
 
 
 class Product:
@@ -95,7 +97,7 @@ class Product:
             return 1 + 2 * view.buybox + (view.rating and rated)
         stocked = minute - int(product.get("lastStockUpdate") or 0) < STOCK_FRESH
         stock = 2 * (view.stock and stocked)
-        if "offers" not in product or self._rng.random() < FETCH_FAILURES:
+        if "offers" not in product or self._rng.random() < FETCH_FAILURES or options.offers_fail:
             _without_offers(product)
             return 1 + (view.rating and rated) + stock
         return self._offer_pages(item, product, options, minute) + stock
@@ -148,7 +150,8 @@ def _options(params: Params, minute: int) -> Options:
         rating=params.flag("rating"),
         stock=params.flag("stock") and offers > 0,
     )
-    return Options(view, update, params.text("update") is not None, params.domain())
+    given, fails = params.text("update") is not None, params.fails == "failed_offers"
+    return Options(view, update, given, params.domain(), fails)
 
 
 def _days(params: Params) -> int | None:

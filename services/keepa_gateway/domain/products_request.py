@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Self
 
 from services.chassis import identifiers
 from services.chassis.errors import FieldViolation
@@ -79,6 +80,12 @@ class ProductOptions:
         if self.update_hours is not None:
             spelled.append(("update", str(self.update_hours)))
         return tuple(sorted(spelled))
+
+    def without_offers(self) -> Self:
+        """What an answer holds whose offers could not be read: nothing that comes with them."""
+        return replace(
+            self, offers=0, only_live_offers=False, stock=False, buybox=False, rating=False
+        )
 
     @property
     def pace(self) -> Pace:

@@ -1,7 +1,7 @@
 """Products as they were fetched: the newest for each ASIN and set of options."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -22,7 +22,10 @@ from services.keepa_gateway.storage.tables import snapshot
 KEPT_FOR = timedelta(days=30)
 # What is packed and unpacked on the event loop; more of it goes to a thread, where it holds nobody up.
 _HEAVY_BYTES = 64 << 10
-_DESCRIBING = ("domain", "asin", "options", "known", "codes", "fetched_at")
+_DESCRIBING = ("domain", "asin", "profile", "options", "known", "codes", "fetched_at")
+# Ends the name of what was asked for when the offers among it could not be read. Such a product
+# has a row of its own beside the one whose offers were.
+_UNREAD = "&unread=1"
 # One row at least, so that it is told whether the request is known even when nothing is stored.
 _FIRST_LOOK = """
 with asked as materialized (
@@ -37,9 +40,14 @@ left join keepa_gateway.snapshot as stored
 """
 
 
-def profile(options: Iterable[tuple[str, str]]) -> str:
-    """The name of a set of options: the parameters that Keepa got."""
-    return "&".join(f"{name}={value}" for name, value in options)
+def name_of(options: ProductOptions, *, unread: bool) -> str:
+    """The name of a set of options, the parameters that Keepa got, and of what came of them."""
+    return "&".join(f"{name}={value}" for name, value in options.parameters()) + _UNREAD * unread
+
+
+def was_unread(profile: str) -> bool:
+    """Whether a name is that of a look whose offers could not be read."""
+    return profile.endswith(_UNREAD)
 
 
 @lru_cache(maxsize=256)
@@ -76,7 +84,7 @@ def _row(one: Snapshot) -> dict[str, Any]:
     return {
         "domain": one.domain,
         "asin": one.asin,
-        "profile": profile(one.options.parameters()),
+        "profile": name_of(one.options, unread=one.unread),
         "options": asdict(one.options),
         "known": one.known,
         "codes": sorted(one.codes),
@@ -145,6 +153,7 @@ class PostgresSnapshots:
                     known=known,
                     product=product,
                     raw=raws[place] if raws is not None else b"",
+                    unread=was_unread(named),
                 )
                 there.setdefault(asin, []).append(one)
         return there
@@ -197,4 +206,5 @@ def _snapshot(row: rows.Row, raw: bytes) -> Snapshot:
         product=row.get("product", b""),
         raw=raw,
         codes=frozenset(row["codes"]),
+        unread=was_unread(row["profile"]),
     )

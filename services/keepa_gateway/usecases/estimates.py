@@ -34,7 +34,8 @@ class Estimates:
         return (FREE, 1) if stored else (call.cost, 0)
 
     async def _stored(self, request: ProductsRequest, asking: Asking) -> Sequence[str]:
-        not_before = await self._way.look() - asking.max_age
+        now = await self._way.look()
+        not_before = now - asking.max_age
         if request.codes and request.code_limit > 1:
             return ()
         find = self._snapshots.find if request.asins else self._snapshots.find_by_code
@@ -42,5 +43,5 @@ class Estimates:
         return [
             subject
             for subject in request.subjects
-            if best(there.get(subject, ()), request.options, not_before=not_before)
+            if best(there.get(subject, ()), request.options, not_before=not_before, now=now)
         ]

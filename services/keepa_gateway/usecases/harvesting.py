@@ -16,7 +16,7 @@ from services.keepa_gateway.domain.lists import BestSellersBody, FinderBody
 from services.keepa_gateway.domain.market_bodies import SellerIdsBody
 from services.keepa_gateway.domain.product import decode
 from services.keepa_gateway.domain.products_request import ProductsRequest
-from services.keepa_gateway.domain.snapshot import Snapshot
+from services.keepa_gateway.domain.snapshot import Snapshot, unread
 from services.keepa_gateway.ports import Harvest, Packer
 from services.keepa_gateway.usecases.paid import Reap
 from services.keepa_gateway.usecases.reading import Reading
@@ -68,6 +68,9 @@ def _decoded(request: ProductsRequest, raw: bytes, packer: Packer, came_at: date
     read = decode(raw)
     if read.dropped:
         _log.warning("product fields unreadable", asin=read.product.asin, fields=read.dropped)
+    if not request.options.offers:
+        # Keepa says false, too, where nobody asked.
+        read.product.offers_successful = None
     return Snapshot(
         domain=request.domain,
         asin=read.product.asin,
@@ -77,6 +80,7 @@ def _decoded(request: ProductsRequest, raw: bytes, packer: Packer, came_at: date
         product=packer(read.product),
         raw=raw,
         codes=read.product.codes,
+        unread=unread(request.options, read.product),
     )
 
 

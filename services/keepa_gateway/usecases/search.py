@@ -18,7 +18,7 @@ from services.keepa_gateway.domain.attempt import (
 )
 from services.keepa_gateway.domain.outcome import Verdict
 from services.keepa_gateway.domain.products_request import ProductsRequest
-from services.keepa_gateway.domain.snapshot import Snapshot, best
+from services.keepa_gateway.domain.snapshot import Snapshot, best, repeated
 from services.keepa_gateway.usecases.buying import Buying, Numbers, Order, Tools
 from services.keepa_gateway.usecases.flights import GRACE_SECONDS
 from services.keepa_gateway.usecases.paid import Paid, Wanted
@@ -119,13 +119,13 @@ class Search:
         there = await self._own.snapshots.find(
             self._request.domain, sorted(wanted), with_raw=self._with_raw
         )
-        given: list[ProductAnswer] = []
+        options, given = self._request.options, list[ProductAnswer]()
         for subject in mine:
             tokens = attempt.tokens_of(subject) if paid else 0
             found = [
                 one
                 for asin in attempt.found.get(subject, ())
-                if (one := best(there.get(asin, ()), self._request.options, not_before=LONG_AGO))
+                if (one := repeated(there.get(asin, ()), options, since=attempt.started_at))
             ]
             given += answers.fetched(subject, found, tokens)
         return self._done(given)
@@ -147,10 +147,12 @@ class Search:
     ) -> list[ProductAnswer]:
         """Give what is there that is good and young enough, and count what it saves."""
         options = self._request.options
+        # Who asks the store alone wants offers of any age rather than hear of a failure.
+        now = None if self._asking.cache_only else self._began
         given = [
             answers.stored(subject, one, status)
             for subject in subjects
-            if (one := best(there.get(subject, ()), options, not_before=not_before))
+            if (one := best(there.get(subject, ()), options, not_before=not_before, now=now))
         ]
         self._own.tally.hits(len(given), self._request.options.cost(1).expected)
         return self._done(given)
@@ -163,7 +165,7 @@ class Search:
         left = (
             subject
             for subject in subjects
-            if best(there.get(subject, ()), options, not_before=since) is None
+            if best(there.get(subject, ()), options, not_before=since, now=self._began) is None
         )
         return {attempt_id: tuple(left)}
 
