@@ -67,6 +67,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     planning = Planning(jobs, discovery, budget, limits)
     launching = Launching(jobs, budget, planning, limits)
     rota = PostgresRota(engine, announcing)
+    starting = Starting(rota, launching)
     tending = Tending(jobs, budget, launching, limits, heard)
     servicer = AutoSourcingServicer(
         planning=planning,
@@ -89,7 +90,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
             Loop("changes", heard.run),
             Loop("tending", tending.run),
             Loop("giving back", tending.give_back),
-            Loop("schedules", Starting(rota, launching).run),
+            Loop("schedules", starting.run),
+            Loop("forgetting", starting.forget),
             Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} outbox").run),
             *_readers(js, engine, DiscoveryEvents(Answering(limits), jobs.joined)),
         ],

@@ -266,13 +266,6 @@ class RotaWork(Work, Protocol):
         """Store what finally became of a slot, unless it has been settled."""
         ...
 
-    async def forget(self, *, requests: timedelta, slots: timedelta) -> int:
-        """Delete requests and slots older than that, and say how many.
-
-        A request that made a job is kept as long as the job.
-        """
-        ...
-
 
 class Rota(Protocol):
     """Where schedules are kept."""
@@ -293,6 +286,14 @@ class Rota(Protocol):
 
     async def next_due(self) -> timedelta | None:
         """How long until a slot comes or is to be tried again; None when none ever is."""
+        ...
+
+    async def forget(self, *, requests: timedelta, slots: timedelta) -> int:
+        """Delete requests and slots older than that, and say how many.
+
+        A request that made a job is kept as long as the job. Each transaction is short, however
+        much there is.
+        """
         ...
 
 

@@ -19,7 +19,7 @@ from services.autosourcing.domain.schedule import (
 )
 from services.autosourcing.storage import tables
 from services.autosourcing.storage.work import Announce, PostgresWork
-from services.chassis import sql
+from services.chassis import purging, sql
 
 
 class PostgresRotaWork(PostgresWork):
@@ -111,18 +111,6 @@ class PostgresRotaWork(PostgresWork):
             decided_at=slot.decided_at,
         )
 
-    async def forget(self, *, requests: timedelta, slots: timedelta) -> int:
-        """Delete by age."""
-        asked, table = tables.requests, tables.slots
-        made_a_job = select(tables.jobs.c.id).where(tables.jobs.c.request_id == asked.c.id)
-        old = asked.c.created_at < func.clock_timestamp() - requests
-        gone = await self._connection.execute(delete(asked).where(old, ~made_a_job.exists()))
-        past = table.c.decided_at < func.clock_timestamp() - slots
-        decided = await self._connection.execute(
-            delete(table).where(past, table.c.attend_at.is_(None))
-        )
-        return int(gone.rowcount + decided.rowcount)
-
     async def _change(self, slot: DecidedSlot, **values: object) -> None:
         table, place = tables.slots, slot.decision.slot
         await self._connection.execute(
@@ -189,6 +177,15 @@ class PostgresRota:
         async with self._engine.connect() as connection:
             found: timedelta | None = await connection.scalar(query)
         return found
+
+    async def forget(self, *, requests: timedelta, slots: timedelta) -> int:
+        """Delete by age."""
+        asked, table = tables.requests, tables.slots
+        made_a_job = select(tables.jobs.c.id).where(tables.jobs.c.request_id == asked.c.id)
+        old = purging.older(asked, asked.c.created_at, requests).where(~made_a_job.exists())
+        past = purging.older(table, table.c.decided_at, slots).where(table.c.attend_at.is_(None))
+        gone = await purging.forget(self._engine, asked, old)
+        return gone + await purging.forget(self._engine, table, past)
 
 
 def _columns(schedule: Schedule) -> dict[str, object]:

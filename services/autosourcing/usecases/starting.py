@@ -46,16 +46,18 @@ class Starting:
 
     async def run(self) -> None:
         """Look for slots that have come, for ever."""
-        clock = asyncio.get_running_loop().time
-        forget_at = clock()
         while True:
             while await self.look():
                 pass
             await self.start()
-            if clock() >= forget_at:
-                await self.forget()
-                forget_at = clock() + FORGET_SECONDS
             await asyncio.sleep(await self._pause())
+
+    async def forget(self) -> None:
+        """Delete what nobody asks for any more, now and then every hour; no slot waits for it."""
+        while True:
+            if gone := await self._rota.forget(requests=REQUESTS_KEPT, slots=SLOTS_KEPT):
+                _log.info("old requests and slots forgotten", count=gone)
+            await asyncio.sleep(FORGET_SECONDS)
 
     async def look(self) -> bool:
         """Decide the slots of one schedule that is due; False when none is."""
@@ -74,13 +76,6 @@ class Starting:
         for slot, error in zip(claimed, ended, strict=True):
             if isinstance(error, Exception):
                 _log.warning("slot not started", schedule=str(slot.schedule_id), exc_info=error)
-
-    async def forget(self) -> None:
-        """Delete what nobody asks for any more."""
-        async with self._rota.transaction() as work:
-            gone = await work.forget(requests=REQUESTS_KEPT, slots=SLOTS_KEPT)
-        if gone:
-            _log.info("old requests and slots forgotten", count=gone)
 
     async def _start(self, slot: DecidedSlot) -> None:
         """Make a slot's job, or find the one that was made before somebody died."""

@@ -1,7 +1,6 @@
 """Reads one kind of event: inbox row and effect in one transaction, then the acknowledgement."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
@@ -20,6 +19,7 @@ from services.chassis.events import inbox as inboxes
 from services.chassis.events import nats
 from services.chassis.events.delivery import Delivery, Poison
 from services.chassis.events.names import durable_name, publisher_of, subject
+from services.chassis.purging import Rounds
 from services.chassis.rpc.call import working_for
 
 __all__ = ["Consumer", "Delivery", "Poison"]
@@ -33,7 +33,6 @@ BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 
 _BATCH = 16
 _FETCH_SECONDS = 2.0
-_PURGE_SECONDS = 3600.0
 _log = telemetry.get_logger(__name__)
 
 E = TypeVar("E", bound=Message)
@@ -70,7 +69,7 @@ class Consumer(Generic[E]):
         self._dead_letters = dead_letters
         self._publisher = publisher_of(subject(event_type))
         self._durable = durable_name(reader, event_type)
-        self._purged_at = float("-inf")
+        self._rounds = Rounds()
 
     async def run(self) -> None:
         """Read for ever, waiting first for a stream that does not exist yet."""
@@ -171,10 +170,9 @@ class Consumer(Generic[E]):
         await _settle(message.term())
 
     async def _purge_sometimes(self) -> None:
-        if time.monotonic() - self._purged_at > _PURGE_SECONDS:
+        if self._rounds.due():
             async with sql.transaction(self._engine) as connection:
-                await inboxes.purge(connection, self._inbox)
-            self._purged_at = time.monotonic()
+                self._rounds.went(await inboxes.purge(connection, self._inbox))
 
 
 async def _fetch(source: JetStreamContext.PullSubscription) -> list[Msg]:

@@ -1,5 +1,7 @@
 """The inbox: which events a reader has taken in, and the dead letters it could not."""
 
+from datetime import timedelta
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -14,10 +16,14 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
-    text,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.chassis import purging
+
+KEPT_FOR = timedelta(days=35)
+"""The broker itself keeps events for 30 days, so nothing older can come again."""
 
 
 def inbox_table(metadata: MetaData) -> Table:
@@ -61,7 +67,7 @@ def dead_letters_table(metadata: MetaData) -> Table:
     )
 
 
-async def purge(connection: AsyncConnection, table: Table) -> None:
-    """Forget events that the broker itself, which keeps them 30 days, has long forgotten."""
-    old = table.c.received_at < func.now() - text("interval '35 days'")
-    await connection.execute(table.delete().where(old))
+async def purge(connection: AsyncConnection, table: Table) -> int:
+    """Forget a chunk of the events that the broker has long forgotten; tell how many."""
+    old = purging.older(table, table.c.received_at, KEPT_FOR)
+    return await purging.forget_chunk(connection, table, old)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -24,16 +25,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.chassis import purging
 from services.chassis.events.names import subject
 from services.chassis.events.publisher import Outgoing
 from services.chassis.rpc.call import current_call
 
+KEPT_FOR = timedelta(days=30)
+"""How long a sent event stays: from them a stream that was lost can be filled again."""
+
 
 def outbox_table(metadata: MetaData) -> Table:
-    """Describe the outbox of the service whose schema ``metadata`` names.
-
-    Sent rows stay for 30 days: from them a stream that was lost can be filled again.
-    """
+    """Describe the outbox of the service whose schema ``metadata`` names."""
     return Table(
         "outbox",
         metadata,
@@ -116,7 +118,7 @@ class OutboxSource:
             update(self._table).where(sent).values(sent_at=func.clock_timestamp())
         )
 
-    async def purge(self, connection: AsyncConnection) -> None:
-        """Forget rows that were sent more than 30 days ago."""
-        old = self._table.c.sent_at < func.now() - text("interval '30 days'")
-        await connection.execute(self._table.delete().where(old))
+    async def purge(self, connection: AsyncConnection) -> int:
+        """Forget a chunk of the rows that were sent long ago; tell how many."""
+        old = purging.older(self._table, self._table.c.sent_at, KEPT_FOR)
+        return await purging.forget_chunk(connection, self._table, old)

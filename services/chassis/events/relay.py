@@ -1,7 +1,6 @@
 """Carries events from a service's database to the broker: one relay at work per service."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -11,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.chassis import sql, telemetry
 from services.chassis.events.outbox import OutboxSource
 from services.chassis.events.publisher import Outgoing, Publisher, PublishError
+from services.chassis.purging import Rounds
 
 BATCH = 500
 POLL_SECONDS = 1.0
-_PURGE_SECONDS = 3600.0
 _log = telemetry.get_logger(__name__)
 
 
@@ -36,8 +35,11 @@ class Source(Protocol):
         """Remember that the broker has all of ``batch``, which `pending` just gave."""
         ...
 
-    async def purge(self, connection: AsyncConnection) -> None:
-        """Forget what is long since sent; called about once an hour."""
+    async def purge(self, connection: AsyncConnection) -> int:
+        """Forget a chunk of what is long since sent, and tell how many rows; 0 when none is.
+
+        Called about once an hour, and again after the next batch while chunks are full.
+        """
         ...
 
 
@@ -63,7 +65,7 @@ class Relay:
         self._publisher = publisher
         self._lock = lock_key if isinstance(lock_key, int) else sql.lock_number(lock_key)
         self._bell = sql.Bell(sql.engine_url(engine), self._source.channel)
-        self._purged_at = float("-inf")
+        self._rounds = Rounds()
         self._delayed = False
         self._linger_seconds = linger_seconds  # After a small batch, so that the next is larger.
 
@@ -78,8 +80,8 @@ class Relay:
                 await self._take_lock(connection)
                 while True:
                     published = await self._relay_batch(connection)
+                    await self._purge_sometimes(connection)
                     if not published:
-                        await self._purge_sometimes(connection)
                         await self._bell.wait(POLL_SECONDS)
                     elif published < BATCH:
                         await asyncio.sleep(self._linger_seconds)
@@ -122,7 +124,6 @@ class Relay:
         self._delayed = bool(error)
 
     async def _purge_sometimes(self, connection: AsyncConnection) -> None:
-        if time.monotonic() - self._purged_at > _PURGE_SECONDS:
+        if self._rounds.due():
             async with connection.begin():
-                await self._source.purge(connection)
-            self._purged_at = time.monotonic()
+                self._rounds.went(await self._source.purge(connection))

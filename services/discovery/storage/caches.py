@@ -1,10 +1,21 @@
 """The caches as a whole: how well they serve, and forgetting what has expired."""
 
-from sqlalchemy import TextClause, text
+from datetime import timedelta
+
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
+from services.chassis.purging import CHUNK, forget, older
 from services.discovery.domain.health import CacheHealth
+from services.discovery.storage.tables import (
+    flights,
+    lists,
+    requests,
+    score_cache,
+    scores,
+    steps,
+)
 
 _HEALTH = """
 select 'discovery' as cache,
@@ -25,28 +36,30 @@ select 'scoring',
        (select coalesce(sum(scores_stored), 0) from discovery.searches)
 from discovery.score_cache
 """
-CHUNK = 2_000
-"""Rows that are forgotten in one transaction, so that a backlog of any length goes in the end."""
+SCORES_KEPT = timedelta(days=90)
+"""How long a score can be explained."""
 
-# In the order of the keys, and what somebody else has locked is left for another day: nobody
-# waits for a purge, nor a purge for anybody. Scores leave the cache before they are deleted,
-# because the database would take them from it in any order.
-_PURGE = """
-delete from discovery.{table} where {key} in (
-    select entry.{key} from discovery.{table} as entry {which}
-    order by entry.{key} limit :chunk for update of entry skip locked)
-"""
-_OLD_SCORES = "scores.created_at < clock_timestamp() - interval '90 days'"
-_PURGES = tuple(
-    _PURGE.format(table=table, key=key, which=which)
-    for table, key, which in (
-        ("lists", "key", "where expires_at < clock_timestamp()"),
-        ("score_cache", "key", f"join discovery.scores on scores.id = score_id and {_OLD_SCORES}"),
-        ("scores", "id", "where created_at < clock_timestamp() - interval '90 days'"),
-        ("requests", "request_id", "where created_at < clock_timestamp() - interval '2 days'"),
-        ("flights", "key", "where leased_until < clock_timestamp() - interval '1 hour'"),
-        ("steps", "step_id", "where answered_at < clock_timestamp() - interval '30 days'"),
-    )
+REQUESTS_KEPT = timedelta(days=2)
+FLIGHTS_KEPT = timedelta(hours=1)
+STEPS_KEPT = timedelta(days=30)
+_AT_ONCE = timedelta(0)
+
+# Scores leave the cache before they are deleted, and one that somebody has locked there stays: the
+# database would take it from the cache, too, but wait for whoever that is.
+_CACHED = (
+    select(score_cache.c.key)
+    .join(scores, scores.c.id == score_cache.c.score_id)
+    .where(scores.c.created_at < func.now() - SCORES_KEPT)
+    .order_by(scores.c.created_at)
+)
+_CACHED_STILL = select(score_cache.c.key).where(score_cache.c.score_id == scores.c.id)
+_PURGES = (
+    (lists, older(lists, lists.c.expires_at, _AT_ONCE)),
+    (score_cache, _CACHED),
+    (scores, older(scores, scores.c.created_at, SCORES_KEPT).where(~_CACHED_STILL.exists())),
+    (requests, older(requests, requests.c.created_at, REQUESTS_KEPT)),
+    (flights, older(flights, flights.c.leased_until, FLIGHTS_KEPT)),
+    (steps, older(steps, steps.c.answered_at, STEPS_KEPT)),
 )
 
 
@@ -62,15 +75,6 @@ class PostgresCaches:
             rows = (await connection.execute(text(_HEALTH))).mappings().all()
         return [CacheHealth(**row) for row in rows]
 
-    async def purge(self) -> int:
+    async def purge(self, *, chunk: int = CHUNK) -> int:
         """Forget lists at once; scores after 90 days, so that they can be explained till then."""
-        return sum([await self._purge(text(each)) for each in _PURGES])
-
-    async def _purge(self, statement: TextClause) -> int:
-        gone = 0
-        while True:
-            async with sql.transaction(self._engine) as connection:
-                chunk = (await connection.execute(statement, {"chunk": CHUNK})).rowcount
-            gone += chunk
-            if chunk < CHUNK:
-                return gone
+        return sum([await forget(self._engine, *each, chunk=chunk) for each in _PURGES])

@@ -21,7 +21,6 @@ from sqlalchemy import (
     func,
     null,
     select,
-    text,
     tuple_,
     update,
     values,
@@ -30,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.chassis import sql
+from services.chassis import purging, sql
 from services.keepa_gateway.domain.attempt import Attempt, Intent, State
 from services.keepa_gateway.domain.outcome import Outcome, Verdict
 from services.keepa_gateway.ports import Ending, Harvest, Opened
@@ -45,6 +44,8 @@ from services.keepa_gateway.storage.tables import attempt, claim
 PATIENCE_SECONDS = (0.2, 0.5, 1.0, 2.0, 2.0, 3.0)
 # Rows locked at once by the reconciler.
 BATCH = 200
+# How long a settled attempt answers for its request id.
+KEPT_FOR = timedelta(days=30)
 
 
 class PostgresAttempts:
@@ -355,10 +356,9 @@ class PostgresAttempts:
             return (await self._one(connection, attempt_id)).state is State.FENCED
 
     async def purge(self) -> None:
-        """Forget settled attempts after 30 days."""
-        old = attempt.c.settled_at < func.now() - text("interval '30 days'")
-        async with sql.transaction(self._engine) as connection:
-            await connection.execute(delete(attempt).where(old))
+        """Forget what was settled so long ago that nobody asks for it again."""
+        old = purging.older(attempt, attempt.c.settled_at, KEPT_FOR)
+        await purging.forget(self._engine, attempt, old)
 
     async def _one(self, connection: AsyncConnection, attempt_id: UUID) -> Attempt:
         query = select(attempt).where(attempt.c.attempt_id == attempt_id)

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.chassis import sql
+from services.chassis import purging, sql
 from services.keepa_gateway.ports import Listing
 from services.keepa_gateway.storage.packing import compress, expand
 from services.keepa_gateway.storage.tables import listing
@@ -51,6 +51,5 @@ class PostgresListings:
 
     async def purge(self) -> None:
         """Forget what is older than any caller may ask for."""
-        old = listing.c.fetched_at < func.now() - KEPT_FOR
-        async with sql.transaction(self._engine) as connection:
-            await connection.execute(delete(listing).where(old))
+        old = purging.older(listing, listing.c.fetched_at, KEPT_FOR)
+        await purging.forget(self._engine, listing, old, chunk=purging.SMALL_CHUNK)

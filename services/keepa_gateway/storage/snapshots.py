@@ -8,11 +8,11 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.chassis import sql
+from services.chassis import purging, sql
 from services.keepa_gateway.domain.products_request import ProductOptions
 from services.keepa_gateway.domain.snapshot import Snapshot
 from services.keepa_gateway.storage import rows
@@ -171,9 +171,8 @@ class PostgresSnapshots:
 
     async def purge(self) -> None:
         """Forget what is older than any caller may ask for."""
-        old = snapshot.c.fetched_at < func.now() - KEPT_FOR
-        async with sql.transaction(self._engine) as connection:
-            await connection.execute(delete(snapshot).where(old))
+        old = purging.older(snapshot, snapshot.c.fetched_at, KEPT_FOR)
+        await purging.forget(self._engine, snapshot, old, chunk=purging.SMALL_CHUNK)
 
     async def _read(self, wanted: Any, *, with_raw: bool, with_product: bool) -> list[Snapshot]:
         columns = [snapshot.c[name] for name in _DESCRIBING]

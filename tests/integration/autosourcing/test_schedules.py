@@ -14,9 +14,9 @@ from arbitragevault.budget.v1 import budget_pb2 as budget_pb
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.autosourcing.settings import Settings
-from services.autosourcing.storage.schedules import PostgresRotaWork
+from services.autosourcing.storage.schedules import PostgresRota
 from services.autosourcing.usecases.starting import REQUESTS_KEPT, SLOTS_KEPT
-from services.chassis.sql import create_engine, transaction
+from services.chassis.sql import create_engine
 from services.chassis.testing.refused import refusal
 
 pytestmark = pytest.mark.anyio
@@ -339,9 +339,8 @@ async def test_old_requests_are_forgotten_but_never_one_that_made_a_job(
     )
 
     engine = create_engine(service_database("autosourcing"), application="test")
-    async with transaction(engine) as connection:
-        work = PostgresRotaWork(connection, cast("Any", None))
-        gone = await work.forget(requests=REQUESTS_KEPT, slots=SLOTS_KEPT)
+    rota = PostgresRota(engine, cast("Any", None))
+    gone = await rota.forget(requests=REQUESTS_KEPT, slots=SLOTS_KEPT)
     await engine.dispose()
     left = await world.execute("select id::text from autosourcing.requests")
 

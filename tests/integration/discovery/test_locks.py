@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from services.chassis import sql
 from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.criteria import Options
-from services.discovery.storage import caches
 from services.discovery.storage.caches import PostgresCaches
 from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.shelf import PostgresShelf
@@ -110,10 +109,9 @@ async def test_a_purge_never_deadlocks_with_a_writer(
 
 
 async def test_forgetting_takes_a_backlog_of_any_length_and_waits_for_nobody(
-    one: Replica, writer: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+    one: Replica, writer: asyncpg.Connection
 ) -> None:
     """A purge that did not end within the limit of a statement would never end at all."""
-    monkeypatch.setattr(caches, "CHUNK", 2)
     parts = one.desk.score(request(), 1, [asin(at) for at in range(6)], Options())
     async for _ in parts:
         pass
@@ -127,7 +125,7 @@ async def test_forgetting_takes_a_backlog_of_any_length_and_waits_for_nobody(
         score_id = await writer.fetchval(lock)
         await writer.execute("select from discovery.scores where id = $1 for update", score_id)
         async with asyncio.timeout(20):
-            gone = await one.caches.purge()
+            gone = await one.caches.purge(chunk=2)
     left = await writer.fetch("select id from discovery.scores")
 
     assert gone == 10
