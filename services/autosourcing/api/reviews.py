@@ -12,6 +12,7 @@ from services.autosourcing.api import translate, words
 from services.autosourcing.domain.review import ReviewClass, Reviewed
 from services.autosourcing.ports import SavedPick
 from services.chassis.errors import invalid_field
+from services.chassis.rpc import times
 from services.chassis.rpc.pages import bad_token
 
 
@@ -79,8 +80,8 @@ def picks(page: Sequence[Reviewed], saved: Mapping[UUID, SavedPick]) -> list[pb.
             review_class=_word(each.review_class),
             reason=each.reason,
             sighting_count=each.sighting.count,
-            first_sighting_time=words.timestamp(each.sighting.first_at),
-            previous_sighting_time=words.timestamp(each.sighting.previous_at),
+            first_sighting_time=times.timestamp(each.sighting.first_at),
+            previous_sighting_time=times.timestamp(each.sighting.previous_at),
         )
         for each in page
         if each.sighting.pick.id in saved

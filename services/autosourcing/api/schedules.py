@@ -11,6 +11,7 @@ from services.autosourcing.api import changes, specs, words
 from services.autosourcing.domain.schedule import DecidedSlot, Schedule, next_start
 from services.autosourcing.domain.spec import Spec
 from services.chassis.errors import invalid_field
+from services.chassis.rpc import times
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _BLANK = Schedule(UUID(int=0), Spec(), (), _NEVER, _NEVER)
@@ -49,13 +50,13 @@ def schedule(value: Schedule, now: datetime, slots: Sequence[DecidedSlot] = ()) 
         hours=value.hours,
         time_zone=value.time_zone,
         paused=value.paused,
-        pause_end_time=words.timestamp(value.pause_until),
+        pause_end_time=times.timestamp(value.pause_until),
         skip_dates=[day.isoformat() for day in value.skip_dates],
-        next_slot_time=words.timestamp(next_start(value, now)),
+        next_slot_time=times.timestamp(next_start(value, now)),
         recent_slots=[_slot(each) for each in slots],
         caller=value.caller,
-        create_time=words.timestamp(value.created_at),
-        update_time=words.timestamp(value.updated_at),
+        create_time=times.timestamp(value.created_at),
+        update_time=times.timestamp(value.updated_at),
         etag=value.etag,
     )
 
@@ -68,8 +69,8 @@ def _slot(value: DecidedSlot) -> pb.ScheduleSlot:
         outcome=pb.SlotOutcome.Value(f"SLOT_OUTCOME_{decision.outcome}"),
         reason=decision.reason,
         job=words.job_name(value.job_id) if value.job_id else "",
-        slot_time=words.timestamp(place.at if place.exists else None),
-        decide_time=words.timestamp(value.decided_at),
+        slot_time=times.timestamp(place.at if place.exists else None),
+        decide_time=times.timestamp(value.decided_at),
     )
 
 

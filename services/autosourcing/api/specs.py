@@ -10,6 +10,7 @@ from services.autosourcing.api import words
 from services.autosourcing.domain.spec import Criteria, Item, Profile, Spec, Thresholds
 from services.chassis import identifiers
 from services.chassis.errors import FieldViolation, Kind, Refusal, invalid_field
+from services.chassis.rpc import times
 
 _MOST_VIOLATIONS = 100
 
@@ -121,8 +122,8 @@ def profile(value: Profile) -> pb.Profile:
         minimum_confidence_score=float(value.thresholds.confidence),
         max_picks=value.max_picks,
         etag=value.etag,
-        create_time=words.timestamp(value.created_at),
-        update_time=words.timestamp(value.updated_at),
+        create_time=times.timestamp(value.created_at),
+        update_time=times.timestamp(value.updated_at),
     )
 
 

@@ -13,6 +13,7 @@ from services.autosourcing.domain.limits import Limits
 from services.autosourcing.domain.picks import Analysis, Rating
 from services.autosourcing.ports import Moment, SavedPick, Stats
 from services.autosourcing.usecases.planning import Forecast
+from services.chassis.rpc import times
 
 
 def job(value: Job, now: datetime, products: Iterable[Analysis] = ()) -> pb.Job:
@@ -36,12 +37,12 @@ def job(value: Job, now: datetime, products: Iterable[Analysis] = ()) -> pb.Job:
         unknown_count=counts.unknown,
         pick_count=counts.picks,
         envelope=envelope.name,
-        create_time=words.timestamp(value.created_at),
-        start_time=words.timestamp(value.started_at),
-        deadline_time=words.timestamp(value.deadline_at),
-        end_time=words.timestamp(value.ended_at),
+        create_time=times.timestamp(value.created_at),
+        start_time=times.timestamp(value.started_at),
+        deadline_time=times.timestamp(value.deadline_at),
+        end_time=times.timestamp(value.ended_at),
         sequence=value.sequence,
-        expected_start_time=words.timestamp(value.queue.expected_start_at),
+        expected_start_time=times.timestamp(value.queue.expected_start_at),
         products=[product(each) for each in products],
     )
     message.duration.FromTimedelta(max(value.duration(now), timedelta(0)))
@@ -73,8 +74,8 @@ def pick(value: SavedPick) -> pb.Pick:
         reason=found.reason,
         action=words.action(value.action),
         notes=value.notes,
-        create_time=words.timestamp(value.created_at),
-        update_time=words.timestamp(value.updated_at),
+        create_time=times.timestamp(value.created_at),
+        update_time=times.timestamp(value.updated_at),
         etag=str(value.revision),
     )
 
@@ -86,7 +87,7 @@ def moment(value: Moment) -> pb.WatchJobResponse:
         job=job(value.job, value.changed_at),
         picks=[pick(each) for each in value.picks],
         products=[product(each) for each in value.products],
-        change_time=words.timestamp(value.changed_at),
+        change_time=times.timestamp(value.changed_at),
     )
 
 

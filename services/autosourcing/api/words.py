@@ -121,15 +121,6 @@ def condition_asked(value: discovery_pb.Condition.ValueType) -> str:
     return discovery_pb.Condition.Name(value).removeprefix("CONDITION_") if value else ""
 
 
-def timestamp(instant: datetime | None) -> Timestamp | None:
-    """The instant as a message; None stays absent."""
-    if instant is None:
-        return None
-    message = Timestamp()
-    message.FromDatetime(instant)
-    return message
-
-
 def instant(message: Message, field: str) -> datetime | None:
     """The instant in a field; None when it is absent."""
     if not message.HasField(field):

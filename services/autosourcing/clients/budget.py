@@ -6,12 +6,12 @@ from uuid import UUID, uuid5
 import grpc
 from arbitragevault.budget.v1 import budget_pb2 as pb
 from arbitragevault.budget.v1 import budget_pb2_grpc
-from google.protobuf.duration_pb2 import Duration
 
 from services.autosourcing.domain.estimate import Outlook
 from services.autosourcing.domain.job import Job, envelope_request_id
 from services.autosourcing.ports import Cost, Grant
 from services.chassis.errors import Refusal
+from services.chassis.rpc import times
 from services.chassis.rpc.status import refusal_from
 
 ACTION = "auto_sourcing_job"
@@ -38,8 +38,8 @@ class GrpcBudget:
             kind=pb.RESERVATION_KIND_ENVELOPE,
             action=ACTION,
             job=f"jobs/{job.id}",
-            hold_duration=_duration(hold),
-            max_wait_duration=_duration(wait),
+            hold_duration=times.duration(hold),
+            max_wait_duration=times.duration(wait),
             gate_token_count=gate,
         )
         try:
@@ -114,12 +114,6 @@ class GrpcBudget:
 
 def _cost(envelope: pb.Reservation) -> Cost:
     return Cost(envelope.committed_token_count, envelope.unsettled_token_count)
-
-
-def _duration(span: timedelta) -> Duration:
-    message = Duration()
-    message.FromTimedelta(span)
-    return message
 
 
 def _refusal(error: grpc.aio.AioRpcError) -> Refusal:

@@ -1,11 +1,10 @@
 """Domain values as messages of the contract."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
 from arbitragevault.budget.v1 import budget_pb2 as pb
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.budget.domain import entries as facts
@@ -27,6 +26,7 @@ from services.budget.ports import UsageSum
 from services.budget.usecases.readings import Opening
 from services.budget.usecases.verifying import Findings
 from services.budget.usecases.writer import Change
+from services.chassis.rpc import times
 
 RELEASED = {
     Reason.NOT_SENT: "The call was certainly not sent.",
@@ -54,15 +54,6 @@ def _stamp(instant: datetime) -> Timestamp:
     )
 
 
-def duration(span: timedelta | None) -> Duration | None:
-    """Return a span as the contract's type; None stays absent."""
-    if span is None:
-        return None
-    built = Duration()
-    built.FromTimedelta(span)
-    return built
-
-
 def named(collection: str, key: UUID | None) -> str:
     """Return a resource name; empty for nothing."""
     return "" if key is None else f"{collection}/{key}"
@@ -72,9 +63,9 @@ def observation(seen: Observation) -> pb.Observation:
     """Return an observation as it was reported."""
     return pb.Observation(
         keepa_time=timestamp(EPOCH + seen.arrived_ms * MILLISECOND),
-        processing_duration=duration(seen.processing_ms * MILLISECOND),
+        processing_duration=times.duration(seen.processing_ms * MILLISECOND),
         token_count=seen.tokens,
-        refill_wait_duration=duration(seen.refill_in_ms * MILLISECOND),
+        refill_wait_duration=times.duration(seen.refill_in_ms * MILLISECOND),
         refill_rate=seen.refill_rate,
         token_flow_reduction=seen.flow_reduction_milli / MILLI,
     )

@@ -14,7 +14,7 @@ from services.budget.usecases.budget import Budget
 from services.budget.usecases.readings import Readings, actions
 from services.budget.usecases.writer import Told
 from services.chassis.errors import Refusal, invalid_field
-from services.chassis.rpc import pages
+from services.chassis.rpc import pages, times
 from services.chassis.rpc.call import Context, current_call
 
 
@@ -146,7 +146,7 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
             required_token_count=check.required,
             deficit_token_count=0 if check.allowed else check.required - check.balance,
             start_time=present.timestamp(check.start),
-            wait_duration=present.duration(wait),
+            wait_duration=times.duration(wait),
             warning=present.level(check.told.state.balance(check.told.now))[1],
         )
 
@@ -214,7 +214,7 @@ def _remaining(told: Told) -> Duration | None:
     """What is left of a hold, by the one clock that gave it its end."""
     assert isinstance(told.answer, Reservation)
     end = told.answer.expires_at
-    return None if end is None else present.duration(max(end - told.now, timedelta(0)))
+    return None if end is None else times.duration(max(end - told.now, timedelta(0)))
 
 
 def _account(told: Told) -> pb.Account:
@@ -226,5 +226,5 @@ def _error(refusal: Refusal) -> pb.ReserveTokensError:
         reason=refusal.reason,
         message=refusal.message,
         metadata={name: str(value) for name, value in refusal.facts.items()},
-        retry_delay=present.duration(refusal.retry_after),
+        retry_delay=times.duration(refusal.retry_after),
     )

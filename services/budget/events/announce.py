@@ -8,13 +8,13 @@ from uuid import UUID, uuid5
 from arbitragevault.budget.v1 import budget_pb2 as pb
 from arbitragevault.budget.v1 import events_pb2 as events
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.budget.domain import entries as facts
 from services.budget.domain.entries import Entry
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.state import State
 from services.chassis.events.publisher import Outgoing
+from services.chassis.rpc import times
 
 NAMESPACE = UUID("6f0c1a52-6d1e-5c43-9a1b-2d0e7c1f4b90")  # Of ids made from (account, sequence).
 
@@ -77,14 +77,12 @@ class Announcer:
 
 def _drift(name: str, entry: Entry) -> events.DriftDetected:
     foreign = isinstance(entry.fact, facts.Foreign)
-    detected = Timestamp()
-    detected.FromDatetime(entry.at)
     return events.DriftDetected(
         account=name,
         kind=pb.LEDGER_ENTRY_KIND_FOREIGN if foreign else pb.LEDGER_ENTRY_KIND_CREDIT,
         token_count=entry.fact.tokens,
         sequence=entry.sequence,
-        detect_time=detected,
+        detect_time=times.timestamp(entry.at),
     )
 
 

@@ -9,10 +9,10 @@ import grpc
 import grpc.aio
 from arbitragevault.budget.v1 import budget_pb2 as pb
 from arbitragevault.budget.v1 import budget_pb2_grpc
-from google.protobuf.duration_pb2 import Duration
 
 from services.chassis import telemetry
 from services.chassis.errors import Kind
+from services.chassis.rpc import times
 from services.chassis.rpc.call import current_call, working_for
 from services.chassis.rpc.status import refusal_from
 from services.discovery.clients.keepa_gateway import PRIORITIES
@@ -52,8 +52,8 @@ class GrpcEnvelopes:
             priority=PRIORITIES[errand.priority],
             action=errand.action or ACTION,
             job=errand.job,
-            hold_duration=_duration(duration),
-            max_wait_duration=_duration(errand.max_wait),
+            hold_duration=times.duration(duration),
+            max_wait_duration=times.duration(errand.max_wait),
         )
         wait = errand.max_wait.total_seconds() + ANSWER_SECONDS
         try:
@@ -71,7 +71,7 @@ class GrpcEnvelopes:
     async def extend(self, envelope: str, *, duration: timedelta) -> None:
         """Extend; each time is a request of its own."""
         request = pb.ExtendReservationRequest(
-            request_id=str(uuid4()), name=envelope, hold_duration=_duration(duration)
+            request_id=str(uuid4()), name=envelope, hold_duration=times.duration(duration)
         )
         try:
             await self._stub.ExtendReservation(request, timeout=ANSWER_SECONDS)
@@ -126,9 +126,3 @@ class GrpcEnvelopes:
                 return
         if reason != "RESERVATION_NOT_FOUND":
             _log.warning("envelope left to expire", envelope=request.name, reason=reason)
-
-
-def _duration(span: timedelta) -> Duration:
-    message = Duration()
-    message.FromTimedelta(span)
-    return message

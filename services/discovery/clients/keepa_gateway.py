@@ -11,9 +11,9 @@ import grpc.aio
 from arbitragevault.budget.v1 import budget_pb2
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc
-from google.protobuf.duration_pb2 import Duration
 
 from services.chassis.clock import Clock
+from services.chassis.rpc import times
 from services.chassis.rpc.call import Call, current_call, next_hop, working_for
 from services.chassis.rpc.status import refusal_from
 from services.discovery.clients.facts import facts
@@ -232,7 +232,7 @@ def _find_request(request_id: UUID, wanted: Filter, max_age: timedelta) -> pb.Fi
         domain=pb.Domain.ValueType(wanted.domain),
         selection=selection(wanted),
         per_page=wanted.per_page,
-        max_age_duration=_duration(max_age),
+        max_age_duration=times.duration(max_age),
     )
 
 
@@ -243,7 +243,7 @@ def _best_sellers_request(
         request_id=str(request_id),
         domain=pb.Domain.ValueType(wanted.domain),
         category_id=wanted.category_ids[0],
-        max_age_duration=_duration(max_age),
+        max_age_duration=times.duration(max_age),
     )
 
 
@@ -255,7 +255,7 @@ def _products_request(
         domain=pb.Domain.ValueType(domain),
         asins=asins,
         options=OPTIONS,
-        max_age_duration=_duration(max_age),
+        max_age_duration=times.duration(max_age),
     )
 
 
@@ -265,12 +265,6 @@ def _spending(errand: Errand) -> pb.Spending:
         priority=PRIORITIES[errand.priority],
         action=errand.action,
         job=errand.job,
-        max_wait_duration=_duration(min(errand.max_wait, timedelta(minutes=10))),
+        max_wait_duration=times.duration(min(errand.max_wait, timedelta(minutes=10))),
         max_token_count=errand.max_tokens,
     )
-
-
-def _duration(span: timedelta) -> Duration:
-    message = Duration()
-    message.FromTimedelta(span)
-    return message

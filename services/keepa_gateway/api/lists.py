@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 
+from services.chassis.rpc import times
 from services.chassis.rpc.call import Context
 from services.keepa_gateway.api import translate
 from services.keepa_gateway.api import translate_lists as lists
@@ -53,7 +54,7 @@ class ListMethods:
             yield pb.ListBestSellersResponse(
                 asins=found.ids[start : start + BEST_SELLERS_PER_MESSAGE],
                 token_count=0 if start else answer.tokens,
-                fetch_time=translate.instant(answer.fetched_at),
+                fetch_time=times.timestamp(answer.fetched_at),
                 cached=answer.cached,
                 total_count=found.total,
             )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 
 from services.chassis.errors import invalid_field
+from services.chassis.rpc import times
 from services.chassis.rpc.call import Context
 from services.keepa_gateway.api import paging, translate
 from services.keepa_gateway.api import translate_deals as deals
@@ -63,7 +64,7 @@ class MarketMethods:
             next_page_token=following,
             total_count=len(found),
             token_count=answer.tokens,
-            fetch_time=translate.instant(answer.fetched_at),
+            fetch_time=times.timestamp(answer.fetched_at),
             cached=answer.cached,
         )
 
@@ -79,7 +80,7 @@ class MarketMethods:
             seller_ids=found.ids,
             total_count=found.total,
             token_count=answer.tokens,
-            fetch_time=translate.instant(answer.fetched_at),
+            fetch_time=times.timestamp(answer.fetched_at),
             cached=answer.cached,
         )
 
@@ -105,7 +106,7 @@ class MarketMethods:
             next_page_token=following,
             total_count=len(found),
             token_count=answer.tokens,
-            fetch_time=translate.instant(answer.fetched_at),
+            fetch_time=times.timestamp(answer.fetched_at),
             cached=answer.cached,
         )
 

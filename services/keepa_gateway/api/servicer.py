@@ -10,6 +10,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as rpc
 
 from services.chassis.errors import Refusal
+from services.chassis.rpc import times
 from services.chassis.rpc.call import Context
 from services.keepa_gateway.api import translate, translate_lists, wire
 from services.keepa_gateway.api.lists import ListMethods
@@ -88,5 +89,5 @@ class KeepaGatewayServicer(ListMethods, MarketMethods, rpc.KeepaGatewayServiceSe
         seconds = monotonic() - began
         return pb.CheckConnectionResponse(
             account=await self._ask.account(),
-            latency_duration=translate.duration(timedelta(seconds=seconds)),
+            latency_duration=times.duration(timedelta(seconds=seconds)),
         )

@@ -6,10 +6,9 @@ from uuid import UUID
 
 from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.errors import FieldViolation, Refusal
+from services.chassis.rpc import times
 from services.chassis.rpc.call import current_call
 from services.keepa_gateway.domain.answers import ProductAnswer
 from services.keepa_gateway.domain.attempt import Asking, Priority, Spending
@@ -103,11 +102,11 @@ def product_result(answer: ProductAnswer, now: datetime) -> pb.ProductResult:
         token_count=answer.tokens,
         unsettled_token_count=answer.unsettled,
         reason=answer.reason,
-        retry_delay=duration(answer.retry_after) if answer.retry_after is not None else None,
+        retry_delay=times.duration(answer.retry_after) if answer.retry_after is not None else None,
     )
     if answer.snapshot is not None:
-        built.fetch_time.CopyFrom(instant(answer.snapshot.fetched_at))
-        built.age_duration.CopyFrom(duration(max(now - answer.snapshot.fetched_at, FRESH)))
+        built.fetch_time.CopyFrom(times.timestamp(answer.snapshot.fetched_at))
+        built.age_duration.CopyFrom(times.duration(max(now - answer.snapshot.fetched_at, FRESH)))
     return built
 
 
@@ -120,20 +119,6 @@ def within(path: str, refusal: Refusal) -> Refusal:
     ]
     message = f"{path}.{refusal.message}"
     return Refusal(refusal.kind, refusal.reason, message, violations=violations)
-
-
-def duration(value: timedelta) -> Duration:
-    """Write a duration."""
-    built = Duration()
-    built.FromTimedelta(value)
-    return built
-
-
-def instant(value: datetime) -> Timestamp:
-    """Write an instant."""
-    built = Timestamp()
-    built.FromDatetime(value.astimezone(UTC))
-    return built
 
 
 _CIRCUITS = {
@@ -156,9 +141,9 @@ def egress_status(state: Egress, counts: Counts, now: datetime, per_minute: int)
         failure_count=state.breaker.failures,
     )
     if state.breaker.opened_until is not None:
-        built.circuit_retry_time.CopyFrom(instant(state.breaker.opened_until))
+        built.circuit_retry_time.CopyFrom(times.timestamp(state.breaker.opened_until))
     if state.paused_until is not None and state.paused_until > now:
-        built.pause_end_time.CopyFrom(instant(state.paused_until))
+        built.pause_end_time.CopyFrom(times.timestamp(state.paused_until))
     return built
 
 

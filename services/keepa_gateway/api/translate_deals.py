@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 
+from services.chassis.rpc import times
 from services.keepa_gateway.api import fields
-from services.keepa_gateway.api.translate import instant
 from services.keepa_gateway.domain.answers import ListAnswer
 from services.keepa_gateway.domain.bodies import decoded
 from services.keepa_gateway.domain.market_bodies import (
@@ -125,7 +125,7 @@ def deals_answer(answer: ListAnswer, wanted: DealsRequest) -> pb.ListDealsRespon
         more=len(deals) == DEALS_PER_PAGE,
         categories=_deal_categories(page) if wanted.page == 0 else (),
         token_count=answer.tokens,
-        fetch_time=instant(answer.fetched_at),
+        fetch_time=times.timestamp(answer.fetched_at),
         cached=answer.cached,
         currency_code=MARKETS[wanted.domain].currency,
     )

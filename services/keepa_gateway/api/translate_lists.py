@@ -6,10 +6,10 @@ from typing import Any
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from google.protobuf.message import Message
 
+from services.chassis.rpc import times
 from services.keepa_gateway.api import fields
 from services.keepa_gateway.api import translate_deals as deals
 from services.keepa_gateway.api import translate_sellers as sellers
-from services.keepa_gateway.api.translate import instant
 from services.keepa_gateway.domain.answers import ListAnswer
 from services.keepa_gateway.domain.bodies import decoded
 from services.keepa_gateway.domain.list_requests import (
@@ -120,7 +120,7 @@ def finder_answer(answer: ListAnswer) -> pb.FindProductsResponse:
         insights_json=found.insights,
         total_count=found.total,
         token_count=answer.tokens,
-        fetch_time=instant(answer.fetched_at),
+        fetch_time=times.timestamp(answer.fetched_at),
         cached=answer.cached,
     )
 
@@ -132,7 +132,7 @@ def product_search_answer(
     built = pb.SearchProductsResponse(
         asins=answer.ids().ids,
         token_count=answer.tokens,
-        fetch_time=instant(answer.fetched_at),
+        fetch_time=times.timestamp(answer.fetched_at),
         cached=answer.cached,
     )
     for one in products:
@@ -153,7 +153,7 @@ def categories_answer(answer: ListAnswer, asked: Sequence[int]) -> pb.GetCategor
         parents=[category(one) for one in parents],
         missing_category_ids=[each for each in asked if each and each not in there],
         token_count=answer.tokens,
-        fetch_time=instant(answer.fetched_at),
+        fetch_time=times.timestamp(answer.fetched_at),
         cached=answer.cached,
     )
 
@@ -165,7 +165,7 @@ def category_search_answer(answer: ListAnswer) -> pb.SearchCategoriesResponse:
     return pb.SearchCategoriesResponse(
         categories=[category(one) for one in order],
         token_count=answer.tokens,
-        fetch_time=instant(answer.fetched_at),
+        fetch_time=times.timestamp(answer.fetched_at),
         cached=answer.cached,
     )
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 
+from services.chassis.rpc import times
 from services.keepa_gateway.api import fields
-from services.keepa_gateway.api.translate import instant
 from services.keepa_gateway.domain.answers import ListAnswer
 from services.keepa_gateway.domain.bodies import decoded
 from services.keepa_gateway.domain.market_bodies import SellerObject, SellersBody, SellerStatistics
@@ -62,7 +62,7 @@ def sellers_answer(answer: ListAnswer, asked: Sequence[str]) -> pb.GetSellersRes
         sellers=[seller(there[each], each) for each in asked if each in there],
         missing_seller_ids=[each for each in asked if each not in there],
         token_count=answer.tokens,
-        fetch_time=instant(answer.fetched_at),
+        fetch_time=times.timestamp(answer.fetched_at),
         cached=answer.cached,
     )
 

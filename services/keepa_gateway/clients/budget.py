@@ -12,10 +12,10 @@ from uuid import UUID
 import grpc
 import grpc.aio
 from arbitragevault.budget.v1 import budget_pb2 as pb
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.errors import Kind, Refusal
+from services.chassis.rpc import times
 from services.chassis.rpc.call import Call as RpcCall
 from services.chassis.rpc.call import current_call, working_for
 from services.chassis.rpc.status import UPSTREAM_UNAVAILABLE, refusal_from
@@ -68,8 +68,8 @@ class GrpcBudget:
             action=spending.action,
             endpoint=call.endpoint.value,
             job=spending.job,
-            hold_duration=_duration(self._deadlines.of(call.pace) + self._margin),
-            max_wait_duration=_duration(wait),
+            hold_duration=times.duration(self._deadlines.of(call.pace) + self._margin),
+            max_wait_duration=times.duration(wait),
         )
         # Counted from before the question: no two clocks need agree, and whatever the way there
         # and back took is taken off the hold.
@@ -235,20 +235,14 @@ def _for_nobodys_deadline() -> AbstractContextManager[RpcCall]:
     return working_for(replace(current_call(), deadline=None))
 
 
-def _duration(value: timedelta) -> Duration:
-    built = Duration()
-    built.FromTimedelta(value)
-    return built
-
-
 def _observation(value: Observation) -> pb.Observation:
     keepa_time = Timestamp()
     keepa_time.FromMilliseconds(value.timestamp_ms)
     return pb.Observation(
         keepa_time=keepa_time,
-        processing_duration=_duration(timedelta(milliseconds=value.processing_ms)),
+        processing_duration=times.duration(timedelta(milliseconds=value.processing_ms)),
         token_count=value.tokens_left,
-        refill_wait_duration=_duration(timedelta(milliseconds=value.refill_in_ms)),
+        refill_wait_duration=times.duration(timedelta(milliseconds=value.refill_in_ms)),
         refill_rate=value.refill_rate,
         token_flow_reduction=value.flow_reduction,
     )

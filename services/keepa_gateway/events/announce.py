@@ -1,16 +1,15 @@
 """Facts of the domain as the contract's events, put into the outbox."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 
 from arbitragevault.keepa_gateway.v1 import events_pb2 as events
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.chassis.events import outbox
+from services.chassis.rpc import times
 from services.keepa_gateway.domain.breaker import Circuit
 from services.keepa_gateway.domain.facts import (
     CircuitChanged,
@@ -45,25 +44,19 @@ def event(fact: Fact, account: str) -> Message:
                 asins=fact.asins,
                 missing_asins=fact.missing,
                 token_count=fact.tokens,
-                fetch_time=_instant(fact.fetched_at),
+                fetch_time=times.timestamp(fact.fetched_at),
             )
         case RateLimited():
             return events.RateLimited(
-                balance_token_count=fact.balance, pause_end_time=_instant(fact.paused_until)
+                balance_token_count=fact.balance, pause_end_time=times.timestamp(fact.paused_until)
             )
         case CircuitChanged():
             return events.CircuitChanged(
                 previous_state=_CIRCUITS[fact.before],
                 state=_CIRCUITS[fact.after],
-                change_time=_instant(fact.changed_at),
+                change_time=times.timestamp(fact.changed_at),
             )
         case KeyRejected():
             return events.KeyRejected(
-                detect_time=_instant(fact.detected_at), account=f"accounts/{account}"
+                detect_time=times.timestamp(fact.detected_at), account=f"accounts/{account}"
             )
-
-
-def _instant(value: datetime) -> Timestamp:
-    built = Timestamp()
-    built.FromDatetime(value)
-    return built
