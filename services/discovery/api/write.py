@@ -34,6 +34,7 @@ def appraisal(one: Appraisal) -> pb.ProductScore:
         token_count=one.tokens,
         fetch_time=timestamp(one.fetched_at),
         offers_fetched=one.offers,
+        offers_failed=one.offers_failed,
     )
     if one.score is None:
         built.summary = unscored(one.status)

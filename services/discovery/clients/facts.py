@@ -68,6 +68,7 @@ def facts(product: pb.Product) -> ProductFacts:
         statistics=_statistics(product.statistics),
         series=_series(product),
         offers=_offers(product),
+        offers_failed=product.HasField("offers_fetched") and not product.offers_fetched,
     )
 
 

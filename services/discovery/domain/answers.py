@@ -55,6 +55,7 @@ class Appraisal:
         score: None unless the product is known.
         sales_rank: Now; None when there is none.
         offers: Whether its live offers were read.
+        offers_failed: Whether they were asked for, and could not be read.
     """
 
     asin: str
@@ -68,6 +69,7 @@ class Appraisal:
     unsettled: int = 0
     fetched_at: datetime | None = None
     offers: bool = False
+    offers_failed: bool = False
 
     @property
     def id(self) -> UUID | None:
@@ -92,6 +94,7 @@ def appraisal(fetched: Fetched, score: Score | None) -> Appraisal:
         unsettled=fetched.unsettled,
         fetched_at=fetched.fetched_at,
         offers=facts is not None and facts.offers is not None,
+        offers_failed=facts is not None and facts.offers_failed,
     )
 
 

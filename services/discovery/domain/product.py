@@ -116,7 +116,8 @@ class ProductFacts:
         product_type: Keepa's code; 0 is an ordinary product.
         closing_cents: Amazon's variable closing fee; None when Keepa does not say.
         series: Histories keyed by ``Kind``; histories without a point are left out.
-        offers: Live offers, or None when they were not asked for.
+        offers: Live offers, or None when they were not asked for or could not be read.
+        offers_failed: They were asked for, and could not be read.
     """
 
     asin: str
@@ -139,3 +140,4 @@ class ProductFacts:
     statistics: Statistics = field(default_factory=Statistics)
     series: Mapping[int, Series] = field(default_factory=dict)
     offers: tuple[Offer, ...] | None = None
+    offers_failed: bool = False

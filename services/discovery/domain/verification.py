@@ -32,6 +32,7 @@ class View:
     Attributes:
         series: The history the price was taken from, so that like is compared with like.
         counted: The FBA sellers were counted in live offers, not taken from Keepa's history.
+        unread: The live offers were asked for and could not be read.
     """
 
     sell_cents: int | None
@@ -41,6 +42,7 @@ class View:
     observed_at: datetime | None = None
     series: Kind | None = None
     counted: bool = False
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ def seen_now(facts: ProductFacts, terms: Terms, as_of: datetime, then: View) -> 
         observed_at=as_of,
         series=None if sell is None else sell.series,
         counted=then.counted,
+        unread=facts.offers is None,
     )
 
 
@@ -90,6 +93,48 @@ def changes(then: View, now: View) -> tuple[Change, ...]:
     """List what changed enough to matter, the worst first."""
     found = [*_price(then, now), *_amazon(then, now), *_rank(then, now), *_sellers(then, now)]
     return tuple(sorted(found, key=lambda change: -change.verdict))
+
+
+def concluded(
+    then: View, now: View, found: tuple[Change, ...], *, blocked: str | None
+) -> tuple[Verdict, str]:
+    """Say what to do, and by what; what could not be compared is never said to be as it was.
+
+    Args:
+        then: What the decision was made on.
+        now: What is seen now.
+        found: The changes between the two, the worst first.
+        blocked: Why it must not be bought, empty without a reason; None when it may be.
+    """
+    unread = " Keepa could not read the live offers." if now.unread else ""
+    if blocked is not None:
+        why = f": {blocked}" if blocked else "."
+        return Verdict.AVOID, f"It is on your do-not-buy list{why}"
+    if found:
+        return found[0].verdict, found[0].message + unread
+    return Verdict.OK, _unchanged(then, now) + unread
+
+
+def _unchanged(then: View, now: View) -> str:
+    compared = {
+        "price": (then.sell_cents, now.sell_cents),
+        "rank": (then.rank, now.rank),
+        "competition": (then.fba_offers, now.fba_offers),
+    }
+    unknown = [name for name, both in compared.items() if None in both]
+    same = [name for name in compared if name not in unknown]
+    told = []
+    if same:
+        verb = "are as they were" if len(same) > 1 else "is as it was"
+        told.append(f"{_listed(same).capitalize()} {verb}.")
+    if unknown:
+        told.append(f"Not compared, as not known both times: {_listed(unknown)}.")
+    return " ".join(told)
+
+
+def _listed(names: list[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _of_series(facts: ProductFacts, kind: Kind | None) -> ProductFacts:
@@ -104,6 +149,8 @@ def _fba_offers(facts: ProductFacts, *, counted: bool) -> int | None:
     known = facts.statistics.fba_offers
     if counted and known is not None:
         return known
+    if counted and facts.offers is None:
+        return None
     in_history = facts.statistics.current.get(Kind.COUNT_NEW_FBA)
     if in_history is not None or facts.offers is None:
         return in_history

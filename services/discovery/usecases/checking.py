@@ -22,15 +22,14 @@ from services.discovery.domain.verification import (
     Verdict,
     View,
     changes,
+    concluded,
     decided_on,
     seen_now,
 )
 from services.discovery.ports import Blocks, Requests, Rulebook, Scores
 from services.discovery.usecases.asking import Request
-from services.discovery.usecases.glancing import Glance, Glancer
+from services.discovery.usecases.glancing import NO_OFFERS, Glance, Glancer
 from services.discovery.usecases.recording import Recorder
-
-_UNCHANGED = "Price, rank and competition are as they were."
 
 
 @dataclass(kw_only=True)
@@ -138,7 +137,7 @@ class Checker:
             target = target_cents or (0 if sell is None else sell.cents)
         if not target:
             raise invalid_field("target_cents", "must be given: no price is to be expected")
-        stock = stock_near(glance.facts.offers or (), condition, target)
+        stock = stock_near(glance.facts.offers, condition, target)
         return Counted(stock=stock, glance=glance, effort=effort)
 
     async def verify(
@@ -153,11 +152,14 @@ class Checker:
         afresh = replace(request, force_refresh=True, cache_only=False)
         async with self._asked(request, ("verify", domain, asin, decision)) as effort:
             glance = await self._glancer.fetch(afresh, domain, asin, Depth.OFFERS, fresh_only=True)
+            if glance.facts.offers is None:
+                glance = replace(glance, stop=glance.stop or NO_OFFERS)
             now, terms = await self._scored(domain, glance, options)
             _add(effort.tally, glance, now)
         assert now.score is not None
-        found = changes(then, seen_now(glance.facts, terms, now.score.inputs.as_of, then))
-        verdict, message = _verdict(found, terms.blocked)
+        seen = seen_now(glance.facts, terms, now.score.inputs.as_of, then)
+        found = changes(then, seen)
+        verdict, message = concluded(then, seen, found, blocked=terms.blocked)
         return Verified(
             verdict=verdict, message=message, changes=found, then=then, now=now, effort=effort
         )
@@ -216,12 +218,3 @@ def _options(asin: str, terms: Terms) -> Options:
         sales_tax_basis_points=int(100 * terms.sales_tax_percent),
         source_shipping_cents=terms.source_shipping_cents,
     )
-
-
-def _verdict(found: tuple[Change, ...], blocked: str | None) -> tuple[Verdict, str]:
-    if blocked is not None:
-        why = f": {blocked}" if blocked else "."
-        return Verdict.AVOID, f"It is on your do-not-buy list{why}"
-    if not found:
-        return Verdict.OK, _UNCHANGED
-    return found[0].verdict, found[0].message

@@ -1,7 +1,7 @@
 """Fetching one product, as closely as a question needs it; the same request is paid once."""
 
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from services.chassis.errors import Kind, Refusal
@@ -63,31 +63,42 @@ class Glancer:
     async def offers(self, request: Request, domain: int, asin: str) -> Glance:
         """Fetch a product with its live offers and their stock, or what is stored of them.
 
+        What a look cost that failed is told with the older offers that are given for it. With
+        none stored its own answer is given, without offers.
+
         Raises:
             Refusal: What kept it from being fetched, when nothing is stored.
         """
         if request.cache_only:
-            return await self._stored(request, domain, asin, None)
+            older = await self._stored(request, domain, asin)
+            if older is None:
+                raise _miss(asin)
+            return older
         try:
             found = await self.fetch(request, domain, asin, Depth.STOCK)
         except Refusal as refusal:
             if refusal.kind in {Kind.INVALID_ARGUMENT, Kind.NOT_FOUND}:
                 raise
-            return await self._stored(request, domain, asin, refusal)
-        if found.facts.offers is None:
-            return Glance(fetched=found.fetched, facts=found.facts, stop=found.stop or NO_OFFERS)
-        return found
+            older = await self._stored(request, domain, asin)
+            if older is None:
+                raise
+            held = int(refusal.facts.get("unsettled", 0))
+            return _instead(older, stop_for(refusal), tokens=0, unsettled=held)
+        if found.facts.offers is not None:
+            return found
+        stop, paid = found.stop or NO_OFFERS, found.fetched
+        older = await self._stored(request, domain, asin)
+        if older is None:
+            return replace(found, stop=stop)
+        return _instead(older, stop, tokens=paid.tokens, unsettled=paid.unsettled)
 
-    async def _stored(
-        self, request: Request, domain: int, asin: str, why: Refusal | None
-    ) -> Glance:
+    async def _stored(self, request: Request, domain: int, asin: str) -> Glance | None:
         """Take stored offers of any age, with their stock if it is known."""
         for depth in (Depth.STOCK, Depth.OFFERS):
             one = await self._one(request, domain, asin, depth, max_age=STORED, stored_only=True)
             if one.facts is not None and one.facts.offers is not None:
-                stop = None if why is None else stop_for(why)
-                return Glance(fetched=one, facts=one.facts, stop=stop)
-        raise why or _miss(asin)
+                return Glance(fetched=one, facts=one.facts)
+        return None
 
     async def _one(
         self,
@@ -115,6 +126,12 @@ class Glancer:
             async for one in answers:
                 return one
         return Fetched(asin=asin, status=Status.REFUSED)
+
+
+def _instead(older: Glance, stop: Stop, *, tokens: int, unsettled: int) -> Glance:
+    """Give older offers for those that could not be had, and say what the attempt cost."""
+    paid = replace(older.fetched, tokens=tokens, unsettled=unsettled)
+    return replace(older, fetched=paid, stop=stop)
 
 
 def _unanswered(one: Fetched) -> Refusal:

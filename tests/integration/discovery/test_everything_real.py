@@ -461,6 +461,33 @@ async def test_stock_is_estimated_live_and_from_what_is_stored_when_it_must(rich
     await rich.release(small)
 
 
+async def test_stock_that_nobody_could_count_is_unknown_and_not_none(rich: World) -> None:
+    """Who reads 0 buys; offers that were read before are counted, and the failure is told."""
+    request = pb.EstimateStockRequest(asin=(await some_asins(rich, 1))[0], force_refresh=True)
+
+    async def counted(*, failing: bool) -> pb.EstimateStockResponse:
+        if failing:
+            order = {"fault": "failed_offers", "path": "/product"}
+            (await rich.keepa.post("/_sandbox/faults", json=order)).raise_for_status()
+        request.request_id = str(uuid4())
+        answer: pb.EstimateStockResponse = await rich.discovery.EstimateStock(request)
+        return answer
+
+    before = await rich.spent()
+    lost, live, kept = [await counted(failing=fails) for fails in (True, False, True)]
+    spent = await rich.spent() - before
+
+    for name in ("unit_count", "offer_count", "fba_offer_count", "known_stock_count"):
+        assert not lost.estimate.HasField(name)
+        assert live.estimate.HasField(name)
+    assert lost.info.stop_reason == kept.info.stop_reason == pb.STOP_REASON_KEEPA_UNAVAILABLE
+    assert not live.info.stop_reason
+    assert kept.estimate.offers == live.estimate.offers
+    assert kept.estimate.fetch_time == live.estimate.fetch_time
+    assert kept.estimate.unit_count == live.estimate.unit_count
+    assert sum(one.info.token_count for one in (lost, live, kept)) == spent
+
+
 async def test_best_sellers_of_one_category_are_a_source_of_their_own(rich: World) -> None:
     """D1: Keepa cannot restrict the list, so nobody is led to believe that it was."""
     wanted = pb.DiscoveryFilter(

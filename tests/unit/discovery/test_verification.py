@@ -12,6 +12,7 @@ from services.discovery.domain.verification import (
     Verdict,
     View,
     changes,
+    concluded,
     decided_on,
     seen_now,
 )
@@ -121,3 +122,60 @@ def test_live_offers_alone_make_no_change() -> None:
     then = decided_on(appraisal(fetched, score(plain, terms(), AS_OF)))
 
     assert changes(then, seen_now(close, terms(), now, then)) == ()
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ({}, "Price, rank and competition are as they were."),
+        (
+            {"fba_offers": None, "unread": True},
+            (
+                "Price and rank are as they were. Not compared, as not known both times: "
+                "competition. Keepa could not read the live offers."
+            ),
+        ),
+        (
+            {"fba_offers": None, "rank": None},
+            "Price is as it was. Not compared, as not known both times: rank and competition.",
+        ),
+    ],
+)
+def test_what_was_not_compared_is_not_said_to_be_as_it_was(
+    now: dict[str, object], told: str
+) -> None:
+    """Somebody is about to pay for copies on the strength of this sentence."""
+    seen = replace(THEN, **now)  # type: ignore[arg-type]
+
+    assert concluded(THEN, seen, (), blocked=None) == (Verdict.OK, told)
+
+
+def test_a_change_is_told_together_with_offers_that_nobody_could_read() -> None:
+    """The other reasons to stay away may be among them."""
+    now = replace(THEN, sell_cents=1000, fba_offers=None, unread=True)
+
+    verdict, message = concluded(THEN, now, changes(THEN, now), blocked=None)
+
+    assert verdict is Verdict.AVOID
+    assert message.startswith("The price fell by 50.0 %")
+    assert message.endswith("Keepa could not read the live offers.")
+
+
+def test_what_must_not_be_bought_is_avoided_whatever_it_costs() -> None:
+    """The list is the caller's own word."""
+    blocked = concluded(THEN, THEN, (), blocked="returned twice")
+
+    assert blocked == (Verdict.AVOID, "It is on your do-not-buy list: returned twice")
+
+
+def test_live_sellers_are_not_compared_with_those_of_the_history() -> None:
+    """Offers were counted for the decision, and cannot be read now: five more would be invented."""
+    facts = product(
+        statistics=statistics(current={Kind.NEW: 2000, Kind.COUNT_NEW_FBA: 9}), offers=None
+    )
+    then = replace(THEN, counted=True)
+
+    now = seen_now(facts, terms(), AS_OF, then)
+
+    assert (now.fba_offers, now.unread) == (None, True)
+    assert "fba_offer_count" not in [change.field for change in changes(then, now)]

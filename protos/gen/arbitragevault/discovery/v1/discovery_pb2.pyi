@@ -694,6 +694,7 @@ class ProductScore(_message.Message):
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     OFFERS_FETCHED_FIELD_NUMBER: _builtins.int
     CONFIG_REVISION_FIELD_NUMBER: _builtins.int
+    OFFERS_FAILED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name, `scores/{uuid}`; empty when the product could not be scored."""
     asin: _builtins.str
@@ -756,6 +757,10 @@ class ProductScore(_message.Message):
     """
     config_revision: _builtins.int
     """Revision of the scoring configuration it was scored by; stale when a newer one holds."""
+    offers_failed: _builtins.bool
+    """Whether its live offers were asked for and Keepa could not read them: what they would
+    have said of the buying price and of the competition is not known.
+    """
     @_builtins.property
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
         """All reasons, the deciding one first."""
@@ -819,10 +824,11 @@ class ProductScore(_message.Message):
         token_count: _builtins.int = ...,
         offers_fetched: _builtins.bool = ...,
         config_revision: _builtins.int = ...,
+        offers_failed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_buy_cents", b"_buy_cents", "_composite_score", b"_composite_score", "_confidence_score", b"_confidence_score", "_days_to_sell", b"_days_to_sell", "_margin_percent", b"_margin_percent", "_max_buy_cents", b"_max_buy_cents", "_monthly_sales", b"_monthly_sales", "_profit_cents", b"_profit_cents", "_roi_percent", b"_roi_percent", "_sales_rank", b"_sales_rank", "_sell_cents", b"_sell_cents", "_stability_score", b"_stability_score", "_velocity_score", b"_velocity_score", "as_of_time", b"as_of_time", "buy_cents", b"buy_cents", "composite_score", b"composite_score", "confidence_score", b"confidence_score", "days_to_sell", b"days_to_sell", "fees", b"fees", "fetch_time", b"fetch_time", "interval", b"interval", "margin_percent", b"margin_percent", "max_buy_cents", b"max_buy_cents", "monthly_sales", b"monthly_sales", "profit_cents", b"profit_cents", "roi_percent", b"roi_percent", "sales_rank", b"sales_rank", "sell_cents", b"sell_cents", "stability_score", b"stability_score", "velocity_score", b"velocity_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_buy_cents", b"_buy_cents", "_composite_score", b"_composite_score", "_confidence_score", b"_confidence_score", "_days_to_sell", b"_days_to_sell", "_margin_percent", b"_margin_percent", "_max_buy_cents", b"_max_buy_cents", "_monthly_sales", b"_monthly_sales", "_profit_cents", b"_profit_cents", "_roi_percent", b"_roi_percent", "_sales_rank", b"_sales_rank", "_sell_cents", b"_sell_cents", "_stability_score", b"_stability_score", "_velocity_score", b"_velocity_score", "as_of_time", b"as_of_time", "asin", b"asin", "buy_basis", b"buy_basis", "buy_cents", b"buy_cents", "composite_score", b"composite_score", "confidence_score", b"confidence_score", "config_revision", b"config_revision", "currency_code", b"currency_code", "days_to_sell", b"days_to_sell", "fee_card", b"fee_card", "fees", b"fees", "fetch_time", b"fetch_time", "flags", b"flags", "image_url", b"image_url", "inputs_hash", b"inputs_hash", "interval", b"interval", "margin_percent", b"margin_percent", "max_buy_cents", b"max_buy_cents", "monthly_sales", b"monthly_sales", "name", b"name", "offers_fetched", b"offers_fetched", "product_status", b"product_status", "profit_cents", b"profit_cents", "rating", b"rating", "reasons", b"reasons", "recommendation", b"recommendation", "roi_percent", b"roi_percent", "sales_rank", b"sales_rank", "score_version", b"score_version", "sell_cents", b"sell_cents", "stability_score", b"stability_score", "summary", b"summary", "tier", b"tier", "title", b"title", "token_count", b"token_count", "velocity_score", b"velocity_score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_buy_cents", b"_buy_cents", "_composite_score", b"_composite_score", "_confidence_score", b"_confidence_score", "_days_to_sell", b"_days_to_sell", "_margin_percent", b"_margin_percent", "_max_buy_cents", b"_max_buy_cents", "_monthly_sales", b"_monthly_sales", "_profit_cents", b"_profit_cents", "_roi_percent", b"_roi_percent", "_sales_rank", b"_sales_rank", "_sell_cents", b"_sell_cents", "_stability_score", b"_stability_score", "_velocity_score", b"_velocity_score", "as_of_time", b"as_of_time", "asin", b"asin", "buy_basis", b"buy_basis", "buy_cents", b"buy_cents", "composite_score", b"composite_score", "confidence_score", b"confidence_score", "config_revision", b"config_revision", "currency_code", b"currency_code", "days_to_sell", b"days_to_sell", "fee_card", b"fee_card", "fees", b"fees", "fetch_time", b"fetch_time", "flags", b"flags", "image_url", b"image_url", "inputs_hash", b"inputs_hash", "interval", b"interval", "margin_percent", b"margin_percent", "max_buy_cents", b"max_buy_cents", "monthly_sales", b"monthly_sales", "name", b"name", "offers_failed", b"offers_failed", "offers_fetched", b"offers_fetched", "product_status", b"product_status", "profit_cents", b"profit_cents", "rating", b"rating", "reasons", b"reasons", "recommendation", b"recommendation", "roi_percent", b"roi_percent", "sales_rank", b"sales_rank", "score_version", b"score_version", "sell_cents", b"sell_cents", "stability_score", b"stability_score", "summary", b"summary", "tier", b"tier", "title", b"title", "token_count", b"token_count", "velocity_score", b"velocity_score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__buy_cents: _TypeAlias = _typing.Literal["buy_cents"]  # noqa: Y015
     _WhichOneofArgType__buy_cents: _TypeAlias = _typing.Literal["_buy_cents", b"_buy_cents"]  # noqa: Y015
@@ -1681,14 +1687,15 @@ class StockEstimate(_message.Message):
     """The highest price that is near, 15 % above the target."""
     unit_count: _builtins.int
     """Units for sale near the target, estimated: known stock, and 1 for each offer whose
-    stock is not known.
+    stock is not known. Absent when the live offers could not be read and none are stored:
+    how many there are is not known, and `stop_reason` says why. So are the other counts.
     """
     offer_count: _builtins.int
-    """Live offers near the target."""
+    """Live offers near the target. Absent when not known."""
     fba_offer_count: _builtins.int
-    """Of these, offers shipped by Amazon."""
+    """Of these, offers shipped by Amazon. Absent when not known."""
     known_stock_count: _builtins.int
-    """Of these, offers whose stock is known."""
+    """Of these, offers whose stock is known. Absent when not known."""
     stale: _builtins.bool
     """Whether the answer is older than what is good enough and was given for want of a
     newer one.
@@ -1710,20 +1717,35 @@ class StockEstimate(_message.Message):
         target_cents: _builtins.int = ...,
         low_cents: _builtins.int = ...,
         high_cents: _builtins.int = ...,
-        unit_count: _builtins.int = ...,
-        offer_count: _builtins.int = ...,
-        fba_offer_count: _builtins.int = ...,
-        known_stock_count: _builtins.int = ...,
+        unit_count: _builtins.int | None = ...,
+        offer_count: _builtins.int | None = ...,
+        fba_offer_count: _builtins.int | None = ...,
+        known_stock_count: _builtins.int | None = ...,
         offers: _abc.Iterable[_keepa_gateway_pb2.Offer] | None = ...,
         stale: _builtins.bool = ...,
         fetch_time: _timestamp_pb2.Timestamp | None = ...,
         currency_code: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fba_offer_count", b"_fba_offer_count", "_known_stock_count", b"_known_stock_count", "_offer_count", b"_offer_count", "_unit_count", b"_unit_count", "fba_offer_count", b"fba_offer_count", "fetch_time", b"fetch_time", "known_stock_count", b"known_stock_count", "offer_count", b"offer_count", "unit_count", b"unit_count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asin", b"asin", "currency_code", b"currency_code", "fba_offer_count", b"fba_offer_count", "fetch_time", b"fetch_time", "high_cents", b"high_cents", "known_stock_count", b"known_stock_count", "low_cents", b"low_cents", "offer_count", b"offer_count", "offers", b"offers", "stale", b"stale", "target_cents", b"target_cents", "unit_count", b"unit_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fba_offer_count", b"_fba_offer_count", "_known_stock_count", b"_known_stock_count", "_offer_count", b"_offer_count", "_unit_count", b"_unit_count", "asin", b"asin", "currency_code", b"currency_code", "fba_offer_count", b"fba_offer_count", "fetch_time", b"fetch_time", "high_cents", b"high_cents", "known_stock_count", b"known_stock_count", "low_cents", b"low_cents", "offer_count", b"offer_count", "offers", b"offers", "stale", b"stale", "target_cents", b"target_cents", "unit_count", b"unit_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__fba_offer_count: _TypeAlias = _typing.Literal["fba_offer_count"]  # noqa: Y015
+    _WhichOneofArgType__fba_offer_count: _TypeAlias = _typing.Literal["_fba_offer_count", b"_fba_offer_count"]  # noqa: Y015
+    _WhichOneofReturnType__known_stock_count: _TypeAlias = _typing.Literal["known_stock_count"]  # noqa: Y015
+    _WhichOneofArgType__known_stock_count: _TypeAlias = _typing.Literal["_known_stock_count", b"_known_stock_count"]  # noqa: Y015
+    _WhichOneofReturnType__offer_count: _TypeAlias = _typing.Literal["offer_count"]  # noqa: Y015
+    _WhichOneofArgType__offer_count: _TypeAlias = _typing.Literal["_offer_count", b"_offer_count"]  # noqa: Y015
+    _WhichOneofReturnType__unit_count: _TypeAlias = _typing.Literal["unit_count"]  # noqa: Y015
+    _WhichOneofArgType__unit_count: _TypeAlias = _typing.Literal["_unit_count", b"_unit_count"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fba_offer_count) -> _WhichOneofReturnType__fba_offer_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__known_stock_count) -> _WhichOneofReturnType__known_stock_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__offer_count) -> _WhichOneofReturnType__offer_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unit_count) -> _WhichOneofReturnType__unit_count | None: ...
 
 Global___StockEstimate: _TypeAlias = StockEstimate  # noqa: Y015
 

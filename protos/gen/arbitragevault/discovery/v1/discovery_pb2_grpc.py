@@ -413,9 +413,10 @@ class DiscoveryServiceServicer:
         """Estimates how many units of a product are for sale near a target price.
 
         Counts live offers within 15 % of the target. Costs what one product with offers
-        costs, usually 6 tokens, 16 at most; 0 when stored. When it may not spend or Keepa
-        does not answer, an expired stored answer is given, marked `stale`. Fails with
-        `PRODUCT_NOT_FOUND`, `CACHE_MISS`.
+        costs, usually 6 tokens, 16 at most; 0 when stored. When it may not spend, Keepa
+        does not answer or cannot read the offers, stored ones are given, marked `stale` where
+        they have expired. With none stored nothing is counted, and the counts are absent. Fails
+        with `PRODUCT_NOT_FOUND`, `CACHE_MISS`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -425,8 +426,10 @@ class DiscoveryServiceServicer:
         """Fetches fresh price, rank and offers of a product before it is bought, and compares
         them with what the decision was made on.
 
-        Costs what one product with offers costs, usually 6 tokens, 16 at most. Fails with
-        `SCORE_NOT_FOUND` when there is nothing to compare with, `PRODUCT_NOT_FOUND`.
+        Costs what one product with offers costs, usually 6 tokens, 16 at most. When Keepa could
+        not read the live offers, the verdict is on price, rank and Amazon alone, and `message`
+        and `stop_reason` say so. Fails with `SCORE_NOT_FOUND` when there is nothing to compare
+        with, `PRODUCT_NOT_FOUND`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

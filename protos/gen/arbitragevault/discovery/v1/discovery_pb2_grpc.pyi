@@ -149,16 +149,19 @@ class DiscoveryServiceStub:
     """Estimates how many units of a product are for sale near a target price.
 
     Counts live offers within 15 % of the target. Costs what one product with offers
-    costs, usually 6 tokens, 16 at most; 0 when stored. When it may not spend or Keepa
-    does not answer, an expired stored answer is given, marked `stale`. Fails with
-    `PRODUCT_NOT_FOUND`, `CACHE_MISS`.
+    costs, usually 6 tokens, 16 at most; 0 when stored. When it may not spend, Keepa
+    does not answer or cannot read the offers, stored ones are given, marked `stale` where
+    they have expired. With none stored nothing is counted, and the counts are absent. Fails
+    with `PRODUCT_NOT_FOUND`, `CACHE_MISS`.
     """
     VerifyProduct: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.VerifyProductRequest, _discovery_pb2.VerifyProductResponse]
     """Fetches fresh price, rank and offers of a product before it is bought, and compares
     them with what the decision was made on.
 
-    Costs what one product with offers costs, usually 6 tokens, 16 at most. Fails with
-    `SCORE_NOT_FOUND` when there is nothing to compare with, `PRODUCT_NOT_FOUND`.
+    Costs what one product with offers costs, usually 6 tokens, 16 at most. When Keepa could
+    not read the live offers, the verdict is on price, rank and Amazon alone, and `message`
+    and `stop_reason` say so. Fails with `SCORE_NOT_FOUND` when there is nothing to compare
+    with, `PRODUCT_NOT_FOUND`.
     """
     ListSearches: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.ListSearchesRequest, _discovery_pb2.ListSearchesResponse]
     """Lists former searches, newest first."""
@@ -313,16 +316,19 @@ class DiscoveryServiceAsyncStub(DiscoveryServiceStub):
     """Estimates how many units of a product are for sale near a target price.
 
     Counts live offers within 15 % of the target. Costs what one product with offers
-    costs, usually 6 tokens, 16 at most; 0 when stored. When it may not spend or Keepa
-    does not answer, an expired stored answer is given, marked `stale`. Fails with
-    `PRODUCT_NOT_FOUND`, `CACHE_MISS`.
+    costs, usually 6 tokens, 16 at most; 0 when stored. When it may not spend, Keepa
+    does not answer or cannot read the offers, stored ones are given, marked `stale` where
+    they have expired. With none stored nothing is counted, and the counts are absent. Fails
+    with `PRODUCT_NOT_FOUND`, `CACHE_MISS`.
     """
     VerifyProduct: _aio.UnaryUnaryMultiCallable[_discovery_pb2.VerifyProductRequest, _discovery_pb2.VerifyProductResponse]  # type: ignore[assignment]
     """Fetches fresh price, rank and offers of a product before it is bought, and compares
     them with what the decision was made on.
 
-    Costs what one product with offers costs, usually 6 tokens, 16 at most. Fails with
-    `SCORE_NOT_FOUND` when there is nothing to compare with, `PRODUCT_NOT_FOUND`.
+    Costs what one product with offers costs, usually 6 tokens, 16 at most. When Keepa could
+    not read the live offers, the verdict is on price, rank and Amazon alone, and `message`
+    and `stop_reason` say so. Fails with `SCORE_NOT_FOUND` when there is nothing to compare
+    with, `PRODUCT_NOT_FOUND`.
     """
     ListSearches: _aio.UnaryUnaryMultiCallable[_discovery_pb2.ListSearchesRequest, _discovery_pb2.ListSearchesResponse]  # type: ignore[assignment]
     """Lists former searches, newest first."""
@@ -584,9 +590,10 @@ class DiscoveryServiceServicer:
         """Estimates how many units of a product are for sale near a target price.
 
         Counts live offers within 15 % of the target. Costs what one product with offers
-        costs, usually 6 tokens, 16 at most; 0 when stored. When it may not spend or Keepa
-        does not answer, an expired stored answer is given, marked `stale`. Fails with
-        `PRODUCT_NOT_FOUND`, `CACHE_MISS`.
+        costs, usually 6 tokens, 16 at most; 0 when stored. When it may not spend, Keepa
+        does not answer or cannot read the offers, stored ones are given, marked `stale` where
+        they have expired. With none stored nothing is counted, and the counts are absent. Fails
+        with `PRODUCT_NOT_FOUND`, `CACHE_MISS`.
         """
 
     def VerifyProduct(
@@ -597,8 +604,10 @@ class DiscoveryServiceServicer:
         """Fetches fresh price, rank and offers of a product before it is bought, and compares
         them with what the decision was made on.
 
-        Costs what one product with offers costs, usually 6 tokens, 16 at most. Fails with
-        `SCORE_NOT_FOUND` when there is nothing to compare with, `PRODUCT_NOT_FOUND`.
+        Costs what one product with offers costs, usually 6 tokens, 16 at most. When Keepa could
+        not read the live offers, the verdict is on price, rank and Amazon alone, and `message`
+        and `stop_reason` say so. Fails with `SCORE_NOT_FOUND` when there is nothing to compare
+        with, `PRODUCT_NOT_FOUND`.
         """
 
     def ListSearches(

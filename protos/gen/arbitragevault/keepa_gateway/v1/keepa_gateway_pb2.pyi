@@ -1818,7 +1818,11 @@ class Product(_message.Message):
     monthly_sold_count: _builtins.int
     """Units sold per month as Amazon shows them; absent when Amazon shows none."""
     offers_fetched: _builtins.bool
-    """Whether fetching offers succeeded; absent when not asked for."""
+    """Whether fetching offers succeeded; absent when not asked for. When it failed, offers
+    that were read before are kept: `cache_only` gives them, whatever their age. Who asks for
+    offers within an hour of a failure is told of it again for nothing, unless offers young
+    enough are stored, or nothing stored is wanted.
+    """
     currency_code: _builtins.str
     """ISO 4217 code of every amount in this message."""
     @_builtins.property
