@@ -37,6 +37,13 @@ from services.chassis.testing.serving import Served, serve
 
 PREFIX = "arbitragevault.autosourcing.v1."
 
+# Attended at once: what was not given back for a while would be tried again after a pause.
+_UNFINISHED = """
+    update autosourcing.jobs set attend_at = clock_timestamp()
+    where document -> 'finished' is distinct from 'true' or state in ('PENDING', 'RUNNING')
+    returning 'jobs/' || id as name
+"""
+
 
 class Budget(budget_pb2_grpc.BudgetServiceServicer):
     """A budget whose every answer a test can choose; by default it has tokens for all."""
@@ -45,17 +52,30 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
         self.reset()
 
     def reset(self) -> None:
+        """Forget everything, and behave."""
         self.available = 1000
-        self.broken = False
-        self.silent_release = False
+        self.closed = False
         self.hanging_release: asyncio.Event | None = None
-        self.hanging = 0
-        self.forgets_to_answer = False
         self.stalled: asyncio.Event | None = None
+        self.behave()
         self.held: dict[str, budget_pb.Reservation] = {}
         self.asked: list[budget_pb.ReserveTokensRequest] = []
         self.released: list[str] = []
         self.costs: dict[str, tuple[int, int]] = {}
+
+    def behave(self) -> None:
+        """Answer everybody, those who hang too; what is held stays held."""
+        for gate in (self.hanging_release, self.stalled):
+            if gate is not None:
+                gate.set()
+        self.hanging_release = self.stalled = None
+        self.hanging = 0
+        self.broken = self.silent_release = self.forgets_to_answer = False
+
+    def close(self) -> None:
+        """Give everything back that is asked for, and nothing more out, not to a queue either."""
+        self.behave()
+        self.closed = True
 
     async def ReserveTokens(
         self, request: budget_pb.ReserveTokensRequest, context: Any
@@ -64,6 +84,7 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
         self.asked.append(request)
         if self.stalled is not None:
             await self.stalled.wait()
+        self._check_open()
         known = self.held.get(request.request_id)
         if known is None:
             await self._await_gate(request)
@@ -116,6 +137,10 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
         if self.broken:
             raise Refusal(Kind.UNAVAILABLE, "STORAGE_UNAVAILABLE", "The database is away.")
 
+    def _check_open(self) -> None:
+        if self.closed:
+            raise Refusal(Kind.FAILED_PRECONDITION, "ACCOUNT_CLOSED", "The test is over.")
+
     async def _await_gate(self, request: budget_pb.ReserveTokensRequest) -> None:
         deadline = asyncio.get_running_loop().time() + request.max_wait_duration.seconds
         while self.available < max(request.gate_token_count, request.token_count + 10):
@@ -133,9 +158,10 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
                     retry_after=timedelta(seconds=90),
                 )
             await asyncio.sleep(0.02)
+            self._check_open()
 
     def held_for(self, *jobs: str) -> list[budget_pb.Reservation]:
-        """What was ever held for some jobs; one of an earlier test may still be tidied up."""
+        """What was ever held for some jobs."""
         return [one for one in self.held.values() if one.job in jobs]
 
     def _hold(self, request: budget_pb.ReserveTokensRequest) -> budget_pb.Reservation:
@@ -329,6 +355,24 @@ class World:
             while not happened():
                 await asyncio.sleep(0.01)
 
+    async def rest(self) -> None:
+        """End everything that a test began, and wait until the service has nothing left to do.
+
+        A job that went on would take the next test's tokens and products, or give them back.
+        """
+        self.budget.close()
+        self.discovery.answer = lambda _: []
+        await self.execute("delete from autosourcing.schedules")
+        async with asyncio.timeout(30):
+            while unfinished := await self.execute(_UNFINISHED):
+                for row in unfinished:
+                    with suppress(grpc.aio.AioRpcError):  # It may have ended by itself.
+                        request = pb.CancelJobRequest(request_id=str(uuid4()), name=row["name"])
+                        await self.stub.CancelJob(request)
+                await asyncio.sleep(0.05)
+        await self.execute("update autosourcing.jobs set attend_at = null")
+        await self.execute("delete from autosourcing.abandoned")
+
     async def execute(self, statement: str, *values: Any) -> list[asyncpg.Record]:
         """Look into the database, or bend it, as nobody else may."""
         connection = await asyncpg.connect(sql.plain_url(self.database_url))
@@ -401,17 +445,9 @@ async def shared_world(
 
 @pytest.fixture
 async def world(shared_world: World) -> AsyncIterator[World]:
-    """The module's world, its peers back to their usual manners.
-
-    A job that a test leaves running would go on within the next one, and take its products.
-    """
+    """The module's world: its peers behave, and no job of an earlier test is under way."""
     yield _reset(shared_world)
-    for state in (pb.JOB_STATE_PENDING, pb.JOB_STATE_RUNNING):
-        left = await shared_world.stub.ListJobs(pb.ListJobsRequest(state=state))
-        for job in left.jobs:
-            with suppress(grpc.aio.AioRpcError):  # It may have ended by itself.
-                request = pb.CancelJobRequest(request_id=str(uuid4()), name=job.name)
-                await shared_world.stub.CancelJob(request)
+    await shared_world.rest()
 
 
 @pytest.fixture
