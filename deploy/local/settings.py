@@ -10,6 +10,7 @@ from deploy.local.stack import (
     DEFAULT_TICK_SECONDS,
     HIGHEST_PORT,
     SERVICES,
+    SHORTEST_TICK_SECONDS,
     Keepa,
     Ports,
     Sandbox,
@@ -144,6 +145,7 @@ def _tick_seconds(environment: Mapping[str, str]) -> float:
         seconds = float(value)
     except ValueError:
         seconds = 0.0
-    if not 0.01 <= seconds <= DEFAULT_TICK_SECONDS:
-        raise BadSetting(f"KEEPA_TICK_SECONDS must be seconds from 0.01 to {DEFAULT_TICK_SECONDS}.")
+    if not SHORTEST_TICK_SECONDS <= seconds <= DEFAULT_TICK_SECONDS:
+        allowed = f"from {SHORTEST_TICK_SECONDS} to {DEFAULT_TICK_SECONDS}"
+        raise BadSetting(f"KEEPA_TICK_SECONDS must be seconds {allowed}.")
     return seconds

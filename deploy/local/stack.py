@@ -13,6 +13,7 @@ HOST = "127.0.0.1"
 SERVICES = ("budget", "keepa_gateway", "discovery", "autosourcing")
 TITLES = {"postgres": "PostgreSQL", "nats": "NATS"}  # The others go by their own names.
 DEFAULT_TICK_SECONDS = 60.2
+SHORTEST_TICK_SECONDS = 0.02
 HIGHEST_PORT = 65535
 
 # What programs of any kind expect to find, and what says how they log and trace.

@@ -12,9 +12,7 @@ from services.chassis.settings import ServiceSettings, shared
 class Settings(ServiceSettings):
     """The chassis' settings, the peers, and the safeguards of docs/safeguards.md."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="AUTOSOURCING_", frozen=True, extra="ignore", populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix="AUTOSOURCING_")
 
     port: int = Field(
         50054, ge=0, le=65535, description="the port to listen on; 0 takes a free one"

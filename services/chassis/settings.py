@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, Self, TypeVar
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, ValidationError, model_validator
@@ -14,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from services.chassis import sql
 
 ENV_FILE = "ARBITRAGEVAULT_ENV_FILE"
+KEEPA_HOST = "api.keepa.com"
+KEEPA_TICK_SECONDS = 60.2
+SHORTEST_TICK_SECONDS = 0.02
 
 
 def shared(name: str) -> AliasChoices:
@@ -66,6 +70,32 @@ class ServiceSettings(BaseSettings):
         if migrator:
             return {**values, "database_url": sql.role_url(migrator, cls.service())}
         return values
+
+
+class KeepaSettings(ServiceSettings):
+    """What every service that counts Keepa's ticks is told besides: they must count alike."""
+
+    keepa_tick_seconds: float = Field(
+        KEEPA_TICK_SECONDS,
+        ge=SHORTEST_TICK_SECONDS,
+        le=KEEPA_TICK_SECONDS,
+        validation_alias=shared("KEEPA_TICK_SECONDS"),
+        description="Keepa's refill step; shorter only for a sandbox with scaled time",
+    )
+    keepa_base_url: str = Field(
+        f"https://{KEEPA_HOST}",
+        validation_alias=shared("KEEPA_BASE_URL"),
+        description="where Keepa is; https, or http to this machine for a sandbox",
+    )
+
+    @model_validator(mode="after")
+    def _only_a_sandbox_scales_time(self) -> Self:
+        host = (urlsplit(self.keepa_base_url).hostname or KEEPA_HOST).rstrip(".")
+        if host == KEEPA_HOST and self.keepa_tick_seconds != KEEPA_TICK_SECONDS:
+            raise ValueError(
+                f"KEEPA_TICK_SECONDS must be {KEEPA_TICK_SECONDS} against {KEEPA_HOST}"
+            )
+        return self
 
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -9,9 +9,7 @@ from services.chassis.settings import ServiceSettings, shared
 class Settings(ServiceSettings):
     """The chassis' settings, the peers, and the limits of a search."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="DISCOVERY_", frozen=True, extra="ignore", populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix="DISCOVERY_")
 
     port: int = Field(
         50053, ge=0, le=65535, description="the port to listen on; 0 takes a free one"

@@ -7,25 +7,22 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import ServiceSettings, shared
+from services.chassis.settings import KeepaSettings, shared
 from services.keepa_gateway.domain.calls import Deadlines
 
-KEEPA_HOST = "api.keepa.com"
-TICK_SECONDS = 60.2
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-class Settings(ServiceSettings):
+class Settings(KeepaSettings):
     """The gateway's settings; the key comes from a file where it can."""
 
     model_config = SettingsConfigDict(env_prefix="KEEPA_GATEWAY_")
 
-    port: int = Field(50052, ge=0, le=65535, description="the port to listen on")
-    budget_target: str = Field("127.0.0.1:50051", validation_alias=shared("BUDGET_TARGET"))
-    keepa_base_url: str = Field(
-        f"https://{KEEPA_HOST}",
-        validation_alias=shared("KEEPA_BASE_URL"),
-        description="https, or http to this machine for the sandbox",
+    port: int = Field(
+        50052, ge=0, le=65535, description="the port to listen on; 0 takes a free one"
+    )
+    budget_target: str = Field(
+        "127.0.0.1:50051", validation_alias=shared("BUDGET_TARGET"), description="host:port"
     )
     keepa_api_key: SecretStr | None = Field(
         None, validation_alias=shared("KEEPA_API_KEY"), description="better: KEEPA_API_KEY_FILE"
@@ -33,13 +30,11 @@ class Settings(ServiceSettings):
     keepa_api_key_file: Path | None = Field(
         None, validation_alias=shared("KEEPA_API_KEY_FILE"), description="a file with the key"
     )
-    keepa_tick_seconds: float = Field(
-        TICK_SECONDS,
-        gt=0,
-        validation_alias=shared("KEEPA_TICK_SECONDS"),
-        description="60.2 at Keepa; less only for a sandbox with scaled time",
+    account: str = Field(
+        "default",
+        pattern="^[a-z0-9][a-z0-9-]{0,62}$",
+        description="the account at budget: 1 to 63 small letters, digits and hyphens",
     )
-    account: str = Field("default", pattern="^[a-z0-9][a-z0-9-]{0,62}$")
     throttle_per_minute: int = Field(20, ge=1, le=60_000, description="requests per minute")
     throttle_burst: int = Field(20, ge=1, le=10_000, description="requests at once after a rest")
     plain_seconds: float = Field(30.0, gt=0, description="deadline of a call without offers")
@@ -62,12 +57,9 @@ class Settings(ServiceSettings):
         raise ValueError("must be https, or http to 127.0.0.1, localhost or ::1")
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _has_a_key(self) -> Self:
         if self.key_is_missing:
             raise ValueError("set KEEPA_API_KEY_FILE or KEEPA_API_KEY; the sandbox takes any text")
-        at_keepa = urlsplit(self.keepa_base_url).hostname == KEEPA_HOST
-        if at_keepa and self.keepa_tick_seconds != TICK_SECONDS:
-            raise ValueError(f"KEEPA_TICK_SECONDS must be {TICK_SECONDS} at {KEEPA_HOST}")
         return self
 
     @property

@@ -21,7 +21,8 @@ SAFEGUARD = re.compile(
 
 def defaults(settings: type[ServiceSettings]) -> dict[str, str]:
     """The default of every setting that is a service's own, by the name of its variable."""
-    fields = {name: settings.model_fields[name] for name in settings.__annotations__}
+    bases = settings.__mro__[: settings.__mro__.index(ServiceSettings)]
+    fields = {name: settings.model_fields[name] for base in bases for name in base.__annotations__}
     prefix = settings.model_config["env_prefix"]
     return {variable(prefix, name, field): text(field.default) for name, field in fields.items()}
 

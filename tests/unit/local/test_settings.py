@@ -6,7 +6,13 @@ import pytest
 
 from deploy.local import settings
 from deploy.local.settings import BadSetting, Choices
-from deploy.local.stack import Ports, Sandbox
+from deploy.local.stack import (
+    DEFAULT_TICK_SECONDS,
+    SHORTEST_TICK_SECONDS,
+    Ports,
+    Sandbox,
+)
+from services.chassis import settings as chassis
 
 
 def read(environment: dict[str, str], catalog: Path | None = None) -> Choices:
@@ -77,6 +83,13 @@ def test_a_bad_variable_is_named_without_its_value(environment: dict[str, str], 
     assert told in str(refused.value)
     assert "hunter2" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_the_runner_takes_the_ticks_that_the_services_take() -> None:
+    """Or a stack would be made whose services do not start."""
+    taken = (chassis.SHORTEST_TICK_SECONDS, chassis.KEEPA_TICK_SECONDS)
+
+    assert taken == (SHORTEST_TICK_SECONDS, DEFAULT_TICK_SECONDS)
 
 
 def test_a_catalogue_that_is_not_a_folder_is_refused(tmp_path: Path) -> None:
