@@ -11,6 +11,7 @@ SEEDS ?= 1000
 KILLS ?= 1
 SEED ?= 1
 JOBS ?= 1000
+ORDER ?= 1
 DATA ?=
 PORT_BASE ?=
 ONLY ?=
@@ -40,8 +41,8 @@ demo: $(INSTALLED) ## Run one AutoSourcing job end to end and stop. CATALOG=dir 
 up: $(INSTALLED) ## Start the whole stack and keep it up. DATA=dir keeps its data, PORT_BASE=n moves its ports.
 	@$(BIN)/python -m deploy.local up $(LOCAL_OPTIONS) $(if $(PORT_BASE),--port-base $(PORT_BASE))
 
-test: $(INSTALLED) ## Run every test but the long chaos, soak and bench runs.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
+test: $(INSTALLED) ## Run every test but the long chaos, soak and bench runs; ORDER=n shuffles them anew.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --randomly-seed=$(ORDER) -q
 
 lint: $(INSTALLED) ## Check style, imports between services, and the contracts.
 	@$(BIN)/ruff check .
