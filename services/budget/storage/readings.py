@@ -42,14 +42,19 @@ _DIMENSIONS = {
     "job": "coalesce(outcome.job::text, '')",
     "day": "to_char(outcome.at at time zone 'UTC', 'YYYY-MM-DD')",
 }
-# The newest outcome of a call counts: a late commit replaces the estimate settled before it.
+# The newest outcome of a call counts, whenever it came: a late commit replaces the estimate that
+# was settled before it, and a release the unknown. A commit is the last word, so that the many are
+# read in the order of the pages, and only the few others are looked up.
 _USAGE = """
 with outcome as (
-    select distinct on (reservation) *
-    from budget.ledger
+    select * from budget.ledger as l
     where account = $1 and kind in ('COMMITTED', 'SETTLED', 'UNKNOWN')
-        and at >= coalesce($2::timestamptz, now() - interval '30 days') and at < coalesce($3::timestamptz, 'infinity')
-    order by reservation, sequence desc),
+        and at >= coalesce($2::timestamptz, now() - interval '30 days')
+        and at < coalesce($3::timestamptz, 'infinity')
+        and (kind = 'COMMITTED' or not exists (
+            select from budget.ledger as later
+            where later.reservation = l.reservation and later.sequence > l.sequence
+                and later.kind in ('COMMITTED', 'SETTLED', 'UNKNOWN', 'RELEASED')))),
 summed as (
     select {keys}
         coalesce(sum(tokens) filter (where kind <> 'UNKNOWN'), 0)::bigint as tokens,

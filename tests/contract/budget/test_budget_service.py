@@ -469,6 +469,25 @@ async def test_usage_is_summed_by_what_was_asked(service: Service) -> None:
     assert len(by_day.rows[0].day) == 10
 
 
+async def test_usage_tells_the_unknown_until_it_is_known(service: Service) -> None:
+    """T9: what was never sent is not owed for ever, and what was committed late is told once."""
+    await service.report(500)
+    sent, never_sent, _ = [
+        await service.reserve(tokens, hold_duration=span(1)) for tokens in (10, 20, 40)
+    ]
+    await asyncio.sleep(1.05)
+    await service.sweep()
+    request = pb.GetUsageRequest(dimensions=[pb.USAGE_DIMENSION_ENDPOINT])
+
+    before = (await service.stub.GetUsage(request)).rows[0]
+    await service.stub.CommitReservation(commit(sent, 6))
+    await service.stub.ReleaseReservation(release(never_sent))
+    after = (await service.stub.GetUsage(request)).rows[0]
+
+    assert (before.token_count, before.call_count, before.unsettled_token_count) == (0, 0, 70)
+    assert (after.token_count, after.call_count, after.unsettled_token_count) == (6, 1, 40)
+
+
 async def test_a_ledger_verifies_itself(service: Service) -> None:
     """INV-6 in production: a replay from zero gives the state in use."""
     await service.report(500)
