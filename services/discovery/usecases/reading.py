@@ -7,7 +7,7 @@ from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.health import CacheHealth
 from services.discovery.domain.kept import not_found
 from services.discovery.domain.past import SearchKind
-from services.discovery.domain.scoring.explain import steps
+from services.discovery.domain.scoring.explain import Look, steps
 from services.discovery.domain.scoring.lines import Difference, Line, differences, lines
 from services.discovery.domain.scoring.score import Score
 from services.discovery.ports import Caches, ScorePage, Scores, Searches, SearchPage
@@ -50,7 +50,8 @@ class Reader:
             Refusal: SCORE_NOT_FOUND.
         """
         one, score = await self._scored(score_id)
-        told = Explanation(one, steps(score), lines(score))
+        look = Look(offers=one.offers, failed=one.offers_failed, fetched_at=one.fetched_at)
+        told = Explanation(one, steps(score, look), lines(score))
         if before:
             other_id = await self._scores.before(score_id)
         if other_id is None:
