@@ -58,6 +58,7 @@ def schedule(value: Schedule, now: datetime, slots: Sequence[DecidedSlot] = ()) 
         create_time=times.timestamp(value.created_at),
         update_time=times.timestamp(value.updated_at),
         etag=value.etag,
+        problem=value.problem,
     )
 
 

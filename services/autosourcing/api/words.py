@@ -10,6 +10,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as gateway_pb
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.autosourcing.domain.calendar import known_zone
 from services.autosourcing.domain.job import State
 from services.autosourcing.domain.picks import Action, Kind, Outcome, Recommendation
 from services.chassis.errors import invalid_field
@@ -31,10 +32,10 @@ def zone(name: str, field: str) -> ZoneInfo:
     Raises:
         Refusal: There is no such zone.
     """
-    try:
-        return ZoneInfo(name or "UTC")
-    except (KeyError, ValueError, OSError):
-        raise invalid_field(field, "is no IANA time zone, such as Europe/Paris") from None
+    found = known_zone(name or "UTC")
+    if found is None:
+        raise invalid_field(field, "is no IANA time zone, such as Europe/Paris")
+    return found
 
 
 def last_id(name: str) -> str:

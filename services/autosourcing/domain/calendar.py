@@ -24,6 +24,14 @@ class Slot:
     exists: bool = True
 
 
+def known_zone(name: str) -> ZoneInfo | None:
+    """The time zone of that name; None when the zone data has none that can be read."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return None
+
+
 def slot(zone: ZoneInfo, day: date, hour: int) -> Slot:
     """Place an hour of a local day in time.
 

@@ -13,6 +13,9 @@ from services.autosourcing.domain.spec import Spec
 LATEST = timedelta(minutes=10)
 """How late a slot may still start its job."""
 
+AGAIN = timedelta(hours=1)
+"""How long a schedule with a problem is left alone; new zone data may have mended it then."""
+
 _WEEK = timedelta(days=7)
 _YEAR = timedelta(days=366)
 _LAST_YEAR = 9990
@@ -36,6 +39,8 @@ class Schedule:
         pause_until: Slots before it are skipped; None: none is held back.
         skip_dates: Local dates on which nothing starts.
         looked_until: Every slot up to this instant has been decided.
+        problem: Why its slots cannot be told, and what mends it; empty when they can.
+        again_at: When that is looked at again; None without a problem.
     """
 
     id: UUID
@@ -51,6 +56,8 @@ class Schedule:
     caller: str = ""
     revision: int = 1
     updated_at: datetime | None = None
+    problem: str = ""
+    again_at: datetime | None = None
 
     @property
     def etag(self) -> str:
@@ -58,9 +65,9 @@ class Schedule:
         return str(self.revision)
 
     @property
-    def zone(self) -> ZoneInfo:
-        """The time zone that its hours and dates are of."""
-        return ZoneInfo(self.time_zone)
+    def zone(self) -> ZoneInfo | None:
+        """The time zone that its hours and dates are of; None when it is not known any more."""
+        return calendar.known_zone(self.time_zone)
 
 
 @dataclass(frozen=True)
@@ -88,11 +95,23 @@ def slot_request_id(schedule_id: UUID, slot: Slot) -> UUID:
 
 
 def look(schedule: Schedule, now: datetime) -> tuple[Schedule, tuple[Decision, ...]]:
-    """Decide the slots that have come since the schedule was looked at, a week at a time."""
+    """Decide the slots that have come since the schedule was looked at, a week at a time.
+
+    Without its time zone nobody knows which have come: it gets a problem, and they are decided
+    when the zone is known again.
+    """
+    zone = schedule.zone
+    if zone is None:
+        return replace(schedule, problem=_unknown(schedule), again_at=now + AGAIN), ()
     after, until = schedule.looked_until, min(now, schedule.looked_until + _WEEK)
-    due = calendar.slots(schedule.zone, schedule.hours, after=after, until=until)
+    due = calendar.slots(zone, schedule.hours, after=after, until=until)
     decisions = tuple(decide(schedule, slot, now) for slot in due)
-    return replace(schedule, looked_until=max(after, until)), decisions
+    return replace(sound(schedule), looked_until=max(after, until)), decisions
+
+
+def sound(schedule: Schedule) -> Schedule:
+    """The schedule without its problem, until it is looked at again."""
+    return replace(schedule, problem="", again_at=None)
 
 
 def decide(schedule: Schedule, slot: Slot, now: datetime) -> Decision:
@@ -105,22 +124,28 @@ def decide(schedule: Schedule, slot: Slot, now: datetime) -> Decision:
 
 
 def next_look(schedule: Schedule) -> datetime:
-    """When the next slot comes, whatever becomes of it."""
-    after = schedule.looked_until
-    found = calendar.slots(schedule.zone, schedule.hours, after=after, until=after + _WEEK)
+    """When the next slot comes, whatever becomes of it; with a problem, when to try again."""
+    after, zone = schedule.looked_until, schedule.zone
+    if schedule.again_at is not None or zone is None:
+        return schedule.again_at or after
+    found = calendar.slots(zone, schedule.hours, after=after, until=after + _WEEK)
     return min((slot.at for slot in found), default=after + _WEEK)
 
 
 def next_start(schedule: Schedule, now: datetime) -> datetime | None:
-    """When its next job starts; None while a person has paused it, or not within a year."""
-    if schedule.paused:
+    """When its next job starts; None while a person has paused it, or not within a year.
+
+    None, too, while nobody knows its time zone.
+    """
+    zone = schedule.zone
+    if schedule.paused or zone is None:
         return None
     after, paused = now, schedule.pause_until
     if paused is not None and paused > now:
         after = paused - timedelta(microseconds=1)
     if after.year > _LAST_YEAR:
         return None
-    found = calendar.slots(schedule.zone, schedule.hours, after=after, until=after + _YEAR)
+    found = calendar.slots(zone, schedule.hours, after=after, until=after + _YEAR)
     free = (slot.at for slot in found if slot.exists and slot.date not in schedule.skip_dates)
     return next(free, None)
 
@@ -137,6 +162,13 @@ def _held_back(schedule: Schedule, slot: Slot, now: datetime) -> str:
         late, most = _minutes(now - slot.at), _minutes(LATEST)
         return f"It could only start {late} minutes late; {most} are allowed"
     return ""
+
+
+def _unknown(schedule: Schedule) -> str:
+    return (
+        f"The time zone {schedule.time_zone} is not known any more, so nobody can tell when its "
+        "hours come; name another one"
+    )
 
 
 def _minutes(span: timedelta) -> int:

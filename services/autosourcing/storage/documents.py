@@ -31,6 +31,13 @@ class Document(TypeDecorator[T], Generic[T]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> T | None:  # noqa: ARG002
         """Build the value again."""
-        if value is None:
-            return None
-        return msgspec.json.decode(msgspec.json.encode(value), type=self.kind)
+        return None if value is None else rebuilt(self.kind, value)
+
+
+def rebuilt(kind: type[T], document: Any) -> T:
+    """Build a value from its document.
+
+    Raises:
+        msgspec.ValidationError: It is no such value; a newer version may have written it.
+    """
+    return msgspec.json.decode(msgspec.json.encode(document), type=kind)

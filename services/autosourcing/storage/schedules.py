@@ -5,12 +5,23 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, select, tuple_, union_all, update
-from sqlalchemy.dialects.postgresql import insert
+import msgspec
+from sqlalchemy import (
+    RowMapping,
+    delete,
+    func,
+    select,
+    tuple_,
+    type_coerce,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.autosourcing.domain.calendar import Slot
 from services.autosourcing.domain.schedule import (
+    AGAIN,
     DecidedSlot,
     Decision,
     Schedule,
@@ -18,8 +29,11 @@ from services.autosourcing.domain.schedule import (
     next_look,
 )
 from services.autosourcing.storage import tables
+from services.autosourcing.storage.documents import rebuilt
 from services.autosourcing.storage.work import Announce, PostgresWork
-from services.chassis import purging, sql
+from services.chassis import purging, sql, telemetry
+
+_log = telemetry.get_logger(__name__)
 
 
 class PostgresRotaWork(PostgresWork):
@@ -50,17 +64,23 @@ class PostgresRotaWork(PostgresWork):
         await self._connection.execute(delete(table).where(table.c.id == schedule_id))
 
     async def due_schedule(self) -> Schedule | None:
-        """Lock a due row that nobody else is locking."""
+        """Lock a due row that nobody else is locking; one that cannot be read is put off."""
         table = tables.schedules
         query = (
-            select(table.c.document)
-            .where(table.c.look_at <= func.clock_timestamp())
+            select(table.c.id, type_coerce(table.c.document, JSONB).label("document"))
+            .where(table.c.look_at <= func.now())
             .order_by(table.c.look_at)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-        found: Schedule | None = await self._connection.scalar(query)
-        return found
+        while (row := (await self._connection.execute(query)).one_or_none()) is not None:
+            try:
+                return rebuilt(Schedule, row.document)
+            except msgspec.ValidationError as error:
+                _log.error("schedule cannot be read", schedule=str(row.id), error=str(error))
+            later = update(table).where(table.c.id == row.id)
+            await self._connection.execute(later.values(look_at=func.now() + AGAIN))
+        return None
 
     async def schedule_of(self, profile_id: str) -> UUID | None:
         """Look the profile up in the specs."""

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from services.autosourcing.domain import refusals
-from services.autosourcing.domain.schedule import DecidedSlot, Schedule, look
+from services.autosourcing.domain.schedule import DecidedSlot, Schedule, look, sound
 from services.autosourcing.ports import Request, Rota, RotaWork
 from services.autosourcing.usecases.repeats import first_answer, repeated
 from services.chassis.errors import invalid_field
@@ -61,7 +61,7 @@ class Schedules:
             if known := await repeated(work, request, Schedule):
                 return known
             found = await look_at(work, _present(found, schedule_id, etag), now)
-            changed = replace(change(found), updated_at=now, revision=found.revision + 1)
+            changed = replace(sound(change(found)), updated_at=now, revision=found.revision + 1)
             await _check(work, changed)
             await work.save_schedule(changed)
             await work.remember(request, msgspec.json.encode(changed))
@@ -79,10 +79,15 @@ class Schedules:
 
 
 async def look_at(work: RotaWork, schedule: Schedule, now: datetime) -> Schedule:
-    """Decide every slot that has come, and return the schedule as it is stored then."""
+    """Decide every slot that has come, and return the schedule as it is stored then.
+
+    One with a problem is stored with it; its slots wait, and those of others do not.
+    """
     while schedule.looked_until < now:
         schedule, decisions = look(schedule, now)
         await work.add_slots(schedule.id, decisions, now)
+        if schedule.problem:
+            break
     await work.save_schedule(schedule)
     return schedule
 

@@ -65,8 +65,10 @@ class Starting:
             found = await work.due_schedule()
             if found is None:
                 return False
-            await look_at(work, found, await work.now())
-            return True
+            seen = await look_at(work, found, await work.now())
+        if seen.problem:
+            _log.warning("schedule has a problem", schedule=str(seen.id), problem=seen.problem)
+        return True
 
     async def start(self) -> None:
         """Make the jobs of the slots that nobody else is at."""

@@ -312,6 +312,33 @@ async def test_slots_that_nobody_looked_at_are_told_after_a_restart(world: Any) 
     assert times == sorted(times, reverse=True)
 
 
+async def test_a_schedule_that_cannot_be_told_stops_no_other(world: Any) -> None:
+    """A8: one with a zone that was removed, or of a newer version, had kept all from starting."""
+    lost, newer, sound = [await create(world, hours=[0], paused=True) for _ in range(3)]
+    due = """update autosourcing.schedules set look_at = clock_timestamp() - interval '2 days',
+        document = jsonb_set(jsonb_set(document, '{looked_until}',
+            to_jsonb(clock_timestamp() - interval '2 days')), $2, to_jsonb($3::text))
+        where id = $1::text::uuid"""
+    for schedule, field, value in (
+        (lost, "time_zone", "Mars/Olympus"),
+        (newer, "hours", "whenever"),
+        (sound, "time_zone", "UTC"),
+    ):
+        await world.execute(due, schedule.name.removeprefix("schedules/"), [field], value)
+
+    decided = await slots(world, sound.name, 1)
+    async with asyncio.timeout(20):
+        while not (found := await read(world, lost.name)).problem:
+            await asyncio.sleep(0.05)
+    mended = update(pb.Schedule(name=lost.name, time_zone="Asia/Tokyo"))
+    await world.stub.UpdateSchedule(mended)
+    missed = await slots(world, lost.name, 1)
+
+    assert {slot.reason for slot in (*decided, *missed)} == {"The schedule is paused"}
+    assert "Mars/Olympus" in found.problem
+    assert not (await read(world, lost.name)).problem
+
+
 async def test_a_deleted_schedule_starts_nothing(world: Any) -> None:
     made = await create(world)
     await world.stub.DeleteSchedule(deletion(made))

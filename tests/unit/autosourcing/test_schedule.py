@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.autosourcing.domain.schedule import (
+    AGAIN,
     LATEST,
     Schedule,
     SlotOutcome,
@@ -185,3 +186,23 @@ def test_a_pause_that_ended_before_the_calendar_began_holds_nothing_back() -> No
 
     assert next_start(made, at("2026-06-01T06:00")) == at("2026-06-01T07:00")
     assert outcomes(made, "2026-06-01T07:00:00") == [("2026-06-01", 7, SlotOutcome.STARTING, "")]
+
+
+def test_a_zone_that_is_gone_is_a_problem_until_it_is_known_again() -> None:
+    """Nobody knows which hours came meanwhile, so none is passed over: they are told later."""
+    made, now = schedule(), at("2026-06-01T09:00")
+    lost = replace(made, time_zone="Europe/Nowhere")
+
+    seen, decisions = look(lost, now)
+
+    assert (decisions, seen.looked_until) == ((), made.looked_until)
+    assert "Europe/Nowhere" in seen.problem
+    assert next_look(seen) == now + AGAIN
+    assert next_look(lost) == made.looked_until
+    assert next_start(seen, now) is None
+
+    found, decisions = look(replace(seen, time_zone="UTC"), now)
+
+    assert [each.outcome for each in decisions] == [SlotOutcome.SKIPPED]
+    assert (found.problem, found.again_at) == ("", None)
+    assert next_look(found) == at("2026-06-02T07:00")

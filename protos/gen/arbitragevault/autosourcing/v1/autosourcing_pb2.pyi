@@ -683,6 +683,7 @@ class Schedule(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name, `schedules/{uuid}`. Ignored when it is created."""
     display_name: _builtins.str
@@ -695,6 +696,11 @@ class Schedule(_message.Message):
     """Who made it, from `x-caller`. Set by the service."""
     etag: _builtins.str
     """Changes with every update; give it back with UpdateSchedule and DeleteSchedule."""
+    problem: _builtins.str
+    """Why it starts nothing although nobody paused it, and what mends it, for people: its time
+    zone is not known any more. Looked at again every hour; empty: there is none. Set by the
+    service.
+    """
     @_builtins.property
     def spec(self) -> Global___JobSpec:
         """What its jobs look for; usually no more than a `profile`. Required when it is created."""
@@ -715,7 +721,9 @@ class Schedule(_message.Message):
 
     @_builtins.property
     def next_slot_time(self) -> _timestamp_pb2.Timestamp:
-        """When its next job starts; absent while it is paused by a person. Set by the service."""
+        """When its next job starts; absent while it is paused by a person, and while there is a
+        `problem`. Set by the service.
+        """
 
     @_builtins.property
     def recent_slots(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScheduleSlot]:
@@ -748,10 +756,11 @@ class Schedule(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        problem: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "next_slot_time", b"next_slot_time", "pause_end_time", b"pause_end_time", "spec", b"spec", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "hours", b"hours", "name", b"name", "next_slot_time", b"next_slot_time", "pause_end_time", b"pause_end_time", "paused", b"paused", "recent_slots", b"recent_slots", "skip_dates", b"skip_dates", "spec", b"spec", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "hours", b"hours", "name", b"name", "next_slot_time", b"next_slot_time", "pause_end_time", b"pause_end_time", "paused", b"paused", "problem", b"problem", "recent_slots", b"recent_slots", "skip_dates", b"skip_dates", "spec", b"spec", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
