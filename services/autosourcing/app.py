@@ -42,7 +42,7 @@ from services.chassis.run import Loop, Service
 
 E = TypeVar("E", bound=Message)
 NAME = "autosourcing"
-_SERVICE = autosourcing_pb2.DESCRIPTOR.services_by_name["AutoSourcingService"].full_name
+FULL_NAME = autosourcing_pb2.DESCRIPTOR.services_by_name["AutoSourcingService"].full_name
 
 
 async def build(settings: Settings, stack: AsyncExitStack) -> Service:
@@ -51,7 +51,10 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     engine = sql.create_engine(settings.database_url, application=NAME, pool_size=12)
     stack.push_async_callback(engine.dispose)
     bell = await stack.enter_async_context(sql.Bell(settings.database_url, changes.CHANNEL))
-    broker = await stack.enter_async_context(nats.connection(settings.nats_url, NAME))
+    patience = settings.start_patience_seconds
+    broker = await stack.enter_async_context(
+        nats.connection(settings.nats_url, NAME, patience_seconds=patience)
+    )
     js = broker.jetstream()
     await nats.ensure_stream(js, NAME)
     budget_channel = create_channel(settings.budget_target, caller=NAME)
@@ -85,14 +88,14 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         register=lambda server: autosourcing_pb2_grpc.add_AutoSourcingServiceServicer_to_server(
             servicer, server
         ),
-        full_names=[_SERVICE],
+        full_names=[FULL_NAME],
         loops=[
             Loop("changes", heard.run),
             Loop("tending", tending.run),
             Loop("giving back", tending.give_back),
             Loop("schedules", starting.run),
             Loop("forgetting", starting.forget),
-            Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} outbox").run),
+            Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} relay").run),
             *_readers(js, engine, DiscoveryEvents(Answering(limits), jobs.joined)),
         ],
     )

@@ -1,4 +1,4 @@
-"""Budget's composition root: settings become engine, ledger, desk, servicer and loops."""
+"""The composition root: settings become engine, broker, ledger, servicer and loops."""
 
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
@@ -23,19 +23,19 @@ from services.chassis import sql
 from services.chassis.events import nats
 from services.chassis.events.publisher import Publisher
 from services.chassis.events.relay import Relay
-from services.chassis.loops import Loop
-from services.chassis.service import Service
+from services.chassis.run import Loop, Service
 
+NAME = "budget"
 LINGER_SECONDS = 0.05  # So that a stream of single commits is published in batches.
 FULL_NAME = budget_pb2.DESCRIPTOR.services_by_name["BudgetService"].full_name
 
 
 async def build(settings: Settings, stack: AsyncExitStack) -> Service:
-    """Wire the service."""
+    """Wire the service; what is opened here is closed in reverse at stop."""
     rules = Rules(
         tick=timedelta(seconds=settings.keepa_tick_seconds), queue_limit=settings.queue_limit
     )
-    engine = sql.create_engine(settings.database_url, application="budget")
+    engine = sql.create_engine(settings.database_url, application=NAME)
     stack.push_async_callback(engine.dispose)
     ledger = PostgresReadings(engine)
     stack.push_async_callback(ledger.close)
@@ -45,9 +45,12 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     readings = Readings(desk, ledger, rules)
     servicer = BudgetServicer(Budget(desk, ledger), readings)
 
-    client = await stack.enter_async_context(nats.connection(settings.nats_url, "budget"))
-    js = client.jetstream()
-    await nats.ensure_stream(js, "budget")
+    patience = settings.start_patience_seconds
+    broker = await stack.enter_async_context(
+        nats.connection(settings.nats_url, NAME, patience_seconds=patience)
+    )
+    js = broker.jetstream()
+    await nats.ensure_stream(js, NAME)
 
     async def look(account: str) -> tuple[State, datetime]:
         told = await readings.account(account)
@@ -55,13 +58,13 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
 
     words = Words(present.account, present.reservation, present.warning)
     source = LedgerSource(ledger, Announcer(words), look)
-    relay = Relay(engine, source, Publisher(js), "budget relay", linger_seconds=LINGER_SECONDS)
+    relay = Relay(engine, source, Publisher(js), f"{NAME} relay", linger_seconds=LINGER_SECONDS)
 
     def register(server: grpc.aio.Server) -> None:
         budget_pb2_grpc.add_BudgetServiceServicer_to_server(servicer, server)
 
     return Service(
-        name="budget",
+        name=NAME,
         register=register,
         full_names=[FULL_NAME],
         loops=[

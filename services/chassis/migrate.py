@@ -15,8 +15,8 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from services.chassis import ready, sql
-from services.chassis.ready import StartError
+from services.chassis import preflight, sql
+from services.chassis.preflight import StartError
 
 _SERVICES = Path(__file__).parent.parent
 _ENVIRONMENT = Path(__file__).parent / "migrations"
@@ -53,7 +53,7 @@ def known_services() -> list[str]:
     """List the services that have migrations, by name."""
     folders = _SERVICES.glob("*/storage/migrations/versions")
     names = sorted(folder.parents[2].name for folder in folders)
-    return [name for name in names if ready.required_revision(name)]
+    return [name for name in names if preflight.required_revision(name)]
 
 
 async def migrate(database_url: str, services: Sequence[str] = ()) -> dict[str, str]:
@@ -101,9 +101,9 @@ async def _bring(connection: asyncpg.Connection, database_url: str, service: str
         idle=sql.IDLE_TIMEOUT,
     )
     await _repeated(connection, statements)
-    needed = ready.required_revision(service)
+    needed = preflight.required_revision(service)
     assert needed is not None, "only services with migrations are known"
-    applied = await ready.applied_revision(connection, service)
+    applied = await preflight.applied_revision(connection, service)
     if applied is None or applied < needed:
         await _upgrade(database_url, service)
         await connection.execute(f"grant select on {service}.alembic_version to {service}")

@@ -13,11 +13,11 @@ from typing import Any
 import grpc.aio
 from grpc_health.v1._async import HealthServicer
 
-from services.chassis import memory, ready, telemetry
+from services.chassis import memory, preflight, telemetry
 from services.chassis.events import nats
 from services.chassis.loops import Loop, supervise
+from services.chassis.preflight import StartError
 from services.chassis.readiness import Readiness
-from services.chassis.ready import StartError
 from services.chassis.rpc import server as servers
 from services.chassis.rpc.border import Border
 from services.chassis.service import Service
@@ -80,8 +80,8 @@ class Process:
             serving.cancel()
 
     async def _serve(self) -> None:
-        ready.check_port(self._settings)
-        await ready.await_database(self._settings)
+        preflight.check_port(self._settings)
+        await preflight.await_database(self._settings)
         if self._settings.nats_monitor_url:
             await nats.check_sync_always(self._settings.nats_monitor_url)
         stack = AsyncExitStack()
@@ -115,7 +115,7 @@ class Process:
         try:
             port = servers.listen(server, settings.host, settings.port)
         except servers.AddressTakenError as error:
-            raise ready.port_taken(settings) from error
+            raise preflight.port_taken(settings) from error
         await server.start()
         await servers.serving(health, service.full_names)
         _log.info("service started", service=self._name, host=settings.host, port=port)

@@ -9,8 +9,8 @@ from typing import Any, NoReturn, TypeVar
 
 from services.chassis import telemetry
 from services.chassis.loops import Loop
+from services.chassis.preflight import StartError
 from services.chassis.process import Process
-from services.chassis.ready import StartError
 from services.chassis.service import Service
 from services.chassis.settings import ServiceSettings, load
 

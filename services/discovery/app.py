@@ -59,7 +59,7 @@ from services.discovery.usecases.viewing import Viewer
 
 E = TypeVar("E", bound=Message)
 NAME = "discovery"
-_SERVICE = discovery_pb2.DESCRIPTOR.services_by_name["DiscoveryService"].full_name
+FULL_NAME = discovery_pb2.DESCRIPTOR.services_by_name["DiscoveryService"].full_name
 
 
 async def build(settings: Settings, stack: AsyncExitStack) -> Service:
@@ -67,7 +67,10 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     engine = sql.create_engine(settings.database_url, application=NAME, pool_size=16)
     stack.push_async_callback(engine.dispose)
     bell = await stack.enter_async_context(sql.Bell(settings.database_url, steps.CHANNEL))
-    broker = await stack.enter_async_context(nats.connection(settings.nats_url, NAME))
+    patience = settings.start_patience_seconds
+    broker = await stack.enter_async_context(
+        nats.connection(settings.nats_url, NAME, patience_seconds=patience)
+    )
     js = broker.jetstream()
     await nats.ensure_stream(js, NAME)
     gateway_channel = create_channel(settings.keepa_gateway_target, caller=NAME)
@@ -132,11 +135,11 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         register=lambda server: discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(
             servicer, server
         ),
-        full_names=[_SERVICE],
+        full_names=[FULL_NAME],
         loops=[
             *(Loop(f"worker {number}", worker.run) for number in range(settings.step_workers)),
             Loop("purger", purger.run),
-            Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} outbox").run),
+            Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} relay").run),
             *_readers(js, engine),
         ],
         finish=[renewals.finish, envelopes.finish],

@@ -1,4 +1,4 @@
-"""The composition root: settings in, a service with everything wired out."""
+"""The composition root: settings become engine, broker, Keepa, use cases and loops."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -8,12 +8,12 @@ from functools import partial
 
 import grpc.aio
 from arbitragevault.budget.v1.budget_pb2_grpc import BudgetServiceStub
-from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as rpc
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2, keepa_gateway_pb2_grpc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql, telemetry
 from services.chassis.clock import SystemClock
-from services.chassis.events.nats import connection, ensure_stream
+from services.chassis.events import nats
 from services.chassis.events.publisher import Publisher
 from services.chassis.events.relay import Relay
 from services.chassis.rpc.client import create_channel
@@ -45,23 +45,23 @@ from services.keepa_gateway.usecases.tally import Tally
 from services.keepa_gateway.usecases.way import Way
 
 NAME = "keepa_gateway"
-FULL_NAME = "arbitragevault.keepa_gateway.v1.KeepaGatewayService"
+FULL_NAME = keepa_gateway_pb2.DESCRIPTOR.services_by_name["KeepaGatewayService"].full_name
 
 
 async def build(settings: Settings, stack: AsyncExitStack) -> Service:
-    """Wire the gateway; what is entered on the stack closes in reverse."""
+    """Wire the service; what is opened here is closed in reverse at stop."""
     engine = sql.create_engine(settings.database_url, application=NAME, pool_size=16)
     stack.push_async_callback(engine.dispose)
     patience = settings.start_patience_seconds
     broker = await stack.enter_async_context(
-        connection(settings.nats_url, NAME, patience_seconds=patience)
+        nats.connection(settings.nats_url, NAME, patience_seconds=patience)
     )
-    stream = broker.jetstream()
-    await ensure_stream(stream, NAME)
+    js = broker.jetstream()
+    await nats.ensure_stream(js, NAME)
     channel = create_channel(settings.budget_target, caller=NAME)
     await stack.enter_async_context(channel)
     parts = await assemble(settings, stack, engine, channel)
-    relay = Relay(engine, outbox, Publisher(stream), f"{NAME} relay")
+    relay = Relay(engine, outbox, Publisher(js), f"{NAME} relay")
     return Service(
         name=NAME,
         register=parts.register,
@@ -180,4 +180,4 @@ async def _keepa(settings: Settings, stack: AsyncExitStack) -> HttpKeepa:
 
 
 def _register(servicer: KeepaGatewayServicer, server: grpc.aio.Server) -> None:
-    rpc.add_KeepaGatewayServiceServicer_to_server(servicer, server)
+    keepa_gateway_pb2_grpc.add_KeepaGatewayServiceServicer_to_server(servicer, server)

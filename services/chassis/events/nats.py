@@ -31,7 +31,7 @@ from services.chassis.events.names import (
     stream_subjects,
     subject,
 )
-from services.chassis.ready import StartError
+from services.chassis.preflight import StartError
 
 DUPLICATE_WINDOW_SECONDS = 600.0
 MAX_AGE_SECONDS = 30 * 24 * 3600.0
@@ -40,7 +40,7 @@ _DRAIN_SECONDS = 5.0
 _log = telemetry.get_logger(__name__)
 
 
-async def connect(nats_url: str, name: str, *, patience_seconds: float = 30.0) -> Client:
+async def connect(nats_url: str, name: str, *, patience_seconds: float) -> Client:
     """Connect, waiting for a broker that is still starting; later losses are healed for ever.
 
     Args:
@@ -64,9 +64,7 @@ async def connect(nats_url: str, name: str, *, patience_seconds: float = 30.0) -
 
 
 @asynccontextmanager
-async def connection(
-    nats_url: str, name: str, *, patience_seconds: float = 30.0
-) -> AsyncIterator[Client]:
+async def connection(nats_url: str, name: str, *, patience_seconds: float) -> AsyncIterator[Client]:
     """Connect for the length of a block, and drain at its end.
 
     Raises:

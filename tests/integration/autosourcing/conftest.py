@@ -411,7 +411,9 @@ def broker() -> Iterator[str]:
 async def peers_world(broker: str, database: str) -> AsyncIterator[World]:
     """The peers alone."""
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(nats.connection(broker, "discovery"))
+        client = await stack.enter_async_context(
+            nats.connection(broker, "discovery", patience_seconds=30)
+        )
         js = client.jetstream()
         await nats.ensure_stream(js, "discovery")
         budget, discovery = Budget(), Discovery(js)

@@ -135,7 +135,10 @@ async def eventually(claim: Callable[[], Awaitable[bool]], seconds: float = 15) 
 async def exchanging(database_url: str, nats_url: str, schema: str = "") -> AsyncIterator[Exchange]:
     """Connect both engines; tables are made unless they are there, in ``schema``."""
     engine = sql.create_engine(database_url, application="test")
-    async with nats.connection(nats_url, "test") as client, AsyncExitStack() as stack:
+    async with (
+        nats.connection(nats_url, "test", patience_seconds=30) as client,
+        AsyncExitStack() as stack,
+    ):
         metadata = MetaData(schema=schema or next(_schemas))
         exchange = Exchange(engine, client, client.jetstream(), metadata, stack)
         await exchange.describe(create=not schema)

@@ -69,7 +69,9 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 async def clients(port: int) -> AsyncIterator[dict[str, Client]]:
     """A connection of each service, with every stream made by its owner."""
     made = {
-        name: await broker.connect(f"nats://{name}:{name * 2}@127.0.0.1:{port}", name)
+        name: await broker.connect(
+            f"nats://{name}:{name * 2}@127.0.0.1:{port}", name, patience_seconds=30
+        )
         for name in SERVICES
     }
     for name, client in made.items():

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.chassis import migrate, ready, sql
+from services.chassis import migrate, preflight, sql
 from services.chassis.run import StartError
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +28,7 @@ async def test_migrating_at_the_same_time_does_the_work_once(empty: str) -> None
     """Two replicas of a migration job, or two developers, must not break each other."""
     revisions = await asyncio.gather(*(migrate.migrate(empty) for _ in range(4)))
 
-    expected = {service: ready.required_revision(service) for service in SERVICES}
+    expected = {service: preflight.required_revision(service) for service in SERVICES}
     assert revisions == [expected] * 4
 
 

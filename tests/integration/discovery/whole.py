@@ -184,7 +184,9 @@ async def world(
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serving(sandbox.app))
         keepa = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
-        broker = await stack.enter_async_context(nats.connection(nats_url, "autosourcing"))
+        broker = await stack.enter_async_context(
+            nats.connection(nats_url, "autosourcing", patience_seconds=30)
+        )
         js = broker.jetstream()
         await nats.ensure_stream(js, "autosourcing")
         common: dict[str, Any] = {"nats_url": nats_url, "keepa_base_url": url}

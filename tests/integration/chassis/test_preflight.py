@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from deploy.local.nats import Nats
-from services.chassis import ready
+from services.chassis import preflight
 from services.chassis.events import nats
 from services.chassis.run import StartError
 from services.chassis.settings import ServiceSettings
@@ -28,7 +28,7 @@ def _settings(**changed: Any) -> GatewaySettings:
 
 async def _sentence(settings: GatewaySettings) -> str:
     with pytest.raises(StartError) as caught:
-        await ready.await_database(settings)
+        await preflight.await_database(settings)
     return str(caught.value)
 
 
@@ -62,7 +62,7 @@ async def test_a_database_without_tables_names_the_command_that_makes_them(datab
 
 async def test_a_migrated_database_is_let_pass(postgres: str) -> None:
     """The sentences above must not come from a check that never passes."""
-    await ready.await_database(_settings(database_url=postgres))
+    await preflight.await_database(_settings(database_url=postgres))
 
 
 async def test_a_broker_that_is_away_is_named() -> None:
@@ -93,7 +93,7 @@ def test_a_taken_port_is_named_with_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StartError) as caught:
-            ready.check_port(_settings(port=port))
+            preflight.check_port(_settings(port=port))
 
     assert str(caught.value) == (
         f"keepa_gateway cannot listen on 127.0.0.1:{port}: another process has port {port}; "
@@ -105,4 +105,4 @@ def test_a_taken_port_is_named_with_what_to_do() -> None:
 def test_an_address_of_another_machine_is_named(host: str) -> None:
     """A typing error in the address is not a taken port."""
     with pytest.raises(StartError, match="correct KEEPA_GATEWAY_HOST"):
-        ready.check_port(_settings(host=host))
+        preflight.check_port(_settings(host=host))
