@@ -3,8 +3,9 @@
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as keepa
 
+from services.chassis.rpc import times
 from services.chassis.rpc.call import Context
-from services.discovery.api import read, write
+from services.discovery.api import read
 from services.discovery.api.keeping import ask
 from services.discovery.domain.kept import BlockedProduct
 from services.discovery.usecases.blocking import Blocker
@@ -58,5 +59,5 @@ def blocked_product(one: Known[BlockedProduct]) -> pb.BlockedProduct:
         reason=kept.reason,
         title="" if one.appraisal is None else one.appraisal.title,
         caller=kept.caller,
-        create_time=write.timestamp(kept.created_at),
+        create_time=times.timestamp(kept.created_at),
     )

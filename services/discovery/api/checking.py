@@ -6,6 +6,7 @@ from arbitragevault.discovery.v1 import discovery_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as keepa
 
 from services.chassis.clock import Clock
+from services.chassis.rpc import times
 from services.chassis.rpc.call import Context, current_call
 from services.discovery.api import read, write
 from services.discovery.domain.product import SERIES_NAMES, Kind, Offer, ProductFacts
@@ -105,7 +106,7 @@ def metrics(measured: Measured, market: int) -> pb.ProductMetrics:
         fba_offer_count=now.get(Kind.COUNT_NEW_FBA),
         amazon_out_of_stock_percent_90d=statistics.out_of_stock_90.get(Kind.AMAZON),
         amazon_present=score.inputs.figures.standing.amazon_selling,
-        fetch_time=write.timestamp(fetched.fetched_at),
+        fetch_time=times.timestamp(fetched.fetched_at),
         currency_code=fetched.currency_code or write.USD,
     )
 
@@ -124,7 +125,7 @@ def estimate(counted: Counted) -> pb.StockEstimate:
         known_stock_count=stock.known,
         offers=[_offer(one) for one in stock.offers or ()],
         stale=glance.stale,
-        fetch_time=write.timestamp(glance.fetched.fetched_at),
+        fetch_time=times.timestamp(glance.fetched.fetched_at),
         currency_code=glance.fetched.currency_code or write.USD,
     )
 
@@ -168,7 +169,7 @@ def _baseline(view: View) -> pb.VerificationBaseline:
         sell_cents=view.sell_cents or 0,
         sales_rank=view.rank or 0,
         fba_offer_count=view.fba_offers,
-        observe_time=write.timestamp(view.observed_at),
+        observe_time=times.timestamp(view.observed_at),
     )
 
 
@@ -190,7 +191,7 @@ def _offer(one: Offer) -> keepa.Offer:
         condition=keepa.OfferCondition.ValueType(one.condition),
         price_cents=one.price_cents,
         shipping_cents=one.shipping_cents,
-        last_seen_time=write.timestamp(one.seen_at),
+        last_seen_time=times.timestamp(one.seen_at),
         live=True,
         fulfilled_by_amazon=one.fba,
         sold_by_amazon=one.amazon,

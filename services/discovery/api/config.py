@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from services.chassis.clock import Clock
 from services.chassis.errors import invalid_field
+from services.chassis.rpc import times
 from services.chassis.rpc.call import Context
 from services.discovery.api import read, write
 from services.discovery.api.keeping import ask
@@ -129,7 +130,7 @@ class ConfigMethods:
         return pb.GetScoringConfigStatsResponse(
             revision=config.revision,
             revision_count=config.revision,
-            update_time=write.timestamp(config.made_at),
+            update_time=times.timestamp(config.made_at),
             score_count=standing.scores,
             stale_score_count=standing.stale,
             recommendations=[
@@ -164,7 +165,7 @@ def scoring_config(config: Config, day: date) -> pb.ScoringConfig:
         score_version=SCORE_VERSION,
         fee_card=card_for(day)[0].id,
         caller=config.caller,
-        update_time=write.timestamp(config.made_at),
+        update_time=times.timestamp(config.made_at),
     )
 
 

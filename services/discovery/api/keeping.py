@@ -4,6 +4,7 @@ from arbitragevault.discovery.v1 import discovery_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as keepa
 
 from services.chassis.errors import invalid_field
+from services.chassis.rpc import times
 from services.chassis.rpc.call import Context, current_call
 from services.discovery.api import read, write
 from services.discovery.domain.kept import Amendment, Draft, Favorite, SavedNiche
@@ -140,10 +141,10 @@ def saved_niche(one: SavedNiche) -> pb.SavedNiche:
         notes=one.notes,
         template=one.template,
         last_niche_score=one.last_score,
-        last_examine_time=write.timestamp(one.last_examined_at),
+        last_examine_time=times.timestamp(one.last_examined_at),
         caller=one.caller,
-        create_time=write.timestamp(one.created_at),
-        update_time=write.timestamp(one.updated_at),
+        create_time=times.timestamp(one.created_at),
+        update_time=times.timestamp(one.updated_at),
         etag=one.etag,
     )
 
@@ -159,6 +160,6 @@ def favorite(one: Known[Favorite]) -> pb.Favorite:
         title="" if newest is None else newest.title,
         score=None if newest is None else write.appraisal(newest),
         caller=kept.caller,
-        create_time=write.timestamp(kept.created_at),
-        update_time=write.timestamp(kept.updated_at),
+        create_time=times.timestamp(kept.created_at),
+        update_time=times.timestamp(kept.updated_at),
     )

@@ -1,13 +1,12 @@
 """Domain values as outgoing messages."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as keepa
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.chassis.rpc import times
 from services.discovery.domain.answers import Appraisal, Tally, unscored
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.health import CacheHealth
@@ -32,7 +31,7 @@ def appraisal(one: Appraisal) -> pb.ProductScore:
         currency_code=one.currency_code or USD,
         image_url=one.image_url,
         token_count=one.tokens,
-        fetch_time=timestamp(one.fetched_at),
+        fetch_time=times.timestamp(one.fetched_at),
         offers_fetched=one.offers,
         offers_failed=one.offers_failed,
     )
@@ -49,17 +48,17 @@ def info(tally: Tally, seconds: float, now: datetime) -> pb.SearchInfo:
         cache_hit=tally.cache_hit,
         token_count=tally.tokens,
         unsettled_token_count=tally.unsettled,
-        duration=duration(timedelta(seconds=seconds)),
+        duration=times.duration(timedelta(seconds=seconds)),
         stale=tally.stale,
         refreshing=tally.refreshing,
     )
     if tally.oldest is not None:
-        built.age_duration.CopyFrom(duration(max(timedelta(0), now - tally.oldest)))
+        built.age_duration.CopyFrom(times.duration(max(timedelta(0), now - tally.oldest)))
     if tally.stop is not None:
         built.stop_reason = _stop_reason(tally.stop.reason)
         built.stop_message = tally.stop.message
         if tally.stop.retry_after is not None:
-            built.retry_delay.CopyFrom(duration(tally.stop.retry_after))
+            built.retry_delay.CopyFrom(times.duration(tally.stop.retry_after))
     return built
 
 
@@ -101,9 +100,9 @@ def search(one: Search) -> pb.Search:
         result_count=one.results,
         token_count=one.tokens,
         cache_hit=one.cache_hit,
-        duration=duration(timedelta(seconds=one.seconds)),
+        duration=times.duration(timedelta(seconds=one.seconds)),
         mean_roi_percent=one.mean_roi,
-        create_time=timestamp(one.created_at),
+        create_time=times.timestamp(one.created_at),
         job=one.job,
         stop_reason=pb.STOP_REASON_UNSPECIFIED if one.stop is None else _stop_reason(one.stop),
     )
@@ -166,13 +165,6 @@ def score_difference(one: Difference) -> pb.ScoreDifference:
     return pb.ScoreDifference(
         key=one.key, label=one.label, before=one.before, after=one.after, input=one.input
     )
-
-
-def duration(span: timedelta) -> Duration:
-    """Write a duration."""
-    built = Duration()
-    built.FromTimedelta(span)
-    return built
 
 
 def _score(built: pb.ProductScore, score: Score) -> None:
@@ -261,12 +253,3 @@ def _percent(value: Decimal) -> float:
 
 def _stop_reason(reason: StopReason) -> pb.StopReason.ValueType:
     return pb.StopReason.Value(f"STOP_REASON_{reason}")
-
-
-def timestamp(instant: datetime | None) -> Timestamp | None:
-    """Write an instant."""
-    if instant is None:
-        return None
-    built = Timestamp()
-    built.FromDatetime(instant.astimezone(UTC))
-    return built
