@@ -108,7 +108,8 @@ def _conduct(choose: Callable[[], Choices], act: Callable[[Running, Narrator], i
 
 
 def _stay_up(running: Running, narrator: Narrator) -> int:
-    narrator.invitation(stack.grpcurl_lines(running.ports), running.data)
+    lines = (*stack.avault_lines(running.ports), *stack.grpcurl_lines(running.ports))
+    narrator.invitation(lines, running.data)
     try:
         while True:
             running.tend()

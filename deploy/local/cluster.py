@@ -14,7 +14,10 @@ from deploy.local.process import CannotStart, Child
 START_SECONDS = 60.0  # Crash recovery of a large log is the slow case.
 POLL_SECONDS = 0.01
 PORT_TRIES = 5
-ADVICE = "Stop it, choose another port with --postgres-port, or set DATABASE_URL to use it."
+ADVICE = (
+    "Stop it, move the whole stack (make up PORT_BASE=21000) or PostgreSQL alone (--postgres-port), "
+    "or set DATABASE_URL to use it."
+)
 SETTINGS = {
     "listen_addresses": ports.HOST,
     "unix_socket_directories": "",  # TCP only: a socket's path is limited to 107 bytes.

@@ -58,7 +58,7 @@ class DataFolder:
         except OSError as error:
             raise CannotStart(
                 f"The data folder {self.path} cannot be used: {error.strerror}. "
-                "Choose another with --data."
+                "Choose another with --data (make up DATA=folder)."
             ) from None
 
     def _subfolder(self, name: str, mode: int) -> Path:
@@ -123,7 +123,7 @@ def _locked(folder: Path) -> int:
                 os.close(lock)
                 raise CannotStart(
                     f"The data folder {folder} is in use by process {holder}. "
-                    "Stop that one, or choose another folder with --data."
+                    "Stop that one, or choose another folder with --data (make up DATA=folder)."
                 ) from None
             time.sleep(POLL_SECONDS)
             continue

@@ -17,7 +17,10 @@ START_SECONDS = 30.0
 POLL_SECONDS = 0.01
 PORT_TRIES = 5
 MEGABYTE = 1024 * 1024
-ADVICE = "Stop it, choose another port with --nats-port, or set NATS_URL to use it."
+ADVICE = (
+    "Stop it, move the whole stack (make up PORT_BASE=21000) or NATS alone (--nats-port), "
+    "or set NATS_URL to use it."
+)
 
 
 class Nats:

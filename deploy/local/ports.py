@@ -109,8 +109,18 @@ def holder_of(port: int) -> str | None:
         with suppress(OSError):
             if any(str(fd.readlink()) in inodes for fd in (process / "fd").iterdir()):
                 name = (process / "comm").read_text().strip()
-                return f"{name} (pid {process.name})"
+                return f"{name} (pid {process.name}{_of_stack(process)})"
     return None
+
+
+def _of_stack(process: Path) -> str:
+    """Name the other stack that a process is part of; ended alone, it would be started again."""
+    with suppress(OSError):
+        status = (process / "status").read_text()
+        parent = status.partition("\nPPid:\t")[2].partition("\n")[0]
+        if b"deploy.local" in Path("/proc", parent, "cmdline").read_bytes().split(b"\0"):
+            return f", of the stack that process {parent} keeps up"
+    return ""
 
 
 def _listening_inodes(port: int) -> list[str]:

@@ -225,8 +225,7 @@ class Running:
                 "parts": self._supervisor.describe(),
                 "sandbox_url": self.sandbox_url,
                 "start_by_hand": {
-                    name: f"ARBITRAGEVAULT_ENV_FILE={self._folder.settings / name}.env "
-                    f"{sys.executable} -m services.{name}"
+                    name: stack.by_hand_line(name, self._folder.settings / f"{name}.env")
                     for name in stack.SERVICES
                 },
             }

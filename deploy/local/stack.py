@@ -4,6 +4,7 @@ Pure: nothing here starts or reads anything. The rule it keeps is that every pro
 what it needs. The Keepa key reaches the gateway alone, and a service knows its own database role.
 """
 
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -136,6 +137,12 @@ def service_command(service: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"services.{service}")
 
 
+def by_hand_line(service: str, settings: Path) -> str:
+    """Return what a person types to start a service by hand; folders may have spaces in them."""
+    variable = f"ARBITRAGEVAULT_ENV_FILE={shlex.quote(str(settings))}"
+    return f"{variable} {shlex.join(service_command(service))}"
+
+
 def service_settings(service: str, to: Addresses) -> dict[str, str]:
     """Return the settings of one service: its own port, role and peers, and nobody else's."""
     own = service.upper()
@@ -200,3 +207,14 @@ def grpcurl_lines(ports: Ports) -> tuple[str, ...]:
         f"grpcurl -plaintext {data}{target(ports, service)} arbitragevault.{service}.v1.{method}"
         for service, method, data in calls
     )
+
+
+def avault_lines(ports: Ports) -> tuple[str, ...]:
+    """Return what to type for the command line client to find this stack, and a first command."""
+    usual = Ports()
+    moved = [
+        f"{service.upper()}_TARGET={target(ports, service)}"
+        for service in SERVICES
+        if ports.of(service) != usual.of(service)
+    ]
+    return (*([f"export {' '.join(moved)}"] if moved else []), ".venv/bin/avault balance")

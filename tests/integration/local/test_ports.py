@@ -20,6 +20,16 @@ secrets.randbelow = lambda _: next(wanted)
 print(ports.free_port())
 """
 
+LISTEN = """
+import os, socket, sys
+if os.fork():
+    os.wait()
+else:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        print(server.getsockname()[1], flush=True)
+        sys.stdin.read()
+"""
+
 
 @pytest.fixture
 def chosen() -> int:
@@ -52,3 +62,19 @@ def test_of_a_block_every_port_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "randbelow", lambda _: next(tries) - ports.LOWEST_FREE)
     with socket.create_server((ports.HOST, first + 1)):
         assert ports.free_block(3) == first + 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc says who listens")
+def test_a_port_that_another_stack_holds_is_named_with_the_process_to_stop() -> None:
+    """A person who stopped the PostgreSQL that was named saw it come back."""
+    command = [sys.executable, "-c", LISTEN, "deploy.local"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        holder = ports.holder_of(int(other.stdout.readline()))
+        other.stdin.close()
+
+    assert holder is not None
+    assert holder.endswith(f", of the stack that process {other.pid} keeps up)")

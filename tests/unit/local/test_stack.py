@@ -1,5 +1,6 @@
 """What each process of the stack is told, and what it is not."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,6 +127,26 @@ def test_the_sandbox_is_told_its_catalogue_only_when_there_is_one() -> None:
 def test_the_key_shows_in_no_trace() -> None:
     """A failing assertion or an uncaught exception prints values like this one."""
     assert KEY not in repr(stack.Keepa(key=KEY))
+
+
+def test_the_command_line_client_is_told_where_a_moved_stack_is() -> None:
+    """Otherwise `avault` asks the usual ports, where nobody or somebody else's stack answers."""
+    assert stack.avault_lines(Ports()) == (".venv/bin/avault balance",)
+    export, _ = stack.avault_lines(Ports.above(21000))
+    assert export == (
+        "export BUDGET_TARGET=127.0.0.1:21001 KEEPA_GATEWAY_TARGET=127.0.0.1:21002 "
+        "DISCOVERY_TARGET=127.0.0.1:21003 AUTOSOURCING_TARGET=127.0.0.1:21004"
+    )
+
+
+def test_a_service_is_started_by_hand_from_a_folder_with_spaces() -> None:
+    """A shell took the line apart at the space and ran half of a path."""
+    settings = Path("/my data/env/budget.env")
+
+    variable, *command = shlex.split(stack.by_hand_line("budget", settings))
+
+    assert variable == f"ARBITRAGEVAULT_ENV_FILE={settings}"
+    assert tuple(command) == stack.service_command("budget")
 
 
 def test_three_calls_to_try_name_a_port_and_a_method() -> None:
