@@ -1,7 +1,5 @@
 """Requests of the contract as commands and queries of the domain."""
 
-import base64
-import binascii
 import math
 import re
 from datetime import UTC, datetime, timedelta
@@ -25,7 +23,7 @@ from services.chassis.rpc import pages
 USAGE_ROWS = 1000
 NEWEST = 2**62
 LATEST_MS = 2**47  # Of an instant in a token: the year 6429.
-_SEQUENCE = re.compile(r"[0-9]{1,18}")
+_KEY = re.compile(r"[a-z0-9_-]{1,63}")
 ANSWER_TIME = timedelta(milliseconds=250)  # Kept back from a wait for the answer's way home.
 
 
@@ -249,10 +247,8 @@ def identity(field: str, text: str) -> UUID:
 
 
 def page_token(request: Message, at: int | str) -> str:
-    """Return the token of the page after ``at``, bound to the request's filters."""
-    return (
-        base64.urlsafe_b64encode(f"{at}.{pages.question(request)}".encode()).decode() if at else ""
-    )
+    """Return the token of the page after ``at``; empty when there is none."""
+    return pages.token(request, at) if at else ""
 
 
 def place(request: Message, token: str, default: int) -> int:
@@ -261,10 +257,12 @@ def place(request: Message, token: str, default: int) -> int:
     Raises:
         Refusal: INVALID_FIELD; it is damaged, or belongs to other filters.
     """
-    found = named_place(request, token)
-    if found and not _SEQUENCE.fullmatch(found):
-        raise invalid_field("page_token", "is no token of this method.")
-    return int(found or default)
+    if not token:
+        return default
+    match pages.place(request, token, 1):
+        case [int(found)] if 0 <= found <= NEWEST:
+            return found
+    raise pages.bad_token()
 
 
 def named_place(request: Message, token: str) -> str:
@@ -273,14 +271,12 @@ def named_place(request: Message, token: str) -> str:
     Raises:
         Refusal: INVALID_FIELD; it is damaged, or belongs to other filters.
     """
-    try:
-        decoded = base64.urlsafe_b64decode(token.encode()).decode()
-    except (ValueError, binascii.Error) as error:
-        raise invalid_field("page_token", "is no token of this method.") from error
-    found, _, filters = decoded.partition(".")
-    if token and filters != pages.question(request):
-        raise invalid_field("page_token", "belongs to a request with other filters.")
-    return found
+    if not token:
+        return ""
+    match pages.place(request, token, 1):
+        case [str(found)] if _KEY.fullmatch(found):
+            return found
+    raise pages.bad_token()
 
 
 def _priority(value: int) -> Priority:

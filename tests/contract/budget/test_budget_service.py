@@ -1,7 +1,6 @@
 """What a caller of BudgetService may rely on, over a real port."""
 
 import asyncio
-import base64
 import inspect
 import re
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +18,7 @@ from grpc_status import rpc_status
 from services.budget.domain import refusals
 from services.budget.domain.rules import Rules
 from services.chassis.errors import Refusal
-from services.chassis.rpc import client
+from services.chassis.rpc import client, pages
 from services.chassis.rpc.status import refusal_from
 from tests.contract.budget.support import (
     Service,
@@ -328,11 +327,14 @@ async def test_a_page_token_that_nobody_gave_is_refused(service: Service) -> Non
     """A damaged or forged token never starts over in silence, nor fails inside."""
     await service.report(100)
     first = await service.stub.ListLedgerEntries(pb.ListLedgerEntriesRequest(page_size=1))
-    _, digest = base64.urlsafe_b64decode(first.next_page_token).decode().split(".")
-    beyond = base64.urlsafe_b64encode(f"{10**30}.{digest}".encode()).decode()
 
-    entries = pb.ListLedgerEntriesRequest(page_token=beyond)
-    assert (await refusal(service.stub.ListLedgerEntries(entries))).reason == "INVALID_FIELD"
+    for place in (10**30, -1, "1", 0.5):
+        forged = pages.token(pb.ListLedgerEntriesRequest(), place)
+        entries = pb.ListLedgerEntriesRequest(page_token=forged)
+        assert (await refusal(service.stub.ListLedgerEntries(entries))).reason == "INVALID_FIELD"
+    unstorable = pages.token(pb.ListAccountsRequest(), "\0")
+    accounts = pb.ListAccountsRequest(page_token=unstorable)
+    assert (await refusal(service.stub.ListAccounts(accounts))).reason == "INVALID_FIELD"
     for token in ("auto_sourcing_job", "AAAA", "W10=", first.next_page_token):
         accounts = pb.ListAccountsRequest(page_token=token)
         actions = pb.ListActionsRequest(page_token=token)
