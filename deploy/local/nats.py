@@ -7,10 +7,10 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from deploy.local import ports, process
+from deploy.local.server import Server
 from deploy.local.process import CannotStart, Child
 
 START_SECONDS = 30.0
@@ -23,23 +23,18 @@ ADVICE = (
 )
 
 
-class Nats:
-    """A running server; a context manager, and safe to stop twice.
+class Nats(Server):
+    """A running server.
 
     Attributes:
         url: For clients.
         monitor_url: HTTP on the loopback address: ``/healthz``, ``/varz``, ``/jsz``.
-        pid: The server's own.
-        port: For clients, on the loopback address.
     """
 
     def __init__(self, child: Child, port: int, monitor_port: int, temporary: Path | None) -> None:
-        self.port = port
-        self.pid = child.pid
+        super().__init__(child, port, temporary)
         self.url = f"nats://{ports.HOST}:{port}"
         self.monitor_url = f"http://{ports.HOST}:{monitor_port}"
-        self._child = child
-        self._folder = temporary
 
     @classmethod
     def start(
@@ -74,28 +69,6 @@ class Nats:
                 process.remove_folder(temporary)
             raise
         return cls(child, chosen, monitor, temporary)
-
-    @property
-    def running(self) -> bool:
-        """Whether the server lives."""
-        return self._child.running
-
-    def stop(self) -> None:
-        """Shut down; a temporary folder goes too."""
-        self._child.stop()
-        if self._folder is not None:
-            process.remove_folder(self._folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 class _Configuration:

@@ -1,30 +1,26 @@
 """An embedded PostgreSQL: made, started and stopped from the wheel's binaries, as root or not."""
 
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from deploy.local import ports, process
 from deploy.local.cluster import ADVICE, Cluster
+from deploy.local.server import Server
 from deploy.local.process import Child
 
 
-class Postgres:
-    """A running server; a context manager, and safe to stop twice.
+class Postgres(Server):
+    """A running server.
 
     Attributes:
         url: The superuser's, for SQLAlchemy with asyncpg.
-        pid: The postmaster's.
-        port: On the loopback address.
+        log: Where its output goes.
     """
 
     def __init__(self, cluster: Cluster, child: Child, port: int, *, temporary: bool) -> None:
-        self.port = port
-        self.pid = child.pid
+        super().__init__(child, port, cluster.folder if temporary else None)
         self.log = cluster.log
         self.url = f"postgresql+asyncpg://postgres:{cluster.password}@{ports.HOST}:{port}/postgres"
-        self._child = child
-        self._folder = cluster.folder if temporary else None
 
     @classmethod
     def start(
@@ -57,25 +53,3 @@ class Postgres:
                 process.remove_folder(folder)
             raise
         return cls(cluster, child, chosen, temporary=data_dir is None)
-
-    @property
-    def running(self) -> bool:
-        """Whether the postmaster lives."""
-        return self._child.running
-
-    def stop(self) -> None:
-        """Shut down, ending open sessions; a temporary folder goes too."""
-        self._child.stop()
-        if self._folder is not None:
-            process.remove_folder(self._folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
