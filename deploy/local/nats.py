@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local import ports, process
-from deploy.local.server import Server
 from deploy.local.process import CannotStart, Child
+from deploy.local.server import Server
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.01

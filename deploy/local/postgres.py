@@ -5,8 +5,8 @@ from typing import Self
 
 from deploy.local import ports, process
 from deploy.local.cluster import ADVICE, Cluster
-from deploy.local.server import Server
 from deploy.local.process import Child
+from deploy.local.server import Server
 
 
 class Postgres(Server):
