@@ -102,23 +102,33 @@ def refused(subject: str, refusal: Refusal | None) -> ProductAnswer:
 
 def unknown(subject: str, attempt: Attempt) -> ProductAnswer:
     """A product whose answer was lost; its share of the bound is still held."""
-    share = -(-attempt.bound // max(len(attempt.subjects), 1))
     return ProductAnswer(
         requested=subject,
         status=Status.UNKNOWN,
-        unsettled=0 if attempt.settled else share,
+        unsettled=attempt.unsettled_each,
         reason="OUTCOME_UNKNOWN",
     )
 
 
-def fetched(subject: str, found: list[Snapshot], tokens: int) -> list[ProductAnswer]:
-    """Freshly fetched products; the first of a code's carries the cost."""
+def fetched(subject: str, found: list[Snapshot], attempt: Attempt | None) -> list[ProductAnswer]:
+    """Freshly fetched products; the first of a code's carries the cost.
+
+    ``attempt`` is the one that this caller pays for; nothing when somebody else does.
+    """
+    tokens = attempt.tokens_of(subject) if attempt is not None else 0
+    held = attempt.unsettled_each if attempt is not None else 0
     known = [one for one in found if one.known]
     if not known:
-        return [ProductAnswer(requested=subject, status=Status.NOT_FOUND, tokens=tokens)]
-    return [
-        ProductAnswer(
-            requested=subject, status=Status.FOUND, snapshot=one, tokens=0 if place else tokens
-        )
-        for place, one in enumerate(known)
-    ]
+        status = Status.NOT_FOUND
+        return [ProductAnswer(requested=subject, status=status, tokens=tokens, unsettled=held)]
+    first = ProductAnswer(
+        requested=subject,
+        status=Status.FOUND,
+        snapshot=known[0],
+        tokens=tokens,
+        unsettled=held,
+    )
+    rest = (
+        ProductAnswer(requested=subject, status=Status.FOUND, snapshot=one) for one in known[1:]
+    )
+    return [first, *rest]

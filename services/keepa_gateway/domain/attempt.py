@@ -1,7 +1,7 @@
 """One request's part in a paid call, from its intent to its settlement, and who asked for it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -160,6 +160,19 @@ class Attempt:
         if not count:
             return consumed
         return consumed // count + int(self.subjects.index(subject) < consumed % count)
+
+    @property
+    def unsettled_each(self) -> int:
+        """What is still held for each subject, as nobody said what the call cost."""
+        if self.settled or self.consumed is not None:
+            return 0
+        return -(-self.bound // max(len(self.subjects), 1))
+
+
+def spent(attempts: Iterable[Attempt]) -> int:
+    """The most that a request's calls can have cost so far, in tokens."""
+    sent = (one for one in attempts if one.state is not State.FENCED)
+    return sum(one.bound if one.consumed is None else one.consumed for one in sent)
 
 
 def attempt_id(request_id: UUID, number: int) -> UUID:

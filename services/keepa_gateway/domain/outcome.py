@@ -78,6 +78,15 @@ def unreadable(status: int, body: bytes = b"") -> Outcome:
     return replace(unknown(reason), status=status)
 
 
+def unusable(outcome: Outcome, reason: str) -> Outcome:
+    """An answer that is here and of no use: it failed, and costs what it says.
+
+    Where it does not say, the cost is as unknown as that of a lost one, and nobody asks again.
+    """
+    verdict = Verdict.UNKNOWN if outcome.consumed is None else Verdict.FAILED
+    return replace(outcome, verdict=verdict, reason=reason)
+
+
 def judge(
     call: Call, status: int, envelope: Envelope, fields: Collection[str], now: datetime
 ) -> Outcome:

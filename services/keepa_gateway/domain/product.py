@@ -5,9 +5,9 @@ changed is dropped and named instead of losing the whole product.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -17,24 +17,30 @@ from services.keepa_gateway.domain.series import NAMES
 PLACEHOLDER_TYPE = 4
 # A product with more mistyped fields than this is not a product any more.
 MOST_DROPPED = 20
+_OF_OFFERS = frozenset({"offers", "liveOffersOrder"})
 _PLACE = re.compile(r"at `\$\.([A-Za-z0-9_]+)")
 
-Numbers = list[int]
-Extremes = list[list[int] | None]
+# Keepa's own numbers have 32 bits, but for ids of categories. What is wider is no number of Keepa's,
+# and no message holds it: it is left out like any other value that nobody can read.
+Number = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Percent = Annotated[float, msgspec.Meta(ge=-1_000, le=1_000)]
+Numbers = list[Number]
+Extremes = list[Numbers | None]
 
 
 class CategoryNode(msgspec.Struct, rename={"category_id": "catId"}):
     """One step of a category path."""
 
-    category_id: int = 0
+    category_id: Id = 0
     name: str | None = None
 
 
 class FbaFees(msgspec.Struct, rename="camel"):
     """Amazon's fees for storing and sending."""
 
-    pick_and_pack_fee: int | None = None
-    last_update: int | None = None
+    pick_and_pack_fee: Number | None = None
+    last_update: Number | None = None
 
 
 class Image(msgspec.Struct):
@@ -56,15 +62,15 @@ class Statistics(msgspec.Struct, rename="camel"):
     max: Extremes | None = None
     out_of_stock_percentage30: Numbers | None = None
     out_of_stock_percentage90: Numbers | None = None
-    sales_rank_drops30: int | None = None
-    sales_rank_drops90: int | None = None
-    sales_rank_drops180: int | None = None
-    sales_rank_drops365: int | None = None
-    total_offer_count: int | None = None
-    offer_count_fba: int | None = msgspec.field(default=None, name="offerCountFBA")
-    offer_count_fbm: int | None = msgspec.field(default=None, name="offerCountFBM")
-    buy_box_price: int | None = None
-    buy_box_shipping: int | None = None
+    sales_rank_drops30: Number | None = None
+    sales_rank_drops90: Number | None = None
+    sales_rank_drops180: Number | None = None
+    sales_rank_drops365: Number | None = None
+    total_offer_count: Number | None = None
+    offer_count_fba: Number | None = msgspec.field(default=None, name="offerCountFBA")
+    offer_count_fbm: Number | None = msgspec.field(default=None, name="offerCountFBM")
+    buy_box_price: Number | None = None
+    buy_box_shipping: Number | None = None
     buy_box_is_amazon: bool | None = None
     buy_box_seller_id: str | None = None
 
@@ -72,12 +78,12 @@ class Statistics(msgspec.Struct, rename="camel"):
 class Offer(msgspec.Struct, rename="camel"):
     """One offer, live or former; whether it is live stands in the product's order."""
 
-    offer_id: int = 0
+    offer_id: Number = 0
     seller_id: str | None = None
-    condition: int | None = None
+    condition: Number | None = None
     offer_csv: Numbers | None = msgspec.field(default=None, name="offerCSV")
     stock_csv: Numbers | None = msgspec.field(default=None, name="stockCSV")
-    last_seen: int | None = None
+    last_seen: Number | None = None
     is_fba: bool | None = msgspec.field(default=None, name="isFBA")
     is_amazon: bool | None = None
     is_prime: bool | None = None
@@ -90,8 +96,8 @@ class KeepaProduct(msgspec.Struct, rename="camel"):
     """One entry of `products`."""
 
     asin: str
-    domain_id: int = 0
-    product_type: int = 0
+    domain_id: Number = 0
+    product_type: Number = 0
     title: str | None = None
     author: str | None = None
     contributors: list[list[str]] | None = None
@@ -99,44 +105,44 @@ class KeepaProduct(msgspec.Struct, rename="camel"):
     manufacturer: str | None = None
     binding: str | None = None
     product_group: str | None = None
-    number_of_pages: int | None = None
-    publication_date: int | None = None
+    number_of_pages: Number | None = None
+    publication_date: Number | None = None
     ean_list: list[str] | None = None
     upc_list: list[str] | None = None
     gtin_list: list[str] | None = None
-    root_category: int | None = None
-    categories: Numbers | None = None
+    root_category: Id | None = None
+    categories: list[Id] | None = None
     category_tree: list[CategoryNode] | None = None
     parent_asin: str | None = None
     images: list[Image] | None = None
     images_csv: str | None = msgspec.field(default=None, name="imagesCSV")
-    package_length: int | None = None
-    package_width: int | None = None
-    package_height: int | None = None
-    package_weight: int | None = None
-    item_length: int | None = None
-    item_width: int | None = None
-    item_height: int | None = None
-    item_weight: int | None = None
+    package_length: Number | None = None
+    package_width: Number | None = None
+    package_height: Number | None = None
+    package_weight: Number | None = None
+    item_length: Number | None = None
+    item_width: Number | None = None
+    item_height: Number | None = None
+    item_weight: Number | None = None
     fba_fees: FbaFees | None = None
-    referral_fee_percentage: float | None = None
-    referral_fee_percent: int | None = None
-    variable_closing_fee: int | None = None
+    referral_fee_percentage: Percent | None = None
+    referral_fee_percent: Annotated[int, msgspec.Meta(ge=-1_000, le=1_000)] | None = None
+    variable_closing_fee: Number | None = None
     is_adult_product: bool | None = None
     hazardous_materials: Any = None
     is_redirect_asin: bool | None = msgspec.field(default=None, name="isRedirectASIN")
     new_price_is_map: bool | None = msgspec.field(default=None, name="newPriceIsMAP")
     is_eligible_for_trade_in: bool | None = None
-    availability_amazon: int | None = None
-    monthly_sold: int | None = None
-    csv: list[Numbers | None] | None = None
+    availability_amazon: Number | None = None
+    monthly_sold: Number | None = None
+    csv: list[list[int] | None] | None = None
     stats: Statistics | None = None
     offers: list[Offer] | None = None
     live_offers_order: Numbers | None = None
     offers_successful: bool | None = None
-    last_update: int | None = None
-    last_ebay_update: int | None = None
-    tracking_since: int | None = None
+    last_update: Number | None = None
+    last_ebay_update: Number | None = None
+    tracking_since: Number | None = None
 
     @property
     def known(self) -> bool:
@@ -180,13 +186,20 @@ def _decode_leniently(raw: bytes) -> Decoded:
     dropped: list[str] = []
     while len(dropped) < MOST_DROPPED:
         try:
-            return Decoded(msgspec.convert(fields, KeepaProduct), tuple(dropped))
+            return Decoded(_told(msgspec.convert(fields, KeepaProduct), dropped), tuple(dropped))
         except msgspec.ValidationError as error:
             place = _PLACE.search(str(error))
             if place is None or place[1] == "asin" or fields.pop(place[1], None) is None:
                 raise BrokenBody from error
             dropped.append(place[1])
     raise BrokenBody
+
+
+def _told(product: KeepaProduct, dropped: Collection[str]) -> KeepaProduct:
+    """Say of offers that had to be left out that they were not read: they are not none."""
+    if not _OF_OFFERS.isdisjoint(dropped):
+        product.offers_successful = False
+    return product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,9 +38,14 @@ class Tools:
 
 @dataclass(slots=True)
 class Numbers:
-    """Counts the calls of a request; the ids of its reservations are made from them."""
+    """Counts the calls of a request; the ids of its reservations are made from them.
+
+    Attributes:
+        spent: The most that those before can have cost, which its own limit covers too.
+    """
 
     next: int = 0
+    spent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +102,8 @@ class Buying:
         if not self._mine:
             return 0
         wanted = self._request.narrowed(self._mine)
-        refusals.refuse_beyond(self._asking.spending.most_tokens, wanted.cost().most)
+        required = self._order.numbers.spent + wanted.cost().most
+        refusals.refuse_beyond(self._asking.spending.most_tokens, required)
         single, floor = wanted.narrowed(self._mine[:1]).cost(), self._asking.spending.floor
         capacity = await self._own.budget.capacity(single.most + floor)
         most = NO_LIMIT if capacity is None else limit(wanted, capacity=capacity, floor=floor)

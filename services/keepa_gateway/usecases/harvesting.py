@@ -71,13 +71,18 @@ def _decoded(request: ProductsRequest, raw: bytes, packer: Packer, came_at: date
     if not request.options.offers:
         # Keepa says false, too, where nobody asked.
         read.product.offers_successful = None
+    try:
+        packed = packer(read.product)
+    except (ValueError, TypeError) as error:
+        # It alone is lost; the others of its call are paid for as well.
+        raise BrokenBody from error
     return Snapshot(
         domain=request.domain,
         asin=read.product.asin,
         options=request.options,
         fetched_at=came_at,
         known=read.product.known,
-        product=packer(read.product),
+        product=packed,
         raw=raw,
         codes=read.product.codes,
         unread=unread(request.options, read.product),

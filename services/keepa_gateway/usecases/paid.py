@@ -14,7 +14,7 @@ from services.keepa_gateway.domain.attempt import Asking, Attempt, Intent
 from services.keepa_gateway.domain.bodies import BrokenBody
 from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.covering import end
-from services.keepa_gateway.domain.outcome import Outcome, Verdict, unsent
+from services.keepa_gateway.domain.outcome import Outcome, Verdict, unsent, unusable
 from services.keepa_gateway.domain.shares import shares
 from services.keepa_gateway.ports import Attempts, Budget, Ending, Harvest, Keepa
 from services.keepa_gateway.usecases.reading import Reading, read
@@ -237,7 +237,10 @@ def endings_of(outcome: Outcome, harvest: Harvest, parts: Wanted) -> list[Ending
 async def _reaped(
     reading: Reading, subjects: tuple[str, ...], reap: Reap
 ) -> tuple[Outcome, Harvest]:
-    """Reap a good answer; one of a form that nobody knows is a failure that was paid for."""
+    """Reap a good answer; one of a form that nobody knows is a failure that was paid for.
+
+    So is one at which our own reading fails: what it cost is booked all the same.
+    """
     outcome = reading.outcome
     if outcome.verdict is not Verdict.ANSWERED:
         return outcome, Harvest()
@@ -245,7 +248,10 @@ async def _reaped(
         return outcome, await reap(reading, subjects)
     except BrokenBody:
         reason = "Keepa's answer has a form that this version does not know."
-        return replace(outcome, verdict=Verdict.FAILED, reason=reason), Harvest()
+    except Exception as error:  # noqa: BLE001 - it was paid for, whatever is wrong with our reading
+        _log.error("answer unreadable", error=type(error).__name__)
+        reason = "Keepa's answer could not be read by this version."
+    return unusable(outcome, reason), Harvest()
 
 
 def intent(

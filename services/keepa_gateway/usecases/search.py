@@ -15,6 +15,7 @@ from services.keepa_gateway.domain.attempt import (
     Attempt,
     State,
     content_hash,
+    spent,
 )
 from services.keepa_gateway.domain.outcome import Verdict
 from services.keepa_gateway.domain.products_request import ProductsRequest
@@ -93,6 +94,7 @@ class Search:
         """Repeat what this very request was answered before; it is paid for already."""
         previous = await self._own.attempts.of_request(self._asking.request_id)
         self._numbers.next = max(self._numbers.next, len(previous))
+        self._numbers.spent = spent(previous)
         given: list[ProductAnswer] = []
         for attempt in previous:
             if attempt.content != self._content:
@@ -121,13 +123,12 @@ class Search:
         )
         options, given = self._request.options, list[ProductAnswer]()
         for subject in mine:
-            tokens = attempt.tokens_of(subject) if paid else 0
             found = [
                 one
                 for asin in attempt.found.get(subject, ())
                 if (one := repeated(there.get(asin, ()), options, since=attempt.started_at))
             ]
-            given += answers.fetched(subject, found, tokens)
+            given += answers.fetched(subject, found, attempt if paid else None)
         return self._done(given)
 
     async def _stored(
@@ -244,7 +245,7 @@ class Search:
         given: list[ProductAnswer] = []
         for subject in paid.gained:
             found = [there[asin] for asin in attempt.found.get(subject, ())]
-            given += answers.fetched(subject, found, attempt.tokens_of(subject))
+            given += answers.fetched(subject, found, attempt)
         return self._done(given)
 
     async def _join(self, mine: list[str], claims: dict[str, Attempt]) -> list[ProductAnswer]:

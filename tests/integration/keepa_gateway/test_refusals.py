@@ -130,6 +130,26 @@ async def test_an_own_limit_is_kept(world: World) -> None:
     assert refused.facts == {"required": 20, "max_allowed": 10}
 
 
+async def test_an_own_limit_is_kept_over_all_calls_of_a_request(world: World) -> None:
+    """What it paid before counts, also when it asks again for what is too old by now."""
+    asins = world.sandbox.asins(2)
+    await collected(world.gateway.GetProducts(products(asins[:1])))
+    request = products(asins, spending=pb.Spending(max_token_count=1))
+    first = await collected(world.gateway.GetProducts(request))
+    asked = len(await world.sandbox.asked("product"))
+    request.max_age_duration.CopyFrom(FRESH)
+
+    again = await collected(world.gateway.GetProducts(request))
+
+    assert sum(one.token_count for one in first.values()) == 1
+    assert (again[asins[1]].status, again[asins[1]].token_count) == (pb.PRODUCT_STATUS_FOUND, 1)
+    assert (again[asins[0]].status, again[asins[0]].reason) == (
+        pb.PRODUCT_STATUS_STALE,
+        "TOO_EXPENSIVE",
+    )
+    assert len(await world.sandbox.asked("product")) == asked
+
+
 async def test_an_envelope_pays_and_ends(world: World) -> None:
     """A job's envelope is the fence: after its release nothing more is spent on it."""
     envelope = await world.ledger.ReserveTokens(

@@ -9,7 +9,7 @@ from services.keepa_gateway.domain import bodies
 from services.keepa_gateway.domain.calls import TOKEN_CALL, Call
 from services.keepa_gateway.domain.envelope import Observation
 from services.keepa_gateway.domain.list_requests import BestSellersRequest
-from services.keepa_gateway.domain.outcome import Outcome, Verdict, judge, unreadable
+from services.keepa_gateway.domain.outcome import Outcome, Verdict, judge, unreadable, unusable
 from services.keepa_gateway.domain.products_request import ProductsRequest
 
 NOW = datetime(2025, 9, 16, 15, 31, 37, tzinfo=UTC)
@@ -54,6 +54,24 @@ def test_an_error_with_status_200_is_a_refusal() -> None:
 
 def test_an_answer_without_the_wanted_field_is_no_success() -> None:
     assert outcome(GOOD).verdict is Verdict.REJECTED
+
+
+def test_an_answer_of_no_use_costs_what_it_says() -> None:
+    """Where it does not say, it may have cost something, and nobody asks again by himself."""
+    priced = outcome({**GOOD, "products": []})
+    silent = outcome(
+        {name: value for name, value in GOOD.items() if name != "tokensConsumed"} | {"products": []}
+    )
+
+    assert (unusable(priced, "No.").verdict, unusable(priced, "No.").consumed) == (
+        Verdict.FAILED,
+        6,
+    )
+    assert silent.verdict is Verdict.ANSWERED
+    assert (unusable(silent, "No.").verdict, unusable(silent, "No.").consumed) == (
+        Verdict.UNKNOWN,
+        None,
+    )
 
 
 def test_a_category_without_a_list_is_an_empty_answer() -> None:

@@ -11,9 +11,10 @@ from services.keepa_gateway.domain.attempt import Asking, Attempt, Intent
 from services.keepa_gateway.domain.calls import Call, Deadlines
 from services.keepa_gateway.domain.outcome import Outcome, Verdict, unsent
 from services.keepa_gateway.domain.products_request import ProductsRequest
-from services.keepa_gateway.ports import Ending, Harvest, Hold, Opened
+from services.keepa_gateway.ports import Ending, Harvest, Hold, Keepa, Opened, Reply
 from services.keepa_gateway.usecases import paid
-from services.keepa_gateway.usecases.paid import PaidSections, Plan, Wanted, intent
+from services.keepa_gateway.usecases.paid import PaidSections, Plan, Reap, Wanted, intent
+from services.keepa_gateway.usecases.reading import Reading
 from services.keepa_gateway.usecases.way import Held
 
 pytestmark = pytest.mark.anyio
@@ -61,6 +62,15 @@ class Unreachable:
         return unsent("Nobody there.")
 
 
+class Answering:
+    """A Keepa that answers and says what it cost."""
+
+    async def send(self, _: Call, *, within: timedelta) -> Reply:
+        """Answer with one product, in time."""
+        assert within > timedelta(0)
+        return Reply(200, b'{"products":[{"asin":"0306406152"}],"tokensConsumed":1}')
+
+
 class Attempts:
     """Attempts whose storing takes its time; it keeps the outcome."""
 
@@ -90,7 +100,11 @@ class Ended:
 
 
 async def section(
-    keepa: Unreachable, attempts: Attempts, *, covers_until: float = float("inf")
+    keepa: Keepa,
+    attempts: Attempts,
+    *,
+    covers_until: float = float("inf"),
+    reap: Reap | None = None,
 ) -> None:
     """Run one paid section to its end."""
     asking = Asking(request_id=uuid4())
@@ -111,7 +125,7 @@ async def section(
     async def all_missing(wanted: Wanted) -> Wanted:
         return wanted
 
-    plan = Plan(missing=all_missing, narrow=lambda _: CALL, reap=nothing)
+    plan = Plan(missing=all_missing, narrow=lambda _: CALL, reap=reap or nothing)
     await sections.start(planned, plan)
 
 
@@ -172,3 +186,16 @@ async def test_nothing_leaves_when_the_hold_is_over(time: Time) -> None:
     assert keepa.allowed == []
     assert attempts.outcome is not None
     assert (attempts.outcome.verdict, attempts.outcome.consumed) == (Verdict.UNSENT, 0)
+
+
+async def test_an_answer_at_which_our_own_reading_fails_is_booked_at_its_cost(time: Time) -> None:
+    """It was paid for: a fault of ours must not leave its tokens to be guessed."""
+    attempts = Attempts(time, 0.0)
+
+    async def broken(_: Reading, __: tuple[str, ...]) -> Harvest:
+        raise LookupError
+
+    await section(Answering(), attempts, reap=broken)
+
+    assert attempts.outcome is not None
+    assert (attempts.outcome.verdict, attempts.outcome.consumed) == (Verdict.FAILED, 1)

@@ -118,6 +118,43 @@ def test_a_field_whose_type_changed_is_lost_alone() -> None:
     assert sorted(read.dropped) == ["monthlySold", "title"]
 
 
+@pytest.mark.parametrize("number", [2**31, 2**63, 2**70, -(2**70)])
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"monthlySold": "NUMBER"},
+        {"packageWeight": "NUMBER"},
+        {"lastUpdate": "NUMBER"},
+        {"referralFeePercentage": "NUMBER"},
+        {"stats": {"current": ["NUMBER"], "avg90": [1]}},
+        {"stats": {"salesRankDrops30": "NUMBER"}},
+        {"offers": [{"stockCSV": [1, "NUMBER"]}]},
+    ],
+)
+def test_a_number_that_no_message_holds_is_lost_alone(
+    field: dict[str, object], number: int
+) -> None:
+    """It used to take the whole answer with it, a hundred products that were paid for."""
+    sent = msgspec.json.encode({"asin": "0593655036", "title": "Kept", **field})
+
+    read = decode(sent.replace(b'"NUMBER"', str(number).encode()))
+
+    assert read.dropped == tuple(field)
+    assert pb.Product.FromString(pack(read.product)).title == "Kept"
+
+
+@pytest.mark.parametrize("field", ["offers", "liveOffersOrder"])
+def test_offers_that_are_left_out_were_not_read(field: str) -> None:
+    """Nobody sells it, or nobody could read who does: the second must not look like the first."""
+    sent = {"asin": "0593655036", "offersSuccessful": True, "offers": [], "liveOffersOrder": []}
+
+    kept, lost = decode(msgspec.json.encode(sent)), decode(msgspec.json.encode(sent | {field: 1}))
+
+    assert kept.product.offers_successful
+    assert lost.dropped == (field,)
+    assert lost.product.offers_successful is False
+
+
 @pytest.mark.parametrize("raw", [b"{}", b"[]", b'{"asin":1}', b"{", b"null"])
 def test_what_has_no_asin_is_no_product(raw: bytes) -> None:
     with pytest.raises(BrokenBody):
