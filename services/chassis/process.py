@@ -104,7 +104,7 @@ class Process:
     async def _open(self, service: Service) -> Open:
         """Take the port and begin to answer."""
         settings = self._settings
-        border = Border(service.name, max_concurrent_rpcs=settings.max_concurrent_rpcs)
+        border = servers.create_border(settings, service.name)
         server = servers.create_server(settings, service.name, border=border)
         service.register(server)
         health = await servers.enable_health(server, service.full_names)

@@ -2,11 +2,17 @@
 
 import typer
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
+from buf.validate import validate_pb2
 
+from services.chassis.errors import invalid_field
 from services.cli import show
 from services.cli.asking import EXIT_REFUSED, progress
 from services.cli.patience import patiently
 from services.cli.stack import Stack
+
+_CONTENT = autosourcing.ImportIdentifiersRequest.DESCRIPTOR.fields_by_name["content"]
+MOST_BYTES = _CONTENT.GetOptions().Extensions[validate_pb2.field].bytes.max_len
+"""What the contract takes; a larger file is not even sent."""
 
 
 async def identifiers_of(stack: Stack, content: bytes) -> list[autosourcing.Identifier]:
@@ -14,8 +20,11 @@ async def identifiers_of(stack: Stack, content: bytes) -> list[autosourcing.Iden
 
     Raises:
         typer.Exit: It holds no product; a job without any would search for others.
-        Refusal: The file cannot be read, or the service stayed away.
+        Refusal: The file is too large or cannot be read, or the service stayed away.
     """
+    if len(content) > MOST_BYTES:
+        told = f"must be at most {MOST_BYTES:,} bytes; the file has {len(content):,}"
+        raise invalid_field("content", told)
     request = autosourcing.ImportIdentifiersRequest(content=content)
     answer = await patiently(lambda: stack.autosourcing.ImportIdentifiers(request))
     for line in answer.rejected_lines:

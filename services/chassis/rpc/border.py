@@ -31,8 +31,9 @@ class Border(grpc.aio.ServerInterceptor):
     One interceptor instead of a chain, because each link costs every call a few per cent.
     """
 
-    def __init__(self, service: str, *, max_concurrent_rpcs: int) -> None:
+    def __init__(self, service: str, *, max_concurrent_rpcs: int, max_request_bytes: int) -> None:
         self.watches = Watches()
+        self._max_request_bytes = max_request_bytes
         self._service = service
         self._places = Places(max_concurrent_rpcs)
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
@@ -50,7 +51,8 @@ class Border(grpc.aio.ServerInterceptor):
         known = self._wrapped.get(method)
         if known is None or known[0] is not handler:
             guard = Guard(self._service, method, self._places, self.watches)
-            known = self._wrapped[method] = (handler, guard.wrap(handler))
+            known = (handler, guard.wrap(handler, self._max_request_bytes))
+            self._wrapped[method] = known
         return known[1]
 
 
@@ -64,7 +66,7 @@ class Guard:
         self._watches = watches
         self._endless = method.rpartition("/")[2].startswith("Watch")
 
-    def wrap(self, handler: Handler) -> Handler:
+    def wrap(self, handler: Handler, max_request_bytes: int) -> Handler:
         """Build the handler that grpc calls in place of ``handler``."""
         build, behaviour = _anatomy(handler)
         checked = validation.checked if handler.request_streaming else validation.checked_or_error
@@ -74,9 +76,8 @@ class Guard:
             guarded = self._many_answers(behaviour)
         else:
             guarded = self._written_answers(behaviour)
-        return build(
-            guarded, checked(handler.request_deserializer), _ready(handler.response_serializer)
-        )
+        decode = checked(handler.request_deserializer, max_request_bytes)
+        return build(guarded, decode, _ready(handler.response_serializer))
 
     def _one_answer(self, behaviour: Behaviour) -> Behaviour:
         async def answer(request: Any, context: Context) -> Any:

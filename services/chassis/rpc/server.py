@@ -20,11 +20,21 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 _MAX_METADATA_BYTES = 8192
+_RECEIVED_TIMES = 4
 _MINUTE_MS = 60_000
 
 
 class AddressTakenError(Exception):
     """Another process listens on the address already."""
+
+
+def create_border(settings: ServiceSettings, service: str) -> Border:
+    """Build the interceptor with the limits of ``settings``."""
+    return Border(
+        service,
+        max_concurrent_rpcs=settings.max_concurrent_rpcs,
+        max_request_bytes=settings.max_request_bytes,
+    )
 
 
 def create_server(
@@ -39,7 +49,7 @@ def create_server(
     """
     limit = settings.max_concurrent_rpcs
     return grpc.aio.server(
-        interceptors=[border or Border(service, max_concurrent_rpcs=limit)],
+        interceptors=[border or create_border(settings, service)],
         options=_options(settings),
         # The border refuses earlier and with advice; this is the guard behind it, and leaves
         # room for health and reflection when every other place is taken.
@@ -104,7 +114,8 @@ def _options(settings: ServiceSettings) -> list[tuple[str, int]]:
     return [
         # A second process on the same port must fail, not silently take half of the calls.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", settings.max_request_bytes),
+        # Requests that are too large get this far, so that their refusal names the field.
+        ("grpc.max_receive_message_length", _RECEIVED_TIMES * settings.max_request_bytes),
         ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
         ("grpc.absolute_max_metadata_size", 2 * _MAX_METADATA_BYTES),
         ("grpc.max_concurrent_streams", 512),

@@ -56,7 +56,7 @@ async def serve(
         limits: Settings other than the usual ones.
     """
     chosen = limits or settings()
-    border = Border(service, max_concurrent_rpcs=chosen.max_concurrent_rpcs)
+    border = servers.create_border(chosen, service)
     server = servers.create_server(chosen, service, border=border)
     register(server)
     health = await servers.enable_health(server, full_names)

@@ -112,9 +112,12 @@ async def test_a_place_is_free_again_when_its_call_ended() -> None:
 
 async def test_a_request_over_the_limit_is_refused(ask: Ask) -> None:
     """A request of hundreds of megabytes must not reach the memory of the service."""
-    refused = await refusal(ask("One", "x" * 2_000_000))
+    large = await refusal(ask("One", "x" * 2_000_000))
+    huge = await refusal(ask("One", "x" * 5_000_000))
 
-    assert refused.reason == "RESOURCE_EXHAUSTED"
+    assert large.reason == "INVALID_FIELD"
+    assert [violation.field for violation in large.violations] == ["value"]
+    assert huge.reason == "RESOURCE_EXHAUSTED"
 
 
 async def test_two_servers_never_share_a_port(echo: Served) -> None:
