@@ -14,6 +14,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.chassis import telemetry
+from services.chassis.errors import Refusal
 
 STATEMENT_TIMEOUT = "5s"
 LOCK_TIMEOUT = "2s"
@@ -119,8 +120,8 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
 async def driver(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
     """Lend a connection as the driver's own, where statements of our own cost too much.
 
-    Each statement commits by itself. A connection that anything went wrong on is thrown away; one
-    that died in the pool is replaced, as its socket has told so.
+    Each statement commits by itself. A connection that anything but a refusal came of is thrown
+    away; one that died in the pool is replaced: its socket has told so, without a round trip.
 
     Raises:
         OperationalError: The database went silent or away; `unavailable` says so of it.
@@ -135,6 +136,9 @@ async def driver(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
         try:
             yield held.driver_connection
             sound = True
+        except Refusal:
+            sound = True
+            raise
         except (OSError, asyncpg.InternalClientError) as error:
             raise exc.OperationalError(None, None, error, connection_invalidated=True) from error
         finally:

@@ -191,24 +191,10 @@ class PostgresLedger:
 
     @asynccontextmanager
     async def _raw(self) -> AsyncIterator[Any]:
-        """Lend a driver connection; one that anything went wrong on is thrown away."""
+        """Lend a driver connection."""
         with _translated():
-            async with self._engine.connect() as connection:
-                held = await connection.get_raw_connection()
-                if held.driver_connection is None or held.driver_connection.is_closed():
-                    # It died in the pool, and its socket has told so: no round trip to find out.
-                    await connection.invalidate()
-                    held = await connection.get_raw_connection()
-                sound = False
-                try:
-                    yield held.driver_connection
-                    sound = True
-                except Refusal:
-                    sound = True
-                    raise
-                finally:
-                    if not sound:
-                        await connection.invalidate()
+            async with sql.driver(self._engine) as connection:
+                yield connection
 
 
 def _kept(state: State) -> tuple[str, int, int, bytes]:
