@@ -4,12 +4,50 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from deploy.local import ports
 from services.chassis.testing import FakeClock, Served, refusal, serve, settings
 
-__all__ = ["FakeClock", "Served", "avault", "free_base", "refusal", "serve", "settings"]
+__all__ = [
+    "FakeClock",
+    "Said",
+    "Served",
+    "avault",
+    "avault_each",
+    "free_base",
+    "refusal",
+    "serve",
+    "settings",
+]
+
+_EACH = """
+import json, sys
+from typer.testing import CliRunner
+from services.cli.app import app
+for line in sys.stdin:
+    ran = CliRunner().invoke(app, json.loads(line))
+    if ran.exception and not isinstance(ran.exception, SystemExit):
+        raise ran.exception
+    print(json.dumps([ran.exit_code, ran.stdout, ran.stderr]))
+"""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command ended with, and what it wrote to standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def answers(self) -> list[dict[str, Any]]:
+        """The lines of JSON on standard output."""
+        assert self.code == 0, self.err
+        return [json.loads(line) for line in self.out.splitlines()]
 
 
 async def avault(*arguments: str, **targets: str) -> tuple[list[dict[str, Any]], str]:
@@ -18,16 +56,35 @@ async def avault(*arguments: str, **targets: str) -> tuple[list[dict[str, Any]],
     Returns:
         Its answers, and what it said beside them.
     """
-    where = {f"{name.upper()}_TARGET": address for name, address in targets.items()}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.cli", *arguments, "--json"),
-        env={**os.environ, **where, "COLUMNS": "300"},
+        env=_environment(targets),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     answers, said = await process.communicate()
     assert process.returncode == 0, said.decode()
     return [json.loads(line) for line in answers.splitlines()], said.decode()
+
+
+async def avault_each(*commands: Sequence[str], **targets: str) -> list[Said]:
+    """Run commands one after the other, in one process: most of a command is its start."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _EACH),
+        env=_environment(targets),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    lines = "\n".join(json.dumps([*command]) for command in commands)
+    said, failure = await process.communicate(lines.encode())
+    assert process.returncode == 0, failure.decode()
+    return [Said(*json.loads(line)) for line in said.splitlines()]
+
+
+def _environment(targets: dict[str, str]) -> dict[str, str]:
+    where = {f"{name.upper()}_TARGET": address for name, address in targets.items()}
+    return {**os.environ, **where, "COLUMNS": "300", "NO_COLOR": "1"}
 
 
 def free_base() -> int:

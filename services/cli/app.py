@@ -4,9 +4,28 @@ Data goes to standard output, progress and errors to standard error. Exit codes:
 2 wrong use, 3 a service could not be reached.
 """
 
+from collections.abc import Callable
+
 import typer
 
-from services.cli.commands import blocked, health, jobs, niches, products, schedules, scores, tokens
+from services.cli.commands import (
+    blocked,
+    cache,
+    config,
+    days,
+    favorites,
+    health,
+    jobs,
+    keepa,
+    niches,
+    products,
+    profiles,
+    schedules,
+    scores,
+    searches,
+    tokens,
+    views,
+)
 
 app = typer.Typer(
     help="Finds Amazon products worth reselling, with every Keepa token accounted for.",
@@ -15,29 +34,45 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for command in (
-    tokens.balance,
-    jobs.estimate,
-    jobs.run,
-    jobs.jobs,
-    jobs.job,
-    jobs.cancel,
-    jobs.picks,
-    jobs.decide,
-    jobs.export,
-    tokens.ledger,
-    products.discover,
-    products.score,
-    products.verify,
-    products.stock,
-    scores.scores,
-    scores.history,
-    scores.explain,
-    scores.compare,
-    health.doctor,
-):
-    app.command()(command)
+COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Search and judge": (
+        products.discover,
+        products.score,
+        products.metrics,
+        products.verify,
+        products.stock,
+    ),
+    "Jobs and picks": (
+        jobs.estimate,
+        jobs.run,
+        jobs.jobs,
+        jobs.job,
+        jobs.cancel,
+        jobs.picks,
+        jobs.decide,
+        jobs.export,
+        days.review,
+        days.opportunity,
+        days.stats,
+    ),
+    "What is stored": (scores.scores, scores.history, scores.explain, scores.compare),
+    "Tokens and running it": (tokens.balance, tokens.ledger, health.doctor),
+}
+GROUPS = {
+    "Search and judge": {"niches": niches.app, "views": views.app},
+    "Jobs and picks": {"profiles": profiles.app, "schedules": schedules.app},
+    "What is stored": {
+        "searches": searches.app,
+        "favorites": favorites.app,
+        "blocked": blocked.app,
+        "config": config.app,
+        "cache": cache.app,
+    },
+    "Tokens and running it": {"tokens": tokens.app, "keepa": keepa.app},
+}
 
-app.add_typer(blocked.app, name="blocked")
-app.add_typer(niches.app, name="niches")
-app.add_typer(schedules.app, name="schedules")
+for panel, commands in COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+    for name, group in GROUPS[panel].items():
+        app.add_typer(group, name=name, rich_help_panel=panel)

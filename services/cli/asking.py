@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 import typer
 from google.protobuf.json_format import MessageToJson
@@ -12,8 +13,10 @@ from rich.console import Console, RenderableType
 from services.chassis.errors import Kind, Refusal
 from services.chassis.rpc.status import UPSTREAM_UNAVAILABLE
 from services.cli import show
+from services.cli.patience import patiently
 from services.cli.stack import Stack, Targets, connect
 
+MOST_PER_PAGE = 1000
 EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 3, 130
 
 # What is shown comes from listings and from people: brackets and colons in it are no commands.
@@ -55,3 +58,30 @@ def show_all(messages: Iterable[Message], shown: RenderableType, *, json: bool) 
         return
     for message in messages:
         print(MessageToJson(message, indent=None))
+
+
+async def first_of(
+    ask: Callable[[Any], Awaitable[Any]], request: Any, field: str, limit: int
+) -> list[Any]:
+    """Read pages until there are ``limit`` items, and say so when there are more.
+
+    Args:
+        ask: The call that gives a page.
+        request: What is asked; its `page_size` and `page_token` are set here.
+        field: The field of the answer that holds the items.
+        limit: Items at most.
+
+    Raises:
+        Refusal: The service refused, or stayed away.
+    """
+    found: list[Any] = []
+    request.page_size = min(limit, MOST_PER_PAGE)
+    while True:
+        page = await patiently(lambda: ask(request))
+        found += getattr(page, field)
+        request.page_token = page.next_page_token
+        if not page.next_page_token or len(found) >= limit:
+            break
+    if page.next_page_token or len(found) > limit:
+        progress.print(f"These are the first {limit}; --limit shows more.", style="dim")
+    return found[:limit]

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import grpc.aio
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
+from arbitragevault.budget.v1 import budget_pb2 as budget
 
 from services.chassis.errors import Kind, Refusal
 from services.chassis.rpc.status import refusal_from
@@ -75,6 +76,33 @@ async def watch_job(stack: Stack, name: str) -> AsyncIterator[autosourcing.Watch
             refusal = refusal_from(error)
             if refusal.kind is Kind.DEADLINE_EXCEEDED:
                 # A whole stream without news: the job is quiet, the service is not away.
+                give_up = clock() + LONG_PATIENCE_SECONDS
+            elif not _passing(refusal) or clock() > give_up:
+                raise refusal from None
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def watch_ledger(stack: Stack, account: str, seen: int) -> AsyncIterator[budget.LedgerEntry]:
+    """Tell every new entry of a ledger after the one numbered ``seen``, through restarts.
+
+    Raises:
+        Refusal: The service refused, or stayed away for 30 s.
+    """
+    clock = asyncio.get_running_loop().time
+    give_up = clock() + LONG_PATIENCE_SECONDS
+    while True:
+        request = budget.WatchAccountRequest(name=account, after_sequence=seen)
+        try:
+            stream = stack.budget.WatchAccount(request, timeout=WATCHING_SECONDS)
+            async for change in stream:
+                give_up = clock() + WATCHING_SECONDS + LONG_PATIENCE_SECONDS
+                # A stream that begins afresh tells from where on; what lies between is not told.
+                seen = max(seen, change.after_sequence, change.entry.sequence)
+                if change.HasField("entry"):
+                    yield change.entry
+        except grpc.aio.AioRpcError as error:
+            refusal = refusal_from(error)
+            if refusal.kind is Kind.DEADLINE_EXCEEDED:
                 give_up = clock() + LONG_PATIENCE_SECONDS
             elif not _passing(refusal) or clock() > give_up:
                 raise refusal from None

@@ -7,7 +7,7 @@ import typer
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 
 from services.cli import options, show
-from services.cli.asking import asking, console, show_all, show_one
+from services.cli.asking import asking, console, first_of, show_all, show_one
 from services.cli.patience import patiently
 from services.cli.stack import Stack
 
@@ -17,13 +17,14 @@ Asin = Annotated[str, typer.Argument(help="The product.")]
 
 
 @app.command("list")
-def listed(*, json: options.Json = False) -> None:
+def listed(*, limit: options.Limit = 1000, json: options.Json = False) -> None:
     """List what must not be bought, newest first."""
 
     async def ask(stack: Stack) -> None:
-        request = discovery.ListBlockedProductsRequest(page_size=1000)
-        answer = await patiently(lambda: stack.discovery.ListBlockedProducts(request))
-        show_all(answer.blocked_products, show.blocked(answer.blocked_products), json=json)
+        request = discovery.ListBlockedProductsRequest()
+        call = stack.discovery.ListBlockedProducts
+        found = await first_of(call, request, "blocked_products", limit)
+        show_all(found, show.blocked(found), json=json)
 
     asking(ask)
 

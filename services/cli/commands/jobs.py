@@ -6,47 +6,34 @@ from uuid import uuid4
 
 import typer
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
+from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 from google.protobuf.duration_pb2 import Duration
 from rich.live import Live
 
 from services.cli import options, show
-from services.cli.asking import asking, console, progress, show_all, show_one
+from services.cli.asking import asking, console, first_of, progress, show_all, show_one
 from services.cli.bringing import identifiers_of
-from services.cli.export import export_picks
+from services.cli.export import export_picks, format_of
+from services.cli.gathering import gathers
 from services.cli.patience import patiently, watch_job
 from services.cli.stack import Stack
 
-FORMATS = {
-    ".csv": autosourcing.EXPORT_FORMAT_CSV,
-    ".jsonl": autosourcing.EXPORT_FORMAT_JSON_LINES,
-    ".xlsx": autosourcing.EXPORT_FORMAT_XLSX,
-}
+Name = Annotated[str, typer.Argument(help="jobs/<uuid>")]
+Action = Annotated[
+    str, typer.Option(help="Only pending, to_buy, favorite, ignored or analyzing; without it, all.")
+]
 
 
-def estimate(  # noqa: PLR0917 - one option each
-    category: options.Categories = None,
-    rank_min: options.RankMin = 0,
-    rank_max: options.RankMax = 0,
-    price_min: options.PriceMin = 0,
-    price_max: options.PriceMax = 0,
-    max_products: options.Products = 0,
-    strategy: options.Strategy = "",
-    profile: options.Profile = "",
-    asin: options.Asins = None,
+@gathers(searched=options.product_filter, spec=options.job_spec)
+def estimate(
+    searched: discovery.DiscoveryFilter,
+    spec: autosourcing.JobSpec,
     file: options.File = None,
     *,
     json: options.Json = False,
 ) -> None:
     """Say what a job would cost, and whether it may start. Spends nothing."""
-    spec = options.spec(
-        category,
-        (rank_min, rank_max),
-        (price_min, price_max),
-        max_products,
-        strategy,
-        profile,
-        asin,
-    )
+    _search(spec, searched)
     brought = file.read_bytes() if file else None
 
     async def ask(stack: Stack) -> None:
@@ -59,34 +46,23 @@ def estimate(  # noqa: PLR0917 - one option each
     asking(ask)
 
 
-def run(  # noqa: PLR0917 - one option each
-    category: options.Categories = None,
-    rank_min: options.RankMin = 0,
-    rank_max: options.RankMax = 0,
-    price_min: options.PriceMin = 0,
-    price_max: options.PriceMax = 0,
-    max_products: options.Products = 0,
-    strategy: options.Strategy = "",
-    profile: options.Profile = "",
-    asin: options.Asins = None,
+@gathers(searched=options.product_filter, spec=options.job_spec)
+def run(
+    searched: discovery.DiscoveryFilter,
+    spec: autosourcing.JobSpec,
     file: options.File = None,
     wait: Annotated[int, typer.Option(min=0, max=3600, help="Seconds to queue for tokens.")] = 0,
     *,
     again: Annotated[
         bool, typer.Option(help="Analyse what was analysed in the last 7 days.")
     ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start it and do not wait for its end.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Run an AutoSourcing job and follow it to its end."""
-    spec = options.spec(
-        category,
-        (rank_min, rank_max),
-        (price_min, price_max),
-        max_products,
-        strategy,
-        profile,
-        asin,
-    )
+    _search(spec, searched)
     spec.include_recently_seen = again
     brought = file.read_bytes() if file else None
 
@@ -96,64 +72,88 @@ def run(  # noqa: PLR0917 - one option each
         request = autosourcing.CreateJobRequest(
             request_id=str(uuid4()), spec=spec, max_wait_duration=Duration(seconds=wait)
         )
-        job = (await patiently(lambda: stack.autosourcing.CreateJob(request))).job
-        progress.print(f"{job.name}", style="dim")
-        with Live(show.job_line(job), console=progress, transient=True) as live:
-            async for change in watch_job(stack, job.name):
-                job = change.job
-                live.update(show.job_line(job))
-        progress.print(show.job_line(job))
-        await show_picks(stack, job.name, json=json)
+        started = (await patiently(lambda: stack.autosourcing.CreateJob(request))).job
+        if detach:
+            show_one(started, started.name, json=json)
+            return
+        progress.print(f"{started.name}", style="dim")
+        await _follow(stack, started)
+        await show_picks(stack, started.name, json=json)
 
     asking(ask)
 
 
 def jobs(
-    *, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, json: options.Json = False
+    state: Annotated[
+        str,
+        typer.Option(
+            help="Only pending, running, completed, failed, timed_out, cancelled or budget_stopped."
+        ),
+    ] = "",
+    *,
+    limit: options.Limit = 20,
+    json: options.Json = False,
 ) -> None:
     """List jobs, newest first."""
+    request = autosourcing.ListJobsRequest(
+        state=options.named(autosourcing.JobState, "JOB_STATE_", state, "--state")
+    )
 
     async def ask(stack: Stack) -> None:
-        request = autosourcing.ListJobsRequest(page_size=limit)
-        answer = await patiently(lambda: stack.autosourcing.ListJobs(request))
-        show_all(answer.jobs, show.jobs(answer.jobs), json=json)
+        found = await first_of(stack.autosourcing.ListJobs, request, "jobs", limit)
+        show_all(found, show.jobs(found), json=json)
 
     asking(ask)
 
 
 def job(
-    name: Annotated[str, typer.Argument(help="jobs/<uuid>")], *, json: options.Json = False
+    name: Name,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end first.")] = False,
+    json: options.Json = False,
 ) -> None:
     """Show one job with every product it analysed and why."""
+    request = autosourcing.GetJobRequest(name=options.full("jobs", name))
 
     async def ask(stack: Stack) -> None:
-        request = autosourcing.GetJobRequest(name=name)
-        answer = await patiently(lambda: stack.autosourcing.GetJob(request))
+        found = (await patiently(lambda: stack.autosourcing.GetJob(request))).job
+        if watch and not found.HasField("end_time"):
+            await _follow(stack, found)
+            found = (await patiently(lambda: stack.autosourcing.GetJob(request))).job
         if json:
-            show_one(answer.job, "", json=True)
+            show_one(found, "", json=True)
             return
-        console.print(show.job_line(answer.job))
-        await show_picks(stack, name, json=False)
-        if rest := show.passed_over(answer.job.products):
+        console.print(show.job_line(found))
+        await show_picks(stack, found.name, json=False)
+        if rest := show.passed_over(found.products):
             console.print(rest)
 
     asking(ask)
 
 
-def cancel(name: Annotated[str, typer.Argument(help="jobs/<uuid>")]) -> None:
+def cancel(name: Name) -> None:
     """End a running job; its picks stay."""
+    request = autosourcing.CancelJobRequest(
+        request_id=str(uuid4()), name=options.full("jobs", name)
+    )
 
     async def ask(stack: Stack) -> None:
-        request = autosourcing.CancelJobRequest(request_id=str(uuid4()), name=name)
         answer = await patiently(lambda: stack.autosourcing.CancelJob(request))
         console.print(show.job_line(answer.job))
 
     asking(ask)
 
 
-def picks(*, job_name: options.JobName = "", json: options.Json = False) -> None:
+def picks(
+    job_name: options.JobName = "",
+    action: Action = "",
+    *,
+    limit: options.Limit = 1000,
+    json: options.Json = False,
+) -> None:
     """List picks, best first."""
-    asking(lambda stack: show_picks(stack, job_name, json=json))
+    chosen = options.action_named(action)
+    asking(lambda stack: show_picks(stack, job_name, chosen, limit=limit, json=json))
 
 
 def decide(
@@ -169,7 +169,10 @@ def decide(
 ) -> None:
     """Keep what you decided about a pick."""
     request = autosourcing.UpdatePickRequest(
-        request_id=str(uuid4()), name=name, action=options.action_named(action), notes=notes
+        request_id=str(uuid4()),
+        name=options.full("picks", name),
+        action=options.action_named(action),
+        notes=notes,
     )
     if not request.action and notes is None:
         raise typer.BadParameter("give --action, --notes or both", param_hint="--action")
@@ -185,23 +188,49 @@ def export(
     path: Annotated[
         Path, typer.Argument(help="The file; its ending says the format: .csv, .jsonl or .xlsx.")
     ],
-    *,
     job_name: options.JobName = "",
+    action: Action = "",
 ) -> None:
     """Write picks to a file."""
-    if path.suffix not in FORMATS:
-        allowed = ", ".join(FORMATS)
-        raise typer.BadParameter(f"the file must end in one of {allowed}", param_hint="PATH")
+    wanted = autosourcing.ExportFormat.Value(format_of(path))
+    chosen, job = options.action_named(action), _job(job_name)
 
     async def ask(stack: Stack) -> None:
-        written = await export_picks(stack, job_name, FORMATS[path.suffix], path)
+        written = await export_picks(stack, job, wanted, path, action=chosen)
         console.print(f"Written to {written}.")
 
     asking(ask)
 
 
-async def show_picks(stack: Stack, job_name: str, *, json: bool) -> None:
+async def show_picks(
+    stack: Stack,
+    job_name: str,
+    action: autosourcing.PickAction.ValueType = autosourcing.PICK_ACTION_UNSPECIFIED,
+    *,
+    limit: int = 1000,
+    json: bool,
+) -> None:
     """Ask for the picks of a job, of all jobs when it is empty, and show them."""
-    request = autosourcing.ListPicksRequest(job=job_name, page_size=1000)
-    answer = await patiently(lambda: stack.autosourcing.ListPicks(request))
-    show_all(answer.picks, show.picks(answer.picks), json=json)
+    request = autosourcing.ListPicksRequest(job=_job(job_name), action=action)
+    found = await first_of(stack.autosourcing.ListPicks, request, "picks", limit)
+    show_all(found, show.picks(found), json=json)
+
+
+async def _follow(stack: Stack, started: autosourcing.Job) -> None:
+    """Show the progress of a job to its end."""
+    job = started
+    with Live(show.job_line(job), console=progress, transient=True) as live:
+        async for change in watch_job(stack, job.name):
+            job = change.job
+            live.update(show.job_line(job))
+    progress.print(show.job_line(job))
+
+
+def _search(spec: autosourcing.JobSpec, searched: discovery.DiscoveryFilter) -> None:
+    """Put the filter into a job, unless it is empty: then the profile's holds, or none."""
+    if searched.ByteSize():
+        spec.filter.CopyFrom(searched)
+
+
+def _job(name: str) -> str:
+    return options.full("jobs", name) if name else ""

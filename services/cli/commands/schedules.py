@@ -9,23 +9,30 @@ from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.cli import options, show
-from services.cli.asking import asking, console, show_all, show_one
+from services.cli.asking import asking, console, first_of, show_all, show_one
 from services.cli.patience import patiently
 from services.cli.stack import Stack
 
 app = typer.Typer(help="Jobs that start by themselves at hours of the day.", no_args_is_help=True)
 
+FIELDS = ("display_name", "hours", "time_zone", "skip_dates")
 Name = Annotated[str, typer.Argument(help="schedules/<uuid>")]
+Called = Annotated[str, typer.Option(help="Its name for people.")]
+Hours = Annotated[list[int], typer.Option(min=0, max=23, help="Of the day; may be repeated.")]
+TimeZone = Annotated[str, typer.Option(help="Such as Europe/Paris.")]
+Skip = Annotated[
+    list[str] | None, typer.Option(help="A date without a job, YYYY-MM-DD; may be repeated.")
+]
 
 
 @app.command("list")
-def listed(*, json: options.Json = False) -> None:
+def listed(*, limit: options.Limit = 100, json: options.Json = False) -> None:
     """List schedules, newest first."""
 
     async def ask(stack: Stack) -> None:
-        request = autosourcing.ListSchedulesRequest(page_size=1000)
-        answer = await patiently(lambda: stack.autosourcing.ListSchedules(request))
-        show_all(answer.schedules, show.schedules(answer.schedules), json=json)
+        request = autosourcing.ListSchedulesRequest()
+        found = await first_of(stack.autosourcing.ListSchedules, request, "schedules", limit)
+        show_all(found, show.schedules(found), json=json)
 
     asking(ask)
 
@@ -35,7 +42,7 @@ def shown(name: Name, *, json: options.Json = False) -> None:
     """Show one schedule, and what became of its newest hours."""
 
     async def ask(stack: Stack) -> None:
-        request = autosourcing.GetScheduleRequest(name=name)
+        request = autosourcing.GetScheduleRequest(name=options.full("schedules", name))
         answer = await patiently(lambda: stack.autosourcing.GetSchedule(request))
         if json:
             show_one(answer.schedule, "", json=True)
@@ -49,12 +56,10 @@ def shown(name: Name, *, json: options.Json = False) -> None:
 @app.command()
 def add(
     profile: Annotated[str, typer.Option(help="Id of the saved profile its jobs use.")],
-    hour: Annotated[list[int], typer.Option(min=0, max=23, help="Of the day; may be repeated.")],
-    time_zone: Annotated[str, typer.Option(help="Such as Europe/Paris.")] = "UTC",
-    called: Annotated[str, typer.Option(help="Its name for people.")] = "",
-    skip: Annotated[
-        list[str] | None, typer.Option(help="A date without a job, YYYY-MM-DD; may be repeated.")
-    ] = None,
+    hour: Hours,
+    time_zone: TimeZone = "UTC",
+    called: Called = "",
+    skip: Skip = None,
     *,
     json: options.Json = False,
 ) -> None:
@@ -63,7 +68,7 @@ def add(
         request_id=str(uuid4()),
         schedule=autosourcing.Schedule(
             display_name=called or profile,
-            spec=autosourcing.JobSpec(profile=f"profiles/{profile}"),
+            spec=autosourcing.JobSpec(profile=options.full("profiles", profile)),
             hours=hour,
             time_zone=time_zone,
             skip_dates=skip or [],
@@ -78,6 +83,33 @@ def add(
 
 
 @app.command()
+def change(
+    name: Name,
+    *,
+    profile: Annotated[str, typer.Option(help="Id of the profile its jobs use from now on.")] = "",
+    hour: Annotated[
+        list[int] | None,
+        typer.Option(min=0, max=23, help="Of the day, instead of those there are; repeatable."),
+    ] = None,
+    time_zone: TimeZone = "",
+    called: Called = "",
+    skip: Skip = None,
+    clear: options.Clear = None,
+) -> None:
+    """Change what is given of a schedule; the rest stays."""
+    schedule = autosourcing.Schedule(
+        name=options.full("schedules", name),
+        display_name=called,
+        hours=hour or [],
+        time_zone=time_zone,
+        skip_dates=skip or [],
+    )
+    if profile:
+        schedule.spec.profile = options.full("profiles", profile)
+    _change(schedule, *options.changed(schedule, clear, (*FIELDS, "spec")))
+
+
+@app.command()
 def pause(
     name: Name,
     until: Annotated[
@@ -85,7 +117,7 @@ def pause(
     ] = None,
 ) -> None:
     """Start nothing for a while."""
-    schedule = autosourcing.Schedule(name=name, paused=until is None)
+    schedule = autosourcing.Schedule(name=options.full("schedules", name), paused=until is None)
     if until is not None:
         schedule.pause_end_time.FromDatetime(until.replace(tzinfo=UTC))
     _change(schedule, "paused", "pause_end_time")
@@ -94,17 +126,19 @@ def pause(
 @app.command()
 def resume(name: Name) -> None:
     """Start jobs again."""
-    _change(autosourcing.Schedule(name=name), "paused", "pause_end_time")
+    _change(autosourcing.Schedule(name=options.full("schedules", name)), "paused", "pause_end_time")
 
 
 @app.command()
 def delete(name: Name) -> None:
     """Delete a schedule; the jobs that it started stay."""
+    request = autosourcing.DeleteScheduleRequest(
+        request_id=str(uuid4()), name=options.full("schedules", name)
+    )
 
     async def ask(stack: Stack) -> None:
-        request = autosourcing.DeleteScheduleRequest(request_id=str(uuid4()), name=name)
         await patiently(lambda: stack.autosourcing.DeleteSchedule(request))
-        console.print(f"{name} is gone.")
+        console.print(f"{request.name} is gone.")
 
     asking(ask)
 

@@ -6,7 +6,7 @@ import typer
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 
 from services.cli import options, show
-from services.cli.asking import asking, console, progress, show_all, show_one
+from services.cli.asking import asking, console, first_of, progress, show_all, show_one
 from services.cli.patience import patiently
 from services.cli.stack import Stack
 
@@ -14,35 +14,32 @@ PREVIOUS = "scores/-"
 """The newest older score of the same product."""
 
 Name = Annotated[str, typer.Argument(help="scores/<uuid>")]
-Limit = Annotated[int, typer.Option(min=1, max=1000)]
 
 
 def scores(
-    at_least: options.AtLeast = "", *, limit: Limit = 20, json: options.Json = False
+    at_least: options.AtLeast = "", *, limit: options.Limit = 20, json: options.Json = False
 ) -> None:
     """List stored scores, best first. Spends nothing."""
-    request = discovery.ListScoresRequest(
-        minimum_recommendation=options.advice_named(at_least), page_size=limit
-    )
-    _list(request, json=json)
+    request = discovery.ListScoresRequest(minimum_recommendation=options.advice_named(at_least))
+    _list(request, limit, json=json)
 
 
 def history(
     asin: Annotated[str, typer.Argument(help="The product.")],
     *,
-    limit: Limit = 20,
+    limit: options.Limit = 20,
     json: options.Json = False,
 ) -> None:
     """List how one product was scored over time, newest first. Spends nothing."""
-    request = discovery.ListScoresRequest(asin=asin, include_former=True, page_size=limit)
-    _list(request, json=json)
+    request = discovery.ListScoresRequest(asin=asin, include_former=True)
+    _list(request, limit, json=json)
 
 
 def explain(name: Name, *, json: options.Json = False) -> None:
     """Show how a score came about, line by line. Spends nothing."""
 
     async def ask(stack: Stack) -> None:
-        request = discovery.ExplainScoreRequest(name=name)
+        request = discovery.ExplainScoreRequest(name=options.full("scores", name))
         answer = await patiently(lambda: stack.discovery.ExplainScore(request))
         if not json:
             console.print(show.scores([answer.score]))
@@ -62,7 +59,9 @@ def compare(
     """Show why a score is not what another one was, line by line. Spends nothing."""
 
     async def ask(stack: Stack) -> None:
-        request = discovery.ExplainScoreRequest(name=name, compare_to=other)
+        request = discovery.ExplainScoreRequest(
+            name=options.full("scores", name), compare_to=options.full("scores", other)
+        )
         answer = await patiently(lambda: stack.discovery.ExplainScore(request))
         if json:
             show_one(answer, "", json=True)
@@ -75,9 +74,9 @@ def compare(
     asking(ask)
 
 
-def _list(request: discovery.ListScoresRequest, *, json: bool) -> None:
+def _list(request: discovery.ListScoresRequest, limit: int, *, json: bool) -> None:
     async def ask(stack: Stack) -> None:
-        answer = await patiently(lambda: stack.discovery.ListScores(request))
-        show_all(answer.scores, show.named_scores(answer.scores), json=json)
+        found = await first_of(stack.discovery.ListScores, request, "scores", limit)
+        show_all(found, show.named_scores(found), json=json)
 
     asking(ask)

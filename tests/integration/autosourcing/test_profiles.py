@@ -1,6 +1,7 @@
 """Profiles as people keep them, on the real database."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis.testing.refused import refusal
+from tests.support import avault_each
 
 pytestmark = pytest.mark.anyio
 
@@ -107,3 +109,42 @@ async def test_what_never_was_is_not_changed_and_not_deleted(world: Any) -> None
         world.stub.DeleteProfile(deletion(nobody)),
     ):
         assert (await refusal(call)).reason == "PROFILE_NOT_FOUND"
+
+
+async def test_a_profile_and_its_schedule_live_in_the_terminal(world: Any) -> None:
+    """A8: made, changed, used by a schedule, and not deleted under it."""
+    named = f"terminal-{uuid4().hex[:8]}"
+    far_hour = str((datetime.now(UTC).hour + 12) % 24)  # No job starts while we look.
+    made, changed, listed, planned, review, best, stats = await avault_each(
+        ("profiles", "add", "Patient", "--id", named, "--rank-max", "900", "--min-roi", "25"),
+        ("profiles", "change", named, "--max-picks", "3", "--rank-min", "5", "--json"),
+        ("profiles", "list", "--json"),
+        ("schedules", "add", "--profile", named, "--hour", far_hour, "--json"),
+        ("review", "--json"),
+        ("opportunity", "--json"),
+        ("stats", "--json"),
+        autosourcing=world.address,
+    )
+    schedule = planned.answers[0]["name"]
+
+    moved, shown, kept, over, gone, unknown = await avault_each(
+        ("schedules", "change", schedule, "--time-zone", "Europe/Paris", "--skip", "2031-01-02"),
+        ("schedules", "show", schedule, "--json"),
+        ("profiles", "delete", named),
+        ("schedules", "delete", schedule),
+        ("profiles", "delete", named),
+        ("profiles", "show", named),
+        autosourcing=world.address,
+    )
+
+    assert made.code == 0
+    (profile,) = changed.answers
+    assert profile["filter"]["rankRange"] == {"minimum": 5, "maximum": 900}
+    assert (profile["minimumRoiPercent"], profile["maxPicks"]) == (25, 3)
+    assert profile in listed.answers
+    assert [said.code for said in (review, best, stats, moved)] == [0, 0, 0, 0]
+    (plan,) = shown.answers
+    assert plan["spec"]["profile"] == f"profiles/{named}"
+    assert (plan["timeZone"], plan["skipDates"]) == ("Europe/Paris", ["2031-01-02"])
+    assert (kept.code, schedule in kept.err) == (1, True)
+    assert (over.code, gone.code, unknown.code) == (0, 0, 1)

@@ -28,6 +28,7 @@ from tests.integration.discovery.whole import (
     until,
     world,
 )
+from tests.support import avault_each
 
 pytestmark = pytest.mark.anyio
 
@@ -648,3 +649,44 @@ async def test_at_the_end_the_ledger_is_balanced(rich: World) -> None:
     assert verified.spent_token_count == await rich.spent()
     held = budget_pb2.ListReservationsRequest(state=budget_pb2.RESERVATION_STATE_HELD)
     assert not (await rich.ledger.ListReservations(held)).reservations
+
+
+async def test_avault_shows_keepa_and_the_tokens_as_they_are(rich: World) -> None:
+    """Every question of a price list is priced before it is asked, and free when it is stored."""
+    (name,) = await some_asins(rich, 1)
+    asked = [
+        ("keepa", "search", "mastering", "habits"),
+        ("keepa", "deals", "--drop-min", "15", "--interval", "month"),
+        ("keepa", "find-categories", "science"),
+        ("keepa", "categories", "283155"),
+        ("keepa", "products", name),
+    ]
+    looked = [
+        ("keepa", "status", "--json"),
+        ("keepa", "check", "--json"),
+        ("tokens", "usage", "--by", "caller", "--by", "endpoint", "--json"),
+        ("tokens", "reservations", "--state", "committed", "--limit", "2", "--json"),
+        ("tokens", "accounts", "--json"),
+        ("tokens", "actions", "--json"),
+        ("tokens", "check", "manual_search", "--estimate", "99999", "--json"),
+        ("ledger", "--last", "3", "--json"),
+    ]
+    where = {"keepa_gateway": rich.gateway.address, "budget": rich.budget.address}
+
+    said = await avault_each(*asked, *asked, *looked, **where)
+
+    paid, free, told = said[: len(asked)], said[len(asked) : -len(looked)], said[-len(looked) :]
+    for first, again in zip(paid, free, strict=True):
+        assert first.err.startswith("costs ")
+        assert again.err.startswith("costs nothing: it is stored\n")
+        assert again.err.endswith("0 tokens\n")
+        assert again.out
+    status, check, usage, held, accounts, actions, allowed, ledger = (one.answers for one in told)
+    assert status[0]["egress"]["open"]
+    assert check[0]["account"]["name"] == accounts[0]["name"] == "accounts/default"
+    assert {row["endpoint"] for row in usage if row["caller"] == "avault"} >= {"search", "deal"}
+    assert [one["state"] for one in held] == ["RESERVATION_STATE_COMMITTED"] * 2
+    assert "actions/manual_search" in [one["name"] for one in actions]
+    assert "allowed" not in allowed[0]
+    assert "startTime" not in allowed[0]
+    assert len(ledger) >= 3
