@@ -99,8 +99,7 @@ class Machine(RuleBasedStateMachine):
     def do(self, at: int, command: Command) -> None:
         """Ask a replica and the model, and compare what was told and what is left."""
         self.asked.append(command)
-        stored, look = self.thread.run(self._ask(self.pair[at], command))
-        now = look.now if isinstance(stored, Refusal) else stored.now
+        stored, look, now = self.thread.run(self._ask(self.pair[at], command))
         self._compare(stored, self._decide(command, now))
         assert forget(self.model) == look.state
 
@@ -109,7 +108,12 @@ class Machine(RuleBasedStateMachine):
             stored: Any = await one.desk.at(self.account, command)
         except Refusal as refusal:
             stored = refusal
-        return stored, await one.desk.at(self.account, Look())
+        look = await one.desk.at(self.account, Look())
+        if not isinstance(stored, Refusal):
+            return stored, look, stored.now
+        # A refusal does not tell its instant; where it ended a wait, the entry does.
+        written = await one.ledger.page(self.account, self.model.sequence, 1)
+        return stored, look, written[0].at if written else look.now
 
     def _decide(self, command: Command, now: datetime) -> Any:
         """Decide as a writer does: the command, and then whoever waits."""
