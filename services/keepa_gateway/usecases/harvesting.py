@@ -1,7 +1,7 @@
 """Turning good answers into what is stored, one product at a time."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from services.keepa_gateway.domain.facts import ProductsFetched
 from services.keepa_gateway.domain.list_requests import ProductSearchRequest
 from services.keepa_gateway.domain.lists import BestSellersBody, FinderBody
 from services.keepa_gateway.domain.market_bodies import SellerIdsBody
+from services.keepa_gateway.domain.matching import by_code, named
 from services.keepa_gateway.domain.product import decode
 from services.keepa_gateway.domain.products_request import ProductsRequest
 from services.keepa_gateway.domain.snapshot import Snapshot, unread
@@ -38,6 +39,8 @@ def products(request: ProductsRequest, packer: Packer, way: Way) -> Reap:
             except BrokenBody:
                 _log.error("product unreadable", domain=request.domain, bytes=len(raw))
         found = match(request, subjects, snapshots)
+        if request.codes:
+            snapshots = [named(one, found) for one in snapshots]
         fact = ProductsFetched(
             domain=request.domain,
             asins=tuple(one.asin for one in snapshots if one.known),
@@ -90,16 +93,13 @@ def _decoded(request: ProductsRequest, raw: bytes, packer: Packer, came_at: date
 
 
 def match(
-    request: ProductsRequest, subjects: Iterable[str], snapshots: Iterable[Snapshot]
+    request: ProductsRequest, subjects: Sequence[str], snapshots: Collection[Snapshot]
 ) -> dict[str, tuple[str, ...]]:
     """Say which products answer which subject; nothing for one that Keepa left out."""
-    if request.asins:
-        there = {one.asin for one in snapshots}
-        return {subject: (subject,) if subject in there else () for subject in subjects}
-    return {
-        subject: tuple(one.asin for one in snapshots if subject in one.codes)
-        for subject in subjects
-    }
+    if not request.asins:
+        return by_code(subjects, snapshots)
+    there = {one.asin for one in snapshots}
+    return {subject: (subject,) if subject in there else () for subject in subjects}
 
 
 def _missing(
