@@ -18,6 +18,7 @@ from tests.simulation.world import BEGIN, World
 FLOORS = {1: 10, 2: 10, 3: 50}
 LEAST = 10
 STALE = 180.0
+MILLISECOND = 0.001
 JITTER = timedelta(seconds=1)  # Each balance states its next tick anew.
 MANY = 12  # Violations after which the rest is not told.
 
@@ -37,6 +38,7 @@ class Auditor:
         self._true = self.keepa.lines[0].balance
         self._spent: Counter[str] = Counter()
         self._promises: list[_Promise] = []
+        self._first: Any = None  # The balance from which everything must be accounted for.
         # A step forward ends holds of calls that are still out, and makes ticks of nothing.
         self._trusts_clock = world.mix.clock_step <= 0
 
@@ -118,6 +120,8 @@ class Auditor:
     def _count(self, entry: Any, kind: str, stage: str | None) -> None:
         """Count the rare things, so that a run that never met them can be told."""
         name = kind.upper()
+        if kind == "Observed" and entry.fact.newest and self._first is None:
+            self._first = entry.fact.observation
         if kind == "Committed" and stage != "HELD":
             name = f"COMMITTED late, from {stage}"
         elif kind == "Released":
@@ -273,6 +277,25 @@ class Auditor:
         others = mix.foreign or mix.overrun or mix.gift
         if not others and spent["FOREIGN"] + spent["CREDIT"]:
             self.blame("T5", f"a stranger was invented: {dict(spent)}")
+        self._balanced()
+
+    def _balanced(self) -> None:
+        """S1: what the ledger names is what Keepa took and lost, whoever told of it how late."""
+        first, last = self._first, self.books.anchor
+        begin, end = (
+            self.keepa.second(seen.arrived_ms + seen.processing_ms) + MILLISECOND
+            for seen in (first, last)
+        )
+        gone = 0
+        for line in self.keepa.lines:
+            if begin < line.at <= end:
+                gone += line.tokens + (self.keepa.rate if line.kind == "tick" else 0)
+        ours = sum(row.cost for row in self.books.rows.values() if not row.envelope)
+        spent = self._spent
+        named = ours + spent["FOREIGN"] + spent["OVERFLOW"] - spent["CREDIT"]
+        if named != gone:
+            told = {name: spent[name] for name in ("FOREIGN", "OVERFLOW", "CREDIT")}
+            self.blame("S1", f"{gone} are gone, {ours} are ours, {told}")
 
     def lost_between(self, start: float, end: float) -> bool:
         """Whether somebody else took something."""

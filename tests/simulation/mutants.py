@@ -14,6 +14,7 @@ from services.budget.domain import (
     commands,
     decide,
     drift,
+    estimating,
     evolve,
     granting,
     observing,
@@ -371,6 +372,29 @@ def _() -> Iterator[None]:
         honest(draft, verdict, [], since=since)
 
     with replaced(observing, "_settle", free):
+        yield
+
+
+@mutant(
+    "a late cost leaves the rest of its estimate to nobody",
+    "S1",
+    callers=2,
+    pace=15.0,
+    busy=140.0,
+    jobs=0.0,
+    death=0.0,
+    reconcile=120.0,
+    lost_answer=0.0,
+    late_commit=0.9,
+    foreign=8.0,
+    clock_step=0.0,
+    plan=0,
+    lie=0.0,
+    liar=0.0,
+    reduction=0.0,
+)
+def _() -> Iterator[None]:
+    with replaced(estimating, "correct", lambda *_: None):
         yield
 
 

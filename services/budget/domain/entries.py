@@ -108,9 +108,18 @@ class Unknown(Value, frozen=True, kw_only=True):
 
 
 class Settled(Value, frozen=True, kw_only=True):
-    """An unknown cost was settled from a later balance."""
+    """An unknown cost was settled from a later balance, or settled anew.
+
+    Attributes:
+        hidden: The part of ``tokens`` that a full bucket may have made up for.
+        dark: The part that no balance shows, for the call began before any that can be compared.
+        since: The sequence of the balance that it was settled from.
+    """
 
     tokens: int
+    hidden: int = 0
+    dark: int = 0
+    since: int = 0
 
 
 class Foreign(Value, frozen=True, kw_only=True):

@@ -9,8 +9,14 @@ from services.budget.domain.balance import Anchor
 from services.budget.domain.entries import Entry
 from services.budget.domain.mapping import Map, empty, nothing
 from services.budget.domain.reservation import Reservation
-from services.budget.domain.rules import ALERT_BALANCE, SAFETY_BUFFER, Kind, Stage
-from services.budget.domain.state import Answered, Bound, State, Uncovered
+from services.budget.domain.rules import (
+    ALERT_BALANCE,
+    ESTIMATES_LIMIT,
+    SAFETY_BUFFER,
+    Kind,
+    Stage,
+)
+from services.budget.domain.state import Answered, Bound, Estimate, State, Uncovered
 from services.budget.domain.values import replace
 
 
@@ -94,6 +100,8 @@ def _committed(state: State, entry: Entry, fact: facts.Committed) -> State:
         covered=(fact.tokens if fact.covered else 0) - estimate,
     )
     state = replace(state, spent=state.spent + fact.tokens - estimate)
+    if before.stage is Stage.SETTLED:
+        state = replace(state, estimates=_others(state, before.id))
     if not fact.covered:
         state = _uncover(state, before.id, entry.sequence, fact.tokens, carrier)
     return _remember(state, fact)
@@ -126,12 +134,22 @@ def _unknown(state: State, entry: Entry, _: facts.Unknown) -> State:
 
 
 def _settled(state: State, entry: Entry, fact: facts.Settled) -> State:
-    before = _known(state, entry)
+    key = _reservation(entry)
+    told = (each.reservation for each in state.estimates if each.reservation.id == key)
+    before = next(told, None) or _known(state, entry)
     after = _ended(before, entry, Stage.SETTLED, committed=fact.tokens)
-    state = replace(_place(state, after), spent=state.spent + fact.tokens)
-    return _envelope(
-        state, before, unknown=-before.bound, committed=fact.tokens, covered=fact.tokens
+    more = fact.tokens - before.committed  # It may replace an estimate.
+    estimate = Estimate(reservation=after, since=fact.since, hidden=fact.hidden, dark=fact.dark)
+    state = replace(
+        _place(state, after),
+        spent=state.spent + more,
+        estimates=(*_others(state, key), estimate)[-ESTIMATES_LIMIT:],
     )
+    return _envelope(state, before, unknown=-before.bound, committed=more, covered=more)
+
+
+def _others(state: State, key: UUID) -> tuple[Estimate, ...]:
+    return tuple(each for each in state.estimates if each.reservation.id != key)
 
 
 def _extended(state: State, entry: Entry, fact: facts.Extended) -> State:

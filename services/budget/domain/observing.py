@@ -3,18 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.budget.domain import belief
+from services.budget.domain import belief, estimating
 from services.budget.domain.balance import Anchor, Observation
 from services.budget.domain.commands import Report
 from services.budget.domain.draft import Decision, Draft
-from services.budget.domain.entries import (
-    BalanceLow,
-    Credit,
-    Foreign,
-    Observed,
-    Overflow,
-    Settled,
-)
+from services.budget.domain.entries import BalanceLow, Observed
+from services.budget.domain.estimating import Gone
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import (
     ALERT_BALANCE,
@@ -126,28 +120,21 @@ def _enter(
 def _settle(
     draft: Draft, verdict: belief.Verdict, unknown: list[Reservation], *, since: Anchor | None
 ) -> None:
-    """Give what is missing to the unknown calls, oldest first; the rest is a stranger's.
+    """Give what is gone to the unknown calls, oldest first; the rest is a stranger's.
 
     Of a call that began before the stretch compared nothing is missing within it; nothing
     shows that it was free, so it is settled at its bound. Nor does a full bucket show what a
     call took out of it before the refill that overflowed: up to that overflow counts as taken.
     """
-    missing, hidden = verdict.missing, verdict.overflow
+    gone = Gone(missing=verdict.missing, hidden=verdict.overflow)
     if verdict.closes:
-        for call in unknown:
-            before = since is None or call.created_at < since.stored_at
-            dark = verdict.fresh or before
-            bound = call.terms.tokens
-            cost = bound if dark else min(missing + hidden, bound)
-            hidden -= 0 if dark else max(0, cost - missing)
-            missing = max(0, missing - cost)
-            draft.add(Settled(tokens=cost), call.terms)
-    if missing:
-        draft.add(Foreign(tokens=missing))
-    if verdict.credit:
-        draft.add(Credit(tokens=verdict.credit))
-    if hidden:
-        draft.add(Overflow(tokens=hidden))
+        calls = [(each, verdict.fresh or _began_before(since, each)) for each in unknown]
+        gone = estimating.settle(draft, calls, gone, draft.state.sequence)
+    estimating.name(draft, gone, verdict.credit)
+
+
+def _began_before(since: Anchor | None, call: Reservation) -> bool:
+    return since is None or call.created_at < since.stored_at
 
 
 def _warn(draft: Draft, tokens: int) -> None:

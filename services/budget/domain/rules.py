@@ -15,6 +15,7 @@ MINUTES_KEPT = 60  # Tokens live one hour: capacity = 60 x rate. keepa_api.md 1.
 KEEPA_TICK = timedelta(seconds=60.2)  # Measured; not 60.0. keepa_api.md 1.1.
 CERTAIN_SPACING = timedelta(seconds=60.25)  # Each recorded tick came at most 46 ms late,
 CERTAIN_SLACK = timedelta(milliseconds=300)  # and one 267 ms.
+ESTIMATES_LIMIT = 100  # Settled calls remembered, for one of them may still be told late.
 ANSWERED_LIMIT = 1000  # Calls remembered for drift before the comparison starts afresh.
 
 

@@ -2,11 +2,18 @@
 
 from datetime import datetime
 
-from services.budget.domain import belief, observing, refusals
+from services.budget.domain import belief, estimating, observing, refusals
 from services.budget.domain.balance import Observation
 from services.budget.domain.commands import Commit, Extend, Release, Sweep
 from services.budget.domain.draft import Decision, Draft
-from services.budget.domain.entries import Committed, Extended, Overrun, Released, Unknown
+from services.budget.domain.entries import (
+    Committed,
+    Credit,
+    Extended,
+    Overrun,
+    Released,
+    Unknown,
+)
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Kind, Reason, Stage
 from services.budget.domain.state import State
@@ -56,9 +63,14 @@ def _book(draft: Draft, found: Reservation, command: Commit) -> None:
         arrived_ms=seen.arrived_ms if seen else None,
         made_ms=seen.made_ms if seen else None,
     )
+    estimates = draft.state.estimates
     draft.add(fact, found.terms, request_id=command.request_id, content=command.content)
     if overrun:
         draft.add(Overrun(tokens=overrun), found.terms)
+    if found.stage is Stage.SETTLED:
+        estimating.correct(draft, found, command.tokens, estimates)
+    elif found.stage is Stage.RELEASED and not fact.counted and command.tokens:
+        draft.add(Credit(tokens=command.tokens))  # It was booked as somebody else's.
 
 
 def _reflected(state: State, seen: Observation) -> bool:

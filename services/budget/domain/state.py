@@ -37,6 +37,26 @@ class Answered(Value, frozen=True, kw_only=True):
     tokens: int
 
 
+class Estimate(Value, frozen=True, kw_only=True):
+    """A settled call whose own answer may still come.
+
+    Attributes:
+        since: The sequence of the balance that it was settled from, as others may have been.
+        hidden: The part of its cost that a full bucket may have made up for.
+        dark: The part of its cost that no balance shows.
+    """
+
+    reservation: Reservation
+    since: int
+    hidden: int
+    dark: int
+
+    @property
+    def shown(self) -> int:
+        """The part of its cost that a balance and an overflow speak for."""
+        return self.reservation.committed - self.dark
+
+
 class Bound(Value, frozen=True, kw_only=True):
     """What a request id stands for: its content, and the answer it got."""
 
@@ -60,6 +80,7 @@ class State(Value, frozen=True, kw_only=True):
         announced: The lowest threshold announced in the present fall; 0 for none.
         live: Held and unknown reservations, and envelopes that still carry something.
         waiting: The queue, by reservation.
+        estimates: Calls that were settled lately and not committed since.
         charged: Sum of what ``live`` and ``uncovered`` take from the available tokens.
         calls: The part of ``charged`` that calls may really have cost, envelopes' rests left out.
         held_calls: Number of calls without an outcome that are not UNKNOWN.
@@ -80,6 +101,7 @@ class State(Value, frozen=True, kw_only=True):
     live: Map[UUID, Reservation] = msgspec.field(default_factory=empty)
     waiting: Map[UUID, Reservation] = msgspec.field(default_factory=empty)
     uncovered: Map[UUID, Uncovered] = msgspec.field(default_factory=empty)
+    estimates: tuple[Estimate, ...] = ()
     past: Map[UUID, Reservation] = msgspec.field(default_factory=empty)
     bound: Map[UUID, Bound] = msgspec.field(default_factory=empty)
     charged: int = 0

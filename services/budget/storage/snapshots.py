@@ -10,9 +10,9 @@ from services.budget.domain.balance import Anchor, Observation
 from services.budget.domain.mapping import Chain, Map
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Rules
-from services.budget.domain.state import Answered, State, Uncovered
+from services.budget.domain.state import Answered, Estimate, State, Uncovered
 
-VERSION = 2  # Raised when the state changes; older snapshots are then left aside.
+VERSION = 3  # Raised when the state changes; older snapshots are then left aside.
 
 SCALARS = (
     "account",
@@ -51,6 +51,7 @@ class _Kept:
     live: list[Reservation]
     waiting: list[Reservation]
     uncovered: list[tuple[UUID, Uncovered]]
+    estimates: tuple[Estimate, ...]
 
 
 _decoder = msgspec.json.Decoder(_Kept)
@@ -66,6 +67,7 @@ def encode(state: State) -> bytes:
         live=list(state.live.values()),
         waiting=list(state.waiting.values()),
         uncovered=list(state.uncovered.items()),
+        estimates=state.estimates,
     )
     return msgspec.json.encode(kept)
 
@@ -82,4 +84,5 @@ def decode(data: bytes, rules: Rules) -> State:
         live=Map((each.id, each) for each in kept.live),
         waiting=Map((each.id, each) for each in kept.waiting),
         uncovered=Map(kept.uncovered),
+        estimates=kept.estimates,
     )

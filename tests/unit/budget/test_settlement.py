@@ -144,6 +144,139 @@ def test_a_late_commit_replaces_what_settlement_had_estimated() -> None:
     assert book.available == 480
 
 
+def test_what_a_late_cost_leaves_of_its_estimate_is_a_strangers() -> None:
+    """S1: the balance missed 20; a call that took 12 of them leaves 8 to be named."""
+    book = opened(500)
+    call = expired(book, 50)
+    book.see(480)
+
+    granted(book.commit(call, 12))
+
+    assert book.total("Foreign") == 8
+    assert (book.total("Overflow"), book.total("Credit")) == (0, 0)
+
+
+def test_what_a_late_cost_leaves_goes_to_the_calls_settled_beside_it_first() -> None:
+    """S4: oldest first was only the best guess; no stranger is invented, and no cost lost."""
+    book = opened(500)
+    first, second = expired(book, 50), expired(book, 60)
+    book.see(420)  # 30 and 50 were taken.
+    guessed = [book.view(first).committed, book.view(second).committed]
+
+    granted(book.commit(first, 30))
+    after_one = book.state.estimates[0].reservation.committed
+    granted(book.commit(second, 50))
+
+    assert guessed == [50, 30]
+    assert after_one == 50
+    assert book.total("Foreign") == book.total("Credit") == 0
+    assert book.state.spent == 80
+    assert book.state.estimates == ()
+    assert book.available == 420
+
+
+def test_what_a_late_cost_takes_above_its_estimate_the_calls_beside_it_did_not() -> None:
+    """S1: the later of two answers first; the presumed cost of the other shrinks."""
+    book = opened(500)
+    first, second = expired(book, 50), expired(book, 60)
+    book.see(420)
+
+    granted(book.commit(second, 50))
+
+    assert book.state.estimates[0].reservation.id == first.id
+    assert book.state.estimates[0].reservation.committed == 30
+    assert book.total("Foreign") == book.total("Credit") == 0
+
+
+def test_an_overrun_that_was_taken_for_a_stranger_is_taken_back() -> None:
+    """S1: 10 were held and 40 are missing; the answer that comes at last owns to all of them."""
+    book = opened(500)
+    call = expired(book, 10)
+    book.see(460)
+    strange = book.total("Foreign")
+
+    granted(book.commit(call, 40))
+
+    assert strange == 30
+    assert book.total("Credit") == 30
+    assert book.total("Overrun") == 30
+    assert book.available == 460
+
+
+def test_a_late_cost_gives_the_overflow_back_that_was_presumed_to_hide_it() -> None:
+    """S1: of the 20 that ran over 11 may have been its own; 3 were."""
+    book = opened(1200)
+    call = expired(book, 11)
+    book.pass_time(60)
+    book.see(1200)
+
+    granted(book.commit(call, 3))
+
+    assert book.total("Overflow") == 20 - 3
+    assert book.total("Foreign") == 0
+
+
+def test_a_certain_cost_explains_what_is_missing_before_what_ran_over() -> None:
+    """S1: two calls beside an overflow; which of them was hidden is nobody's knowledge."""
+    book = opened(1200)
+    first, second = expired(book, 4), expired(book, 2)
+    book.pass_time(60)
+    book.see(1196)  # 20 ran over, 4 are missing: each call took 2 after the tick.
+
+    granted(book.commit(first, 2))
+    granted(book.commit(second, 2))
+
+    assert book.total("Foreign") == book.total("Credit") == 0
+    assert book.total("Overflow") == 20
+
+
+def test_a_call_that_began_before_the_comparison_leaves_nothing_to_name() -> None:
+    """Its estimate was its bound, and no balance had shown it."""
+    book = opened(500)
+    call = expired(book, 50)
+    book.see(480, refill_rate=60)  # Another plan: nothing can be compared.
+    assert book.view(call).committed == 50
+
+    granted(book.commit(call, 12))
+
+    assert (book.total("Foreign"), book.total("Credit"), book.state.spent) == (0, 0, 12)
+
+
+def test_a_wrong_release_whose_answer_comes_at_last_is_no_stranger() -> None:
+    """S1: its cost was booked as foreign when the balance showed it, and now as its own."""
+    book = opened(500)
+    call = granted(book.reserve(50))
+    book.pass_time(1)
+    answered = book.stated(488).arrived_ms
+    book.release(call)
+    book.pass_time(1)
+    book.see(488)
+
+    granted(book.commit(call, 12, left=488, arrived_ms=answered))
+
+    assert (book.total("Foreign"), book.total("Credit"), book.state.spent) == (12, 12, 12)
+    assert book.available == 488
+
+
+def test_an_envelopes_rest_follows_what_its_calls_are_settled_at_anew() -> None:
+    """A call beside it owned to less, so this one is presumed to have cost more."""
+    book = opened(500)
+    envelope = granted(book.reserve(100, kind=ENVELOPE, hold=timedelta(hours=1)))
+    first = expired(book, 50)
+    call = granted(book.reserve(60, parent=envelope.id, hold=timedelta(seconds=5)))
+    book.pass_time(6)
+    book.sweep()
+    book.see(420)
+    before = (book.view(envelope).committed, book.view(envelope).rest, book.available)
+
+    granted(book.commit(first, 30))
+
+    assert before == (30, 70, 420 - 70)
+    assert (book.view(envelope).committed, book.view(envelope).rest) == (50, 50)
+    assert book.available == 420 - 50
+    assert book.state.estimates[0].reservation.id == call.id
+
+
 def test_no_drift_is_booked_while_a_call_is_under_way() -> None:
     """The missing tokens may be its cost; its own answer will tell."""
     book = opened(500)

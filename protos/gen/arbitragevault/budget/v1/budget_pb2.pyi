@@ -134,13 +134,17 @@ class _LedgerEntryKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ledge
     LEDGER_ENTRY_KIND_UNKNOWN: _LedgerEntryKind.ValueType  # 6
     """A call's outcome is not known."""
     LEDGER_ENTRY_KIND_SETTLED: _LedgerEntryKind.ValueType  # 7
-    """An unknown cost was settled from a balance."""
+    """An unknown cost was settled from a balance; again when another call that was settled from it
+    told its own cost late.
+    """
     LEDGER_ENTRY_KIND_OVERRUN: _LedgerEntryKind.ValueType  # 8
     """A call cost more than was held; the excess."""
     LEDGER_ENTRY_KIND_FOREIGN: _LedgerEntryKind.ValueType  # 9
     """Tokens that somebody else spent with the same key."""
     LEDGER_ENTRY_KIND_CREDIT: _LedgerEntryKind.ValueType  # 10
-    """Tokens that Keepa added beyond the expected refills."""
+    """Tokens beyond what is explained: Keepa added them, or a call told late that it had taken what
+    was booked as somebody else's.
+    """
     LEDGER_ENTRY_KIND_OVERFLOW: _LedgerEntryKind.ValueType  # 11
     """Refill that was lost because the bucket was full."""
     LEDGER_ENTRY_KIND_BALANCE_LOW: _LedgerEntryKind.ValueType  # 12
@@ -168,13 +172,17 @@ LEDGER_ENTRY_KIND_RELEASED: LedgerEntryKind.ValueType  # 5
 LEDGER_ENTRY_KIND_UNKNOWN: LedgerEntryKind.ValueType  # 6
 """A call's outcome is not known."""
 LEDGER_ENTRY_KIND_SETTLED: LedgerEntryKind.ValueType  # 7
-"""An unknown cost was settled from a balance."""
+"""An unknown cost was settled from a balance; again when another call that was settled from it
+told its own cost late.
+"""
 LEDGER_ENTRY_KIND_OVERRUN: LedgerEntryKind.ValueType  # 8
 """A call cost more than was held; the excess."""
 LEDGER_ENTRY_KIND_FOREIGN: LedgerEntryKind.ValueType  # 9
 """Tokens that somebody else spent with the same key."""
 LEDGER_ENTRY_KIND_CREDIT: LedgerEntryKind.ValueType  # 10
-"""Tokens that Keepa added beyond the expected refills."""
+"""Tokens beyond what is explained: Keepa added them, or a call told late that it had taken what
+was booked as somebody else's.
+"""
 LEDGER_ENTRY_KIND_OVERFLOW: LedgerEntryKind.ValueType  # 11
 """Refill that was lost because the bucket was full."""
 LEDGER_ENTRY_KIND_BALANCE_LOW: LedgerEntryKind.ValueType  # 12
