@@ -1,10 +1,7 @@
 """Options that several commands share, and what they mean in the contracts' words."""
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,6 +94,17 @@ File = Annotated[
         help="Judge the ASINs or ISBNs of this CSV, with own prices, instead of searching.",
     ),
 ]
+Domain = Annotated[str, typer.Option(help="The marketplace, such as com, co_uk or de.")]
+Page = Annotated[int, typer.Option(min=0, max=199, help="From 0.")]
+PerPage = Annotated[int, typer.Option(min=50, max=10_000, help="Answers on a page.")]
+Selection = Annotated[
+    typer.FileText | None,
+    typer.Option(
+        "--selection",
+        help="A JSON file with everything that the contract's selection offers; - reads it "
+        "from standard input.",
+    ),
+]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="Lines at most.")]
 Since = Annotated[
     datetime | None, typer.Option(help="In UTC; without it, since 30 days ago.", show_default=False)
@@ -108,180 +116,6 @@ Clear = Annotated[
     list[str] | None, typer.Option("--clear", help="A field to be emptied; may be repeated.")
 ]
 JobName = Annotated[str, typer.Option("--job", help="Only of this job, jobs/<uuid>.")]
-
-
-MOST_DOLLARS = 1_000_000
-_DOLLARS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,2})?")
-
-
-@dataclass(frozen=True)
-class Age:
-    """How old an answer may be.
-
-    Attributes:
-        cache_only: Whatever its age, if it is stored.
-        accept_stale: Expired, if all of it is stored.
-        refresh: Only a new one.
-    """
-
-    cache_only: bool
-    refresh: bool
-    accept_stale: bool = False
-
-
-def age(*, cache_only: CacheOnly = False, refresh: Refresh = False) -> Age:
-    """Read how old an answer may be.
-
-    Raises:
-        typer.BadParameter: What is stored is both wanted and not wanted.
-    """
-    if refresh and cache_only:
-        raise typer.BadParameter("does not go with --cache-only", param_hint="--refresh")
-    return Age(cache_only=cache_only, refresh=refresh)
-
-
-def any_age(
-    *, cache_only: CacheOnly = False, accept_stale: AcceptStale = False, refresh: Refresh = False
-) -> Age:
-    """Read how old an answer may be, where an expired one may do.
-
-    Raises:
-        typer.BadParameter: What is stored is both wanted and not wanted.
-    """
-    if refresh and (cache_only or accept_stale):
-        raise typer.BadParameter(
-            "goes with neither --cache-only nor --accept-stale", param_hint="--refresh"
-        )
-    return Age(cache_only=cache_only, refresh=refresh, accept_stale=accept_stale)
-
-
-def product_filter(  # noqa: PLR0917 - one option each
-    category: Categories = None,
-    rank_min: RankMin = 0,
-    rank_max: RankMax = 0,
-    price_min: PriceMin = 0,
-    price_max: PriceMax = 0,
-    title: Title = "",
-    availability: Availability = "",
-    condition: Condition = "",
-    *,
-    best_sellers: BestSellers = False,
-) -> discovery.DiscoveryFilter:
-    """Build a filter; what is not given is not in it, and dollars are turned into cents.
-
-    Raises:
-        typer.BadParameter: A name is not known.
-    """
-    built = discovery.DiscoveryFilter(
-        category_ids=category or [],
-        title=title,
-        availability=named(discovery.Availability, "AVAILABILITY_", availability, "--availability"),
-        condition=condition_named(condition),
-    )
-    if best_sellers:
-        built.source = discovery.DISCOVERY_SOURCE_BEST_SELLERS
-    if rank_min or rank_max:
-        built.rank_range.minimum, built.rank_range.maximum = rank_min, rank_max
-    if price_min or price_max:
-        low, high = (round(value * 100) for value in (price_min, price_max))
-        built.price_range.minimum_cents, built.price_range.maximum_cents = low, high
-    return built
-
-
-def amended(
-    stored: discovery.DiscoveryFilter, given: discovery.DiscoveryFilter
-) -> discovery.DiscoveryFilter:
-    """Put what is given of a filter in place of what is stored; the rest stays."""
-    built = discovery.DiscoveryFilter()
-    built.CopyFrom(stored)
-    if given.category_ids:
-        del built.category_ids[:]
-    built.MergeFrom(given)
-    return built
-
-
-def scoring(
-    strategy: Strategy = "",
-    condition: Condition = "",
-    sales_tax: Annotated[
-        float, typer.Option(min=0, max=50, help="On the buying price, in percent.")
-    ] = 0,
-    shipping: Annotated[
-        float, typer.Option(min=0, max=1000, help="To you, in dollars a unit.")
-    ] = 0,
-) -> discovery.ScoringOptions:
-    """Build how products are scored, own buying prices aside.
-
-    Raises:
-        typer.BadParameter: A name is not known.
-    """
-    return discovery.ScoringOptions(
-        strategy=strategy_named(strategy),
-        condition=condition_named(condition),
-        sales_tax_basis_points=round(sales_tax * 100),
-        source_shipping_cents=round(shipping * 100),
-    )
-
-
-def job_spec(  # noqa: PLR0917 - one option each
-    max_products: Products = 0,
-    strategy: Strategy = "",
-    profile: Profile = "",
-    asin: Asins = None,
-    buy: Buy = None,
-    min_roi: MinRoi = 0,
-    min_velocity: MinVelocity = 0,
-    called: Annotated[str, typer.Option(help="The job's name for people.")] = "",
-    *,
-    refresh: Refresh = False,
-) -> autosourcing.JobSpec:
-    """Build what a job looks for, its filter aside.
-
-    Raises:
-        typer.BadParameter: A name is not known, or a price is none.
-    """
-    built = autosourcing.JobSpec(
-        display_name=called,
-        profile=full("profiles", profile) if profile else "",
-        strategy=strategy_named(strategy),
-        max_products=max_products,
-        minimum_roi_percent=min_roi,
-        minimum_velocity_score=min_velocity,
-        force_refresh=refresh,
-    )
-    costs = own_costs(asin or [], buy)
-    for value in asin or []:
-        built.identifiers.append(autosourcing.Identifier(value=value, buy_cents=costs.get(value)))
-    return built
-
-
-def own_costs(asins: Sequence[str], given: Iterable[str] | None) -> dict[str, int]:
-    """Read own buying prices: one for all products, or one for each.
-
-    Returns:
-        Cents by ASIN, of those that have a price.
-
-    Raises:
-        typer.BadParameter: A price is none, or is for a product that was not named.
-    """
-    costs: dict[str, int] = {}
-    for each in sorted(given or (), key=lambda one: "=" in one):  # The particular ones last.
-        asin, assigned, price = each.rpartition("=")
-        if not _DOLLARS.fullmatch(price) or not 0 < Decimal(price) <= MOST_DOLLARS:
-            raise typer.BadParameter(
-                f"{each!r} must be dollars such as 12.50, from 0.01 to {MOST_DOLLARS}, "
-                "or ASIN=12.50",
-                param_hint="--buy",
-            )
-        if assigned and asin not in asins:
-            known = ", ".join(asins) or "none"
-            raise typer.BadParameter(
-                f"{asin!r} is not among the products that are named: {known}", param_hint="--buy"
-            )
-        if not assigned and not asins:
-            raise typer.BadParameter("name the products that it is for", param_hint="--buy")
-        costs.update(dict.fromkeys([asin] if assigned else asins, int(Decimal(price) * 100)))
-    return costs
 
 
 def full(kind: str, given: str) -> str:

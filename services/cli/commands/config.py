@@ -6,7 +6,7 @@ from uuid import uuid4
 import typer
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 
-from services.cli import options, show
+from services.cli import criteria, options, show
 from services.cli.asking import asking, console, first_of, progress, show_all, show_one
 from services.cli.configuration import proposal
 from services.cli.gathering import gathers
@@ -62,7 +62,7 @@ def change(
 
 
 @app.command()
-@gathers(scoring=options.scoring)
+@gathers(scoring=criteria.scoring)
 def preview(
     scoring: discovery.ScoringOptions,
     assignment: Assignments,
@@ -77,7 +77,7 @@ def preview(
     request = discovery.PreviewScoringConfigRequest(
         config=proposal(assignment), asins=asin, options=scoring
     )
-    request.options.buy_cents.update(options.own_costs(asin, buy))
+    request.options.buy_cents.update(criteria.own_costs(asin, buy))
 
     async def ask(stack: Stack) -> None:
         answer = await patiently(lambda: stack.discovery.PreviewScoringConfig(request))

@@ -10,7 +10,7 @@ from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 from google.protobuf.duration_pb2 import Duration
 from rich.live import Live
 
-from services.cli import options, show
+from services.cli import criteria, options, show
 from services.cli.asking import asking, console, first_of, progress, show_all, show_one
 from services.cli.bringing import identifiers_of
 from services.cli.export import export_picks, format_of
@@ -24,7 +24,7 @@ Action = Annotated[
 ]
 
 
-@gathers(searched=options.product_filter, spec=options.job_spec)
+@gathers(searched=criteria.product_filter, spec=criteria.job_spec)
 def estimate(
     searched: discovery.DiscoveryFilter,
     spec: autosourcing.JobSpec,
@@ -46,7 +46,7 @@ def estimate(
     asking(ask)
 
 
-@gathers(searched=options.product_filter, spec=options.job_spec)
+@gathers(searched=criteria.product_filter, spec=criteria.job_spec)
 def run(
     searched: discovery.DiscoveryFilter,
     spec: autosourcing.JobSpec,

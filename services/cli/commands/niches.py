@@ -7,10 +7,10 @@ import typer
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from services.cli import options, show
+from services.cli import criteria, options, show
 from services.cli.asking import asking, console, first_of, progress, show_all, show_one
+from services.cli.criteria import Age
 from services.cli.gathering import gathers
-from services.cli.options import Age
 from services.cli.patience import patiently
 from services.cli.stack import Stack
 
@@ -62,7 +62,7 @@ def shown(name: Saved, *, json: Json = False) -> None:
 
 
 @app.command()
-@gathers(searched=options.product_filter)
+@gathers(searched=criteria.product_filter)
 def save(
     searched: discovery.DiscoveryFilter,
     called: Annotated[str, typer.Argument(help="Its name for people.")],
@@ -93,7 +93,7 @@ def save(
 
 
 @app.command()
-@gathers(searched=options.product_filter)
+@gathers(searched=criteria.product_filter)
 def change(
     searched: discovery.DiscoveryFilter,
     name: Saved,
@@ -119,7 +119,7 @@ def change(
         stored = await _read(stack, name)
         niche.etag = stored.etag
         if searched.ByteSize() and "filter" not in (clear or ()):
-            niche.filter.CopyFrom(options.amended(stored.filter, searched))
+            niche.filter.CopyFrom(criteria.amended(stored.filter, searched))
         request = discovery.UpdateSavedNicheRequest(
             request_id=str(uuid4()), saved_niche=niche, update_mask=FieldMask(paths=fields)
         )
@@ -144,7 +144,7 @@ def delete(name: Saved) -> None:
 
 
 @app.command()
-@gathers(age=options.age)
+@gathers(age=criteria.age)
 def examine(  # noqa: PLR0917 - one option each
     age: Age,
     niche: Annotated[

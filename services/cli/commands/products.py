@@ -6,18 +6,18 @@ from uuid import uuid4
 import typer
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 
-from services.cli import options, show
+from services.cli import criteria, options, show
 from services.cli.asking import asking, progress, show_all, show_one
 from services.cli.bringing import identifiers_of
+from services.cli.criteria import Age
 from services.cli.gathering import gathers
-from services.cli.options import Age
 from services.cli.patience import patiently
 from services.cli.stack import Stack
 
 Asin = Annotated[str, typer.Argument(help="The product.")]
 
 
-@gathers(searched=options.product_filter, age=options.any_age)
+@gathers(searched=criteria.product_filter, age=criteria.any_age)
 def discover(  # noqa: PLR0917 - one option each
     searched: discovery.DiscoveryFilter,
     age: Age,
@@ -75,7 +75,7 @@ def discover(  # noqa: PLR0917 - one option each
     asking(ask)
 
 
-@gathers(scoring=options.scoring, age=options.any_age)
+@gathers(scoring=criteria.scoring, age=criteria.any_age)
 def score(  # noqa: PLR0917 - one option each
     scoring: discovery.ScoringOptions,
     age: Age,
@@ -98,7 +98,7 @@ def score(  # noqa: PLR0917 - one option each
         accept_stale=age.accept_stale,
         force_refresh=age.refresh,
     )
-    request.options.buy_cents.update(options.own_costs(asin or [], buy))
+    request.options.buy_cents.update(criteria.own_costs(asin or [], buy))
     brought = file.read_bytes() if file else None
 
     async def collect(stack: Stack) -> list[discovery.ScoreProductsResponse]:
@@ -125,7 +125,7 @@ def score(  # noqa: PLR0917 - one option each
     asking(ask)
 
 
-@gathers(age=options.age)
+@gathers(age=criteria.age)
 def metrics(
     age: Age,
     asin: Asin,
@@ -191,7 +191,7 @@ def verify(
     asking(ask)
 
 
-@gathers(age=options.age)
+@gathers(age=criteria.age)
 def stock(
     age: Age,
     asin: Asin,

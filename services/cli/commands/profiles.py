@@ -8,7 +8,7 @@ from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from services.cli import options, show
+from services.cli import criteria, options, show
 from services.cli.asking import asking, console, first_of, show_all, show_one
 from services.cli.gathering import gathers
 from services.cli.patience import patiently
@@ -81,7 +81,7 @@ def shown(name: Name, *, json: options.Json = False) -> None:
 
 
 @app.command()
-@gathers(searched=options.product_filter, profile=values)
+@gathers(searched=criteria.product_filter, profile=values)
 def add(
     searched: discovery.DiscoveryFilter,
     profile: autosourcing.Profile,
@@ -108,7 +108,7 @@ def add(
 
 
 @app.command()
-@gathers(searched=options.product_filter, profile=values)
+@gathers(searched=criteria.product_filter, profile=values)
 def change(
     searched: discovery.DiscoveryFilter,
     profile: autosourcing.Profile,
@@ -128,7 +128,7 @@ def change(
         stored = await _read(stack, name)
         profile.etag = stored.etag
         if searched.ByteSize() and "filter" not in (clear or ()):
-            profile.filter.CopyFrom(options.amended(stored.filter, searched))
+            profile.filter.CopyFrom(criteria.amended(stored.filter, searched))
         request = autosourcing.UpdateProfileRequest(
             request_id=str(uuid4()), profile=profile, update_mask=FieldMask(paths=fields)
         )

@@ -6,7 +6,7 @@ from uuid import uuid4
 import typer
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 
-from services.cli import options, show
+from services.cli import criteria, options, show
 from services.cli.asking import asking, progress, show_all
 from services.cli.commands.products import tell_price
 from services.cli.gathering import gathers
@@ -29,7 +29,7 @@ def listed(*, json: options.Json = False) -> None:
 
 
 @app.command("show")
-@gathers(scoring=options.scoring)
+@gathers(scoring=criteria.scoring)
 def shown(
     scoring: discovery.ScoringOptions,
     view: Annotated[str, typer.Argument(help="Such as velocity; `avault views list` names them.")],
@@ -55,7 +55,7 @@ def shown(
         fetch_missing=fetch,
         force_refresh=refresh,
     )
-    request.options.buy_cents.update(options.own_costs(asin, buy))
+    request.options.buy_cents.update(criteria.own_costs(asin, buy))
     question = discovery.EstimateDiscoveryRequest(
         asins=discovery.AsinList(asins=asin), force_refresh=refresh
     )

@@ -6,7 +6,7 @@ from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 from typer.testing import CliRunner
 
-from services.cli import options
+from services.cli import criteria, options
 from services.cli.gathering import gathers
 
 
@@ -14,9 +14,9 @@ def test_an_own_price_is_for_all_products_but_those_that_have_their_own() -> Non
     """In whatever order they are given, and to the cent: 0.29 is no 28 cents."""
     given = ["B=19.99", "0.29"]
 
-    assert options.own_costs(["A", "B"], given) == {"A": 29, "B": 1999}
-    assert options.own_costs(["A", "B"], ["B=7"]) == {"B": 700}
-    assert options.own_costs(["A"], None) == {}
+    assert criteria.own_costs(["A", "B"], given) == {"A": 29, "B": 1999}
+    assert criteria.own_costs(["A", "B"], ["B=7"]) == {"B": 700}
+    assert criteria.own_costs(["A"], None) == {}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_an_own_price_is_for_all_products_but_those_that_have_their_own() -> Non
 def test_a_price_that_is_none_is_refused(asins: list[str], given: str, told: str) -> None:
     """A typing error must not become a cost."""
     with pytest.raises(typer.BadParameter) as wrong:
-        options.own_costs(asins, [given])
+        criteria.own_costs(asins, [given])
 
     assert told in wrong.value.message
 
@@ -48,7 +48,7 @@ def test_a_part_of_a_filter_changes_and_the_rest_stays() -> None:
     )
     given = discovery.DiscoveryFilter(category_ids=[3], rank_range=discovery.RankRange(maximum=7))
 
-    after = options.amended(stored, given)
+    after = criteria.amended(stored, given)
 
     assert after.category_ids == [3]
     assert (after.rank_range.minimum, after.rank_range.maximum) == (5, 7)
@@ -79,7 +79,7 @@ def test_an_option_that_two_values_share_is_asked_for_once() -> None:
     seen: list[object] = []
 
     @app.command()
-    @gathers(searched=options.product_filter, scoring=options.scoring)
+    @gathers(searched=criteria.product_filter, scoring=criteria.scoring)
     def find(
         searched: discovery.DiscoveryFilter, scoring: discovery.ScoringOptions, word: str
     ) -> None:
