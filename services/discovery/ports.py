@@ -18,6 +18,16 @@ from services.discovery.domain.scoring.verdict import Recommendation
 from services.discovery.domain.steps import Step, StepAnswer, Task
 
 T = TypeVar("T")
+Place = tuple[str, str] | None
+"""Where a page of a list ended: what it is ordered by, and what tells its equals apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list, and where the next one begins; None on the last."""
+
+    items: tuple[T, ...]
+    next_place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +146,6 @@ class Lists(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ScorePage:
-    """One page of scores, and where the next one begins; None on the last."""
-
-    scores: tuple[Appraisal, ...]
-    next_place: tuple[str, str] | None
-
-
 class Scores(Protocol):
     """Scores: kept by id, and by key for as long as they are fresh."""
 
@@ -179,23 +181,13 @@ class Scores(Protocol):
         """Read one score, fresh or not."""
         ...
 
-    async def page(
-        self, asin: str, least_rung: int, *, size: int, after: tuple[str, str] | None
-    ) -> ScorePage:
+    async def page(self, asin: str, least_rung: int, *, size: int, after: Place) -> Page[Appraisal]:
         """List the newest score of each product and terms, best first."""
         ...
 
-    async def former(self, asin: str, *, size: int, after: tuple[str, str] | None) -> ScorePage:
+    async def former(self, asin: str, *, size: int, after: Place) -> Page[Appraisal]:
         """List every score of a product that is kept, newest first."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class SearchPage:
-    """One page of searches, and where the next one begins; None on the last."""
-
-    searches: tuple[Search, ...]
-    next_place: tuple[str, str] | None
 
 
 class Searches(Protocol):
@@ -216,8 +208,8 @@ class Searches(Protocol):
         ...
 
     async def page(
-        self, kind: SearchKind | None, job: str, *, size: int, after: tuple[str, str] | None
-    ) -> SearchPage:
+        self, kind: SearchKind | None, job: str, *, size: int, after: Place
+    ) -> Page[Search]:
         """List searches, newest first."""
         ...
 
@@ -286,14 +278,6 @@ class Intake(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """One page of what people keep, and where the next one begins; None on the last."""
-
-    items: tuple[T, ...]
-    next_place: tuple[str, str] | None
-
-
 class Drawer(Protocol):
     """What people keep, inside one transaction."""
 
@@ -357,7 +341,7 @@ class Shelf(Protocol):
         """Read a saved niche."""
         ...
 
-    async def niches(self, *, size: int, after: tuple[str, str] | None) -> Page[SavedNiche]:
+    async def niches(self, *, size: int, after: Place) -> Page[SavedNiche]:
         """List saved niches, newest first."""
         ...
 
@@ -365,11 +349,11 @@ class Shelf(Protocol):
         """Remember how good a saved niche is; its etag stays, for nobody changed it."""
         ...
 
-    async def favorites(self, *, size: int, after: tuple[str, str] | None) -> Page[Favorite]:
+    async def favorites(self, *, size: int, after: Place) -> Page[Favorite]:
         """List favourites, newest first."""
         ...
 
-    async def blocked(self, *, size: int, after: tuple[str, str] | None) -> Page[BlockedProduct]:
+    async def blocked(self, *, size: int, after: Place) -> Page[BlockedProduct]:
         """List blocked products, newest first."""
         ...
 
@@ -427,7 +411,7 @@ class Rulebook(Protocol):
         """
         ...
 
-    async def page(self, *, size: int, after: tuple[str, str] | None) -> Page[Revision]:
+    async def page(self, *, size: int, after: Place) -> Page[Revision]:
         """List the revisions, newest first, the built-in one last."""
         ...
 

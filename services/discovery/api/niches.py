@@ -38,7 +38,7 @@ class NicheMethods:
             after=read.page_place(request, request.page_token),
         )
         return pb.ListNicheTemplatesResponse(
-            templates=[template(one) for one in page.templates],
+            templates=[template(one) for one in page.items],
             next_page_token=read.page_token(request, page.next_place),
         )
 

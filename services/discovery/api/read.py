@@ -17,6 +17,7 @@ from services.discovery.domain.criteria import Availability, Filter, Options, So
 from services.discovery.domain.errand import Errand, Priority
 from services.discovery.domain.past import SearchKind
 from services.discovery.domain.scoring.terms import Condition
+from services.discovery.ports import Place
 
 BOOKS = 283155
 DEFAULT_RESULTS = 50
@@ -171,7 +172,7 @@ def _no_asin(field: str, value: str, error: identifiers.BadIdentifierError) -> F
     return FieldViolation(field, f"{value!r} is no ASIN: {error}")
 
 
-def page_place(request: Message, token: str) -> tuple[str, str] | None:
+def page_place(request: Message, token: str) -> Place:
     """Read where the last page ended; None for the first page."""
     if not token:
         return None
@@ -199,6 +200,6 @@ def _comparable(request: Message, first: str, second: str) -> bool:
     return MINYEAR < year < MAXYEAR and bool(second_form.fullmatch(second))
 
 
-def page_token(request: Message, place: tuple[str, str] | None) -> str:
+def page_token(request: Message, place: Place) -> str:
     """Write a token that goes on with the same question; empty on the last page."""
     return "" if place is None else pages.token(request, *place)

@@ -171,7 +171,7 @@ class DiscoveryServicer(
                 request.asin, request.minimum_recommendation, size=size, after=after
             )
         return pb.ListScoresResponse(
-            scores=[write.appraisal(one) for one in page.scores],
+            scores=[write.appraisal(one) for one in page.items],
             next_page_token=read.page_token(request, page.next_place),
         )
 
@@ -186,7 +186,7 @@ class DiscoveryServicer(
             after=read.page_place(request, request.page_token),
         )
         return pb.ListSearchesResponse(
-            searches=[write.search(one) for one in page.searches],
+            searches=[write.search(one) for one in page.items],
             next_page_token=read.page_token(request, page.next_place),
         )
 

@@ -14,7 +14,7 @@ from services.chassis import sql
 from services.chassis.events import outbox as outboxes
 from services.discovery.domain.answers import recommendation_on
 from services.discovery.domain.scoring.config import BUILT_IN, Config
-from services.discovery.ports import Page, Revision, Standing
+from services.discovery.ports import Page, Place, Revision, Standing
 from services.discovery.storage.packing import packed, unpacked
 from services.discovery.storage.requests import bind
 from services.discovery.storage.single import statement
@@ -60,7 +60,7 @@ class PostgresRulebook:
             await connection.execute(answered.values(answer=packed(made)))
         return made
 
-    async def page(self, *, size: int, after: tuple[str, str] | None) -> Page[Revision]:
+    async def page(self, *, size: int, after: Place) -> Page[Revision]:
         """Read one row more than is shown: each is told with what it changed."""
         columns = config_revisions.c
         query = select(columns.config).order_by(columns.revision.desc()).limit(size + 1)

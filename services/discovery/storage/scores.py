@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
 from services.discovery.domain.answers import Appraisal, Status, place, rung
-from services.discovery.ports import ScorePage
+from services.discovery.ports import Page, Place
 from services.discovery.storage.packing import now_and
 from services.discovery.storage.rulebook import REVISION_NOW
 from services.discovery.storage.single import statement
@@ -121,9 +121,7 @@ class PostgresScores:
             content = await connection.scalar(query)
         return None if content is None else read_score(content)
 
-    async def page(
-        self, asin: str, least_rung: int, *, size: int, after: tuple[str, str] | None
-    ) -> ScorePage:
+    async def page(self, asin: str, least_rung: int, *, size: int, after: Place) -> Page[Appraisal]:
         """Page by place and key, which no two rows share."""
         cache = score_cache.c
         query = (
@@ -141,9 +139,9 @@ class PostgresScores:
             rows = (await connection.execute(query)).all()
         shown = rows[:size]
         more = (shown[-1].place, shown[-1].key) if len(rows) > size else None
-        return ScorePage(tuple(read_score(row.content) for row in shown), more)
+        return Page(tuple(read_score(row.content) for row in shown), more)
 
-    async def former(self, asin: str, *, size: int, after: tuple[str, str] | None) -> ScorePage:
+    async def former(self, asin: str, *, size: int, after: Place) -> Page[Appraisal]:
         """Page backwards by the time of storing and by id, which no two rows share."""
         columns = scores.c
         query = select(columns.id, columns.content, columns.created_at)
@@ -156,7 +154,7 @@ class PostgresScores:
             rows = (await connection.execute(query)).all()
         shown = rows[:size]
         more = (shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > size else None
-        return ScorePage(tuple(read_score(row.content) for row in shown), more)
+        return Page(tuple(read_score(row.content) for row in shown), more)
 
 
 def _in_order(keys: Mapping[str, str]) -> CTE:

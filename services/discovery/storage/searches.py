@@ -11,7 +11,7 @@ from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.past import Search, SearchKind, SearchSource
 from services.discovery.domain.stops import StopReason
-from services.discovery.ports import SearchPage
+from services.discovery.ports import Page, Place
 from services.discovery.storage.packing import packed, unpacked
 from services.discovery.storage.scores import read_score
 from services.discovery.storage.single import statement
@@ -82,8 +82,8 @@ class PostgresSearches:
         return [(row.asin, row.content and read_score(row.content)) for row in rows]
 
     async def page(
-        self, kind: SearchKind | None, job: str, *, size: int, after: tuple[str, str] | None
-    ) -> SearchPage:
+        self, kind: SearchKind | None, job: str, *, size: int, after: Place
+    ) -> Page[Search]:
         """Page backwards by time and id, which no two rows share."""
         columns = searches.c
         query = select(searches).order_by(columns.created_at.desc(), columns.id.desc())
@@ -101,7 +101,7 @@ class PostgresSearches:
         more = None
         if len(rows) > size:
             more = (shown[-1].created_at.isoformat(), str(shown[-1].id))
-        return SearchPage(tuple(shown), more)
+        return Page(tuple(shown), more)
 
 
 def _search(row: Row[Any]) -> Search:

@@ -25,7 +25,7 @@ from services.chassis import sql
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.health import Purged
 from services.discovery.domain.kept import BlockedProduct, Favorite, SavedNiche
-from services.discovery.ports import Drawer, Page
+from services.discovery.ports import Drawer, Page, Place
 from services.discovery.storage.packing import packed, unpacked
 from services.discovery.storage.requests import bind
 from services.discovery.storage.single import statement
@@ -38,7 +38,6 @@ from services.discovery.storage.tables import (
 )
 
 T = TypeVar("T")
-Place = tuple[str, str] | None
 # Rows are locked in the order in which others lock them, so that no two wait for each other.
 _PURGE = """
 with found as (

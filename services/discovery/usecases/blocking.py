@@ -5,7 +5,7 @@ from types import NoneType
 from services.chassis.clock import Clock
 from services.discovery.domain.criteria import digest
 from services.discovery.domain.kept import BlockedProduct, not_found
-from services.discovery.ports import Drawer, Page, Scores, Shelf
+from services.discovery.ports import Drawer, Page, Place, Scores, Shelf
 from services.discovery.usecases.keeping import Ask, Known, known
 
 
@@ -35,9 +35,7 @@ class Blocker:
         blocked = await self._shelf.once(ask.id, question, BlockedProduct, act)
         return (await known(self._scores, (blocked,)))[0]
 
-    async def blocked(
-        self, *, size: int, after: tuple[str, str] | None
-    ) -> Page[Known[BlockedProduct]]:
+    async def blocked(self, *, size: int, after: Place) -> Page[Known[BlockedProduct]]:
         """List the products, newest first."""
         page = await self._shelf.blocked(size=size, after=after)
         return Page(await known(self._scores, page.items), page.next_place)

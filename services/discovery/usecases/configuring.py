@@ -13,7 +13,7 @@ from services.discovery.domain.criteria import Options, digest
 from services.discovery.domain.errand import Errand
 from services.discovery.domain.scoring.config import Config, Proposal
 from services.discovery.domain.scoring.score import score
-from services.discovery.ports import Blocks, Gateway, Page, Revision, Rulebook, Standing
+from services.discovery.ports import Blocks, Gateway, Page, Place, Revision, Rulebook, Standing
 from services.discovery.usecases.finding import STORED
 from services.discovery.usecases.keeping import Ask
 
@@ -81,7 +81,7 @@ class Configurator:
         known = [found[asin] for asin in asins if asin in found]
         return [Trial(scored(one, held), scored(one, tried)) for one in known]
 
-    async def revisions(self, *, size: int, after: tuple[str, str] | None) -> Page[Revision]:
+    async def revisions(self, *, size: int, after: Place) -> Page[Revision]:
         """List revisions, newest first."""
         return await self._rulebook.page(size=size, after=after)
 

@@ -16,7 +16,7 @@ from services.discovery.domain.kept import (
     SavedNiche,
     not_found,
 )
-from services.discovery.ports import Drawer, Page, Scores, Shelf
+from services.discovery.ports import Drawer, Page, Place, Scores, Shelf
 
 T = TypeVar("T", bound=Favorite | BlockedProduct)
 
@@ -73,7 +73,7 @@ class Keeper:
         """
         return _there(await self._shelf.niche(niche_id), niche_id)
 
-    async def niches(self, *, size: int, after: tuple[str, str] | None) -> Page[SavedNiche]:
+    async def niches(self, *, size: int, after: Place) -> Page[SavedNiche]:
         """List saved niches, newest first."""
         return await self._shelf.niches(size=size, after=after)
 
@@ -123,7 +123,7 @@ class Keeper:
         marked = await self._shelf.once(ask.id, question, Favorite, act)
         return (await known(self._scores, (marked,)))[0]
 
-    async def favorites(self, *, size: int, after: tuple[str, str] | None) -> Page[Known[Favorite]]:
+    async def favorites(self, *, size: int, after: Place) -> Page[Known[Favorite]]:
         """List favourites, newest first, each with its newest score."""
         page = await self._shelf.favorites(size=size, after=after)
         return Page(await known(self._scores, page.items), page.next_place)

@@ -6,11 +6,11 @@ from uuid import UUID
 from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.health import CacheHealth
 from services.discovery.domain.kept import not_found
-from services.discovery.domain.past import SearchKind
+from services.discovery.domain.past import Search, SearchKind
 from services.discovery.domain.scoring.explain import Look, steps
 from services.discovery.domain.scoring.lines import Difference, Line, differences, lines
 from services.discovery.domain.scoring.score import Score
-from services.discovery.ports import Caches, ScorePage, Scores, Searches, SearchPage
+from services.discovery.ports import Caches, Page, Place, Scores, Searches
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +66,18 @@ class Reader:
         return found, found.score
 
     async def scores(
-        self, asin: str, least_rung: int, *, size: int, after: tuple[str, str] | None
-    ) -> ScorePage:
+        self, asin: str, least_rung: int, *, size: int, after: Place
+    ) -> Page[Appraisal]:
         """List the newest scores, best first."""
         return await self._scores.page(asin, least_rung, size=size, after=after)
 
-    async def former_scores(
-        self, asin: str, *, size: int, after: tuple[str, str] | None
-    ) -> ScorePage:
+    async def former_scores(self, asin: str, *, size: int, after: Place) -> Page[Appraisal]:
         """List how a product was scored over time, newest first."""
         return await self._scores.former(asin, size=size, after=after)
 
     async def searches(
-        self, kind: SearchKind | None, job: str, *, size: int, after: tuple[str, str] | None
-    ) -> SearchPage:
+        self, kind: SearchKind | None, job: str, *, size: int, after: Place
+    ) -> Page[Search]:
         """List former searches, newest first."""
         return await self._searches.page(kind, job, size=size, after=after)
 

@@ -119,7 +119,7 @@ async def test_a_late_writer_replaces_no_newer_score(one: Replica) -> None:
     page = await scores.page(name, 1, size=5, after=None)
     await one.execute(f"delete from discovery.score_cache where asin = '{name}'")
 
-    kept = [each.score.inputs.terms.rules.revision for each in page.scores if each.score]
+    kept = [each.score.inputs.terms.rules.revision for each in page.items if each.score]
     assert kept == [10**6]
 
 

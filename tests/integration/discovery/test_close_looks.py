@@ -191,7 +191,7 @@ async def test_the_history_tells_of_products_and_of_what_the_second_look_brought
 
     ranked = await one.desk.discover_scored(request(close_looks=2), wanted, Options(), least_rung=1)
 
-    (search,) = (await one.searches.page(None, "", size=9, after=None)).searches
+    (search,) = (await one.searches.page(None, "", size=9, after=None)).items
     rois = [each.score.known_roi for each in ranked.appraisals if each.score is not None]
     known = [roi for roi in rois if roi is not None]
     assert search.results == 5

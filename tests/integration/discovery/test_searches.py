@@ -230,7 +230,7 @@ async def test_history_remembers_every_search(one: Replica) -> None:
     first = await one.searches.page(None, "", size=2, after=None)
     rest = await one.searches.page(None, "", size=2, after=first.next_place)
 
-    every = [*first.searches, *rest.searches]
+    every = [*first.items, *rest.items]
     assert [search.kind for search in every] == [
         SearchKind.SCORING, SearchKind.DISCOVERY, SearchKind.DISCOVERY,
     ]  # fmt: skip
@@ -279,12 +279,12 @@ async def test_scores_can_be_listed_and_explained(one: Replica) -> None:
 
     first = await one.reader.scores("", 0, size=5, after=None)
     rest = await one.reader.scores("", 0, size=5, after=first.next_place)
-    score_id = first.scores[0].id
+    score_id = first.items[0].id
     assert score_id is not None
     explained = await one.reader.explain(score_id)
 
-    assert len(first.scores) == 5
-    assert len(rest.scores) == 2
+    assert len(first.items) == 5
+    assert len(rest.items) == 2
     assert any("Net $" in step for step in explained.steps)
     assert (await refused(one.reader.explain(uuid4()))).reason == "SCORE_NOT_FOUND"
 

@@ -62,7 +62,7 @@ async def test_many_stale_answers_at_two_replicas_are_renewed_once(
     )
     await asyncio.gather(one.renewals.finish(), two.renewals.finish())
 
-    history = (await one.searches.page(None, "", size=50, after=None)).searches
+    history = (await one.searches.page(None, "", size=50, after=None)).items
     assert all(answer.tally.tokens == 0 for answer in answers)
     assert one.till.tokens == 22
     assert len(history) <= 1 + 10 + 2  # The first, the ten, and one renewal of each replica.

@@ -346,7 +346,7 @@ async def test_the_history_holds_a_step_once(one: Replica) -> None:
 
     page = await one.searches.page(None, wanted.job, size=10, after=None)
 
-    assert [(search.job, search.tokens, search.results) for search in page.searches] == [
+    assert [(search.job, search.tokens, search.results) for search in page.items] == [
         (wanted.job, 11, 60)
     ]
-    assert isinstance(page.searches[0].id, UUID)
+    assert isinstance(page.items[0].id, UUID)

@@ -79,7 +79,7 @@ def test_pages_join_to_the_whole() -> None:
     place, names = None, []
     while True:
         page = browse(None, size=5, after=place)
-        names += [one.name for one in page.templates]
+        names += [one.name for one in page.items]
         place = page.next_place
         if place is None:
             break
