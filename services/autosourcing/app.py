@@ -18,11 +18,13 @@ from services.autosourcing.events.handlers import DiscoveryEvents
 from services.autosourcing.settings import Settings
 from services.autosourcing.storage import changes, tables
 from services.autosourcing.storage.library import PostgresLibrary
+from services.autosourcing.storage.past import PostgresPast
 from services.autosourcing.storage.reviews import PostgresReviews
 from services.autosourcing.storage.schedules import PostgresRota
 from services.autosourcing.storage.work import PostgresJobs
 from services.autosourcing.usecases.answering import Answering
 from services.autosourcing.usecases.desk import Desk
+from services.autosourcing.usecases.forgetting import Forgetting
 from services.autosourcing.usecases.launching import Launching
 from services.autosourcing.usecases.planning import Planning
 from services.autosourcing.usecases.profiles import Profiles
@@ -70,7 +72,6 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     planning = Planning(jobs, discovery, budget, limits)
     launching = Launching(jobs, budget, planning, limits)
     rota = PostgresRota(engine, announcing)
-    starting = Starting(rota, launching)
     tending = Tending(jobs, budget, launching, limits, heard)
     servicer = AutoSourcingServicer(
         planning=planning,
@@ -93,8 +94,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
             Loop("changes", heard.run),
             Loop("tending", tending.run),
             Loop("giving back", tending.give_back),
-            Loop("schedules", starting.run),
-            Loop("forgetting", starting.forget),
+            Loop("schedules", Starting(rota, launching).run),
+            Loop("forgetting", Forgetting(PostgresPast(engine)).run),
             Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} relay").run),
             *_readers(js, engine, DiscoveryEvents(Answering(limits), jobs.joined)),
         ],

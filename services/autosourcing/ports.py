@@ -288,12 +288,29 @@ class Rota(Protocol):
         """How long until a slot comes or is to be tried again; None when none ever is."""
         ...
 
-    async def forget(self, *, requests: timedelta, slots: timedelta) -> int:
-        """Delete requests and slots older than that, and say how many.
 
-        A request that made a job is kept as long as the job. Each transaction is short, however
-        much there is.
-        """
+@dataclass(frozen=True)
+class Kept:
+    """How long what is passed is kept.
+
+    Attributes:
+        requests: That made no job; one that made a job is kept as long as the job.
+        slots: That are decided.
+        moments: Of jobs; the last one of each stays.
+        sightings: When a product was analysed last.
+    """
+
+    requests: timedelta
+    slots: timedelta
+    moments: timedelta
+    sightings: timedelta
+
+
+class Past(Protocol):
+    """What is passed."""
+
+    async def forget(self, kept: Kept) -> int:
+        """Delete what is older than it is to be kept, and say how many rows that were."""
         ...
 
 

@@ -31,7 +31,7 @@ from services.autosourcing.domain.schedule import (
 from services.autosourcing.storage import tables
 from services.autosourcing.storage.documents import rebuilt
 from services.autosourcing.storage.work import Announce, PostgresWork
-from services.chassis import purging, sql, telemetry
+from services.chassis import sql, telemetry
 
 _log = telemetry.get_logger(__name__)
 
@@ -197,15 +197,6 @@ class PostgresRota:
         async with self._engine.connect() as connection:
             found: timedelta | None = await connection.scalar(query)
         return found
-
-    async def forget(self, *, requests: timedelta, slots: timedelta) -> int:
-        """Delete by age."""
-        asked, table = tables.requests, tables.slots
-        made_a_job = select(tables.jobs.c.id).where(tables.jobs.c.request_id == asked.c.id)
-        old = purging.older(asked, asked.c.created_at, requests).where(~made_a_job.exists())
-        past = purging.older(table, table.c.decided_at, slots).where(table.c.attend_at.is_(None))
-        gone = await purging.forget(self._engine, asked, old)
-        return gone + await purging.forget(self._engine, table, past)
 
 
 def _columns(schedule: Schedule) -> dict[str, object]:

@@ -24,11 +24,6 @@ LEASE = timedelta(seconds=60)
 RETRY = timedelta(seconds=15)
 LONGEST_SLEEP_SECONDS = 1.0
 MOST_AT_ONCE = 8
-REQUESTS_KEPT = timedelta(days=30)
-"""How long a repeated request is known; one that made a job as long as the job."""
-
-SLOTS_KEPT = timedelta(days=400)
-FORGET_SECONDS = 3600.0
 _FINGERPRINT = b"slot"
 _log = telemetry.get_logger(__name__)
 
@@ -51,13 +46,6 @@ class Starting:
                 pass
             await self.start()
             await asyncio.sleep(await self._pause())
-
-    async def forget(self) -> None:
-        """Delete what nobody asks for any more, now and then every hour; no slot waits for it."""
-        while True:
-            if gone := await self._rota.forget(requests=REQUESTS_KEPT, slots=SLOTS_KEPT):
-                _log.info("old requests and slots forgotten", count=gone)
-            await asyncio.sleep(FORGET_SECONDS)
 
     async def look(self) -> bool:
         """Decide the slots of one schedule that is due; False when none is."""

@@ -5,7 +5,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,9 +14,6 @@ from arbitragevault.budget.v1 import budget_pb2 as budget_pb
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.autosourcing.settings import Settings
-from services.autosourcing.storage.schedules import PostgresRota
-from services.autosourcing.usecases.starting import REQUESTS_KEPT, SLOTS_KEPT
-from services.chassis.sql import create_engine
 from services.chassis.testing.refused import refusal
 
 pytestmark = pytest.mark.anyio
@@ -351,26 +348,3 @@ async def test_a_deleted_schedule_starts_nothing(world: Any) -> None:
     assert not left
     again = await refusal(world.stub.DeleteSchedule(deletion(made)))
     assert again.reason == "SCHEDULE_NOT_FOUND"
-
-
-async def test_old_requests_are_forgotten_but_never_one_that_made_a_job(
-    world: Any, service_database: Callable[[str], str]
-) -> None:
-    """A year of decisions must not slow the next one; a job must not be made twice."""
-    request = world.request()
-    job = (await world.stub.CreateJob(request)).job
-    made = creation(paused=True)
-    await world.stub.CreateSchedule(made)
-    await world.execute(
-        "update autosourcing.requests set created_at = created_at - interval '31 days'"
-    )
-
-    engine = create_engine(service_database("autosourcing"), application="test")
-    rota = PostgresRota(engine, cast("Any", None))
-    gone = await rota.forget(requests=REQUESTS_KEPT, slots=SLOTS_KEPT)
-    await engine.dispose()
-    left = await world.execute("select id::text from autosourcing.requests")
-
-    assert gone >= 1
-    assert made.request_id not in {row["id"] for row in left}
-    assert (await world.stub.CreateJob(request)).job.name == job.name
