@@ -25,7 +25,6 @@ from tests.bench.harness import Figure, Sample
 
 SAMPLES = harness.ROOT.parent / "shared" / "keepa_samples"
 RECORDED = "product_us_book_0593655036_response.json"
-LARGEST = "product_us_book_0593655036_offers_object.json"
 BOOKS = 100
 SERIES, POINTS = 10, 1_300
 

@@ -22,7 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0
 TICK_SECONDS = 1.0
-ENGINES = ("PostgreSQL", "NATS")
 # Scaled so that minutes of a real account pass in seconds.
 SCALED = {
     "KEEPA_TICK_SECONDS": str(TICK_SECONDS),

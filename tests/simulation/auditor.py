@@ -38,6 +38,7 @@ class Auditor:
         self._true = self.keepa.lines[0].balance
         self._spent: Counter[str] = Counter()
         self._promises: list[_Promise] = []
+        self._seen_before = 0.0  # When the balance before the newest was made.
         self._first: Any = None  # The balance from which everything must be accounted for.
         # A step forward ends holds of calls that are still out, and makes ticks of nothing.
         self._trusts_clock = world.mix.clock_step <= 0
@@ -108,6 +109,7 @@ class Auditor:
         self._count(entry, kind, stage)
         if kind == "Observed" and entry.fact.newest and before is not None:
             self._order(before, entry.fact.observation)
+            self._seen_before = self.keepa.second(before.arrived_ms + before.processing_ms)
         if kind == "Held":
             self._after_grant(entry)
         self._sums(entry)
@@ -199,12 +201,13 @@ class Auditor:
             return
         made = self.keepa.second(books.anchor.arrived_ms + books.anchor.processing_ms)
         age = (entry.at - books.anchored_at).total_seconds()
-        blind = made <= self.keepa.changed_at or (
-            self.world.mix.lie and (self._losses or self.world.mix.reduction)
-        )
+        lies = self.world.mix.lie
+        blind = made <= self.keepa.changed_at or (lies and self.world.mix.reduction)
         if blind or not -5 <= age <= STALE:
             return
-        excused = sum(tokens for at, tokens in self._losses if at >= made - 0.002)
+        # A lie can hide behind what nobody has seen missing before it, and behind nothing else.
+        since = min(made, self._seen_before) if lies else made
+        excused = sum(tokens for at, tokens in self._losses if at >= since - 0.002)
         coming = sum(row.terms.tokens for row in self._coming(entry))
         if books.cash(entry.at) > self._true - coming + excused and not self.world.mix.liar:
             told = f"{books.cash(entry.at)} counted on, {self._true} there, {coming} under way"
@@ -296,10 +299,6 @@ class Auditor:
         if named != gone:
             told = {name: spent[name] for name in ("FOREIGN", "OVERFLOW", "CREDIT")}
             self.blame("S1", f"{gone} are gone, {ours} are ours, {told}")
-
-    def lost_between(self, start: float, end: float) -> bool:
-        """Whether somebody else took something."""
-        return any(start <= at <= end for at, _ in self._losses)
 
 
 class _Promise:

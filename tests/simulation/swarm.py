@@ -15,7 +15,6 @@ class Mix:
         busy: Seconds of load and faults, before everything must come to rest.
         pace: Mean seconds between two requests of one caller.
         latency: Mean seconds of a hop between processes.
-        unbounded: Whether something may take tokens that no rule of ours can keep.
     """
 
     replicas: int
@@ -57,11 +56,6 @@ class Mix:
     reduction: float = 0.0
     clock_step: float = 0.0
     liar: float = 0.0  # Gateways that give back what they sent.
-
-    @property
-    def unbounded(self) -> bool:
-        """Whether Keepa's balance may fall below zero without a fault of the ledger."""
-        return bool(self.overrun or self.foreign or self.plan or self.liar or self.clock_step > 0)
 
 
 # A stranger at a full bucket, while calls that are told late keep every comparison open.

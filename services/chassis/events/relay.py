@@ -69,10 +69,6 @@ class Relay:
         self._delayed = False
         self._linger_seconds = linger_seconds  # After a small batch, so that the next is larger.
 
-    def hint(self) -> None:
-        """Wake the relay without the way through the database."""
-        self._bell.ring()
-
     async def run(self) -> None:
         """Relay for ever; raises when the database is lost, and is then started again."""
         async with self._bell, self._engine.connect() as connection:

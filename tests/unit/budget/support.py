@@ -2,7 +2,7 @@
 # ruff: noqa: D102 - the names say it
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from services.budget.domain.balance import EPOCH, MILLISECOND, Observation
 from services.budget.domain.commands import (
@@ -147,4 +147,3 @@ def refused(outcome: object, reason: str) -> Refusal:
 
 
 ENVELOPE, BACKGROUND, JOB = Kind.ENVELOPE, Priority.BACKGROUND, Priority.JOB
-NEVER_USED = UUID(int=7)
