@@ -36,8 +36,8 @@ select 'default', 2 * n + step, case step when 0 then 'HELD' else 'COMMITTED' en
     now() - interval '30 days' + n * interval '5 seconds', 1, 1000, id, 'bench', '', '/product',
     case step when 0 then id else gen_random_uuid() end, '',
     case step
-        when 0 then jsonb_build_object('terms', jsonb_build_object('id', id, 'tokens', 1),
-            'expires_at', now())
+        when 0 then json_build_object('expires_at', now(), 'terms', json_build_object('account',
+            'default', 'kind', 'CALL', 'priority', 1, 'gate', 0, 'hold', 'PT3M'))
         else '{"tokens": 1, "overrun": 0, "covered": true, "counted": false}' end
 from (select n, md5('call' || n)::uuid as id from generate_series(1, $1) as n) as calls,
     generate_series(0, 1) as step

@@ -47,7 +47,9 @@ on conflict (account) do update set sequence = excluded.sequence, version = excl
 where snapshots.sequence < excluded.sequence or snapshots.version < excluded.version
 """
 _RING = "select pg_notify($1, $2)"
-_STORE = "select budget.store($1, $2, $3, $4, $5, $6, $7)"
+_APPEND = f"select budget.append($1, $2, {rows.places(3)})"
+_STORE = f"select budget.store($1, $2, $3, $4, $5, $6, {rows.places(7)})"
+_CHECK = "select budget.store($1, $2, $3, $4, $5, $6)"
 
 
 class PostgresTurn:
@@ -66,7 +68,8 @@ class PostgresTurn:
         """Insert all entries by one statement, and let the other replicas know."""
         if entries:
             await self._connection.execute(_RING, CHANNEL, self._account)
-            await self._connection.execute(rows.INSERT, self._account, rows.document(entries))
+            place = (self._account, entries[0].sequence - 1)
+            await self._connection.execute(_APPEND, *place, *rows.columns(entries))
 
     async def keep(self, state: State) -> None:
         """Replace the account's snapshot."""
@@ -111,12 +114,15 @@ class PostgresLedger:
 
     async def store(self, account: str, batch: Batch) -> datetime | None:
         """Compare and insert in one round trip."""
-        decided = (batch.decided_at, batch.tolerance, list(batch.strange))
-        document = rows.document(batch.entries) if batch.entries else None
+        claims = (batch.decided_at, batch.tolerance, list(batch.strange), batch.ring)
+        statement, columns = _CHECK, tuple[Any, ...]()
+        if batch.entries:
+            assert batch.entries[0].sequence == batch.after + 1
+            statement, columns = _STORE, rows.columns(batch.entries)
         lease = await self._lent()
         async with lease.back as back:
             clock: datetime | None = await lease.driver.fetchval(
-                _STORE, account, batch.after, *decided, document, batch.ring
+                statement, account, batch.after, *claims, *columns
             )
             if self._lease is None:
                 self._lease = _Lease(lease.driver, back.pop_all())

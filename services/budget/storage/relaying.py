@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.budget.domain.entries import Entry, Fact
+from services.budget.domain.entries import Entry, Fact, Held
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.state import State
 from services.budget.storage import rows
@@ -27,6 +27,7 @@ from budget.accounts a left join budget.relay_cursors c on c.account = a.name or
 _ENTRIES = f"""
 select {rows.SELECT} from budget.ledger
 where account = $1 and sequence > $2 and sequence <= $3 and kind = any($4::text[])
+    and kind <> 'HELD'
 order by sequence limit $5
 """  # noqa: S608 - only column names are put in
 _MOVE = """
@@ -77,6 +78,7 @@ class LedgerSource:
         self._ledger = ledger
         self._announcer = announcer
         self._look = look
+        assert Held not in announcer.kinds, "their kind has no index"
         self._kinds = [rows.NAMES[kind] for kind in announcer.kinds]
         self._steps: dict[str, _Step] = {}
 

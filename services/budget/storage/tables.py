@@ -14,7 +14,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON
 
 metadata = MetaData(schema="budget")
 
@@ -48,7 +48,7 @@ ledger = Table(
     Column("job", Uuid),
     Column("request_id", Uuid),
     Column("content", Text, nullable=False),
-    Column("fact", JSONB, nullable=False),
+    Column("fact", JSON, nullable=False),
     Index(
         "ledger_request",
         "request_id",
@@ -63,7 +63,7 @@ ledger = Table(
     ),
     Index("ledger_parent", "parent", postgresql_where=text("parent is not null")),
     Index("ledger_job", "account", "job", "sequence", postgresql_where=text("job is not null")),
-    Index("ledger_kind", "account", "kind", "sequence"),
+    Index("ledger_kind", "account", "kind", "sequence", postgresql_where=text("kind <> 'HELD'")),
 )
 
 snapshots = Table(

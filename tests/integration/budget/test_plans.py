@@ -18,7 +18,7 @@ CALLS = 12  # A session plans a statement anew for its first five calls only.
 @pytest.mark.parametrize(
     "statement",
     [
-        "select budget.store('default', $1, $2, '1 hour', $3::uuid[], null, false)",
+        "select budget.store('default', $1, $2, '1 hour', $3::uuid[], false)",
         "select budget.take('default', $1, $3::uuid[]), $2::timestamptz",
     ],
 )
