@@ -8,7 +8,9 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 
+from services.autosourcing.domain.job import Job
 from services.autosourcing.domain.picks import Kind
+from services.autosourcing.domain.schedule import Schedule
 from services.autosourcing.ports import PickPlace
 from services.chassis.rpc.pages import bad_token, place, size, token
 
@@ -18,7 +20,16 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _ASIN = re.compile(r"[A-Z0-9]{10}")
 _PROFILE = re.compile(r"[a-z0-9-]{1,64}")
 
-__all__ = ["cut", "newest_place", "pick_place", "profile_place", "review_place", "size", "token"]
+__all__ = [
+    "cut",
+    "newest_place",
+    "newest_token",
+    "pick_place",
+    "profile_place",
+    "review_place",
+    "size",
+    "token",
+]
 
 T = TypeVar("T")
 
@@ -37,6 +48,11 @@ def newest_place(request: Message, given: str) -> tuple[datetime, UUID] | None:
         return datetime.fromisoformat(str(created)).astimezone(UTC), UUID(str(last_id))
     except (ValueError, OverflowError):
         raise bad_token() from None
+
+
+def newest_token(request: Message, last: Job | Schedule | None) -> str:
+    """Go on behind the last of a page that lists the newest first; empty when nothing follows."""
+    return token(request, last.created_at.isoformat(), str(last.id)) if last else ""
 
 
 def pick_place(request: Message, given: str) -> PickPlace | None:

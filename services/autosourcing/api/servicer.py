@@ -95,9 +95,7 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         now = self._clock.now()
         return pb.ListJobsResponse(
             jobs=[translate.job(job, now) for job in page],
-            next_page_token=pages.token(request, last.created_at.isoformat(), str(last.id))
-            if last
-            else "",
+            next_page_token=pages.newest_token(request, last),
         )
 
     async def WatchJob(
@@ -235,9 +233,7 @@ class AutoSourcingServicer(autosourcing_pb2_grpc.AutoSourcingServiceServicer):
         now = self._clock.now()
         return pb.ListSchedulesResponse(
             schedules=[schedules.schedule(each, now) for each in page],
-            next_page_token=pages.token(request, last.created_at.isoformat(), str(last.id))
-            if last
-            else "",
+            next_page_token=pages.newest_token(request, last),
         )
 
     async def UpdateSchedule(
