@@ -5,7 +5,9 @@ Addresses, tax numbers and single feedbacks of sellers are personal data and are
 
 import msgspec
 
-Row = list[int]
+from services.keepa_gateway.domain.numbers import Byte, Id, Mean, Number
+
+Row = list[Number]
 
 
 class DealObject(msgspec.Struct, rename="camel"):
@@ -13,25 +15,25 @@ class DealObject(msgspec.Struct, rename="camel"):
 
     asin: str
     title: str | None = None
-    root_cat: int | None = None
-    categories: Row | None = None
-    image: Row | None = None
+    root_cat: Id | None = None
+    categories: list[Id] | None = None
+    image: list[Byte] | None = None
     current: Row | None = None
     current_since: Row | None = None
     avg: list[Row] | None = None
     delta: list[Row] | None = None
     delta_percent: list[Row] | None = None
     delta_last: Row | None = None
-    creation_date: int | None = None
-    last_update: int | None = None
-    lightning_start: int | None = None
-    lightning_end: int | None = None
-    warehouse_condition: int | None = None
+    creation_date: Number | None = None
+    last_update: Number | None = None
+    lightning_start: Number | None = None
+    lightning_end: Number | None = None
+    warehouse_condition: Number | None = None
     warehouse_condition_comment: str | None = None
-    sales_rank_drops30: int | None = None
-    sales_rank_drops90: int | None = None
-    sales_rank_drops180: int | None = None
-    sales_rank_drops365: int | None = None
+    sales_rank_drops30: Number | None = None
+    sales_rank_drops90: Number | None = None
+    sales_rank_drops180: Number | None = None
+    sales_rank_drops365: Number | None = None
     back_in_stock: list[bool] | None = None
 
 
@@ -39,7 +41,7 @@ class Deals(msgspec.Struct, rename="camel"):
     """A page of deals, and how the whole selection falls into categories."""
 
     dr: list[DealObject] | None = None
-    category_ids: Row | None = None
+    category_ids: list[Id] | None = None
     category_names: list[str] | None = None
     category_count: Row | None = None
 
@@ -53,18 +55,18 @@ class DealsBody(msgspec.Struct):
 class SellerStatistics(msgspec.Struct, rename="camel"):
     """What a seller sells in a category or of a brand."""
 
-    cat_id: int | None = None
+    cat_id: Id | None = None
     brand: str | None = None
-    product_count: int | None = None
-    avg30_sales_rank: int | None = None
-    product_count_with_amazon_offer: int | None = None
+    product_count: Number | None = None
+    avg30_sales_rank: Number | None = None
+    product_count_with_amazon_offer: Number | None = None
 
 
 class Competitor(msgspec.Struct, rename="camel"):
     """Another seller of the same products."""
 
     seller_id: str | None = None
-    percent: float | None = None
+    percent: Mean | None = None
 
 
 class SellerObject(msgspec.Struct, rename="camel"):
@@ -72,13 +74,13 @@ class SellerObject(msgspec.Struct, rename="camel"):
 
     seller_id: str | None = None
     seller_name: str | None = None
-    domain_id: int | None = None
-    tracked_since: int | None = None
-    last_update: int | None = None
+    domain_id: Number | None = None
+    tracked_since: Number | None = None
+    last_update: Number | None = None
     csv: list[Row | None] | None = None
-    current_rating: int | None = None
-    current_rating_count: int | None = None
-    ratings_last30_days: int | None = None
+    current_rating: Number | None = None
+    current_rating_count: Number | None = None
+    ratings_last30_days: Number | None = None
     has_fba: bool | None = msgspec.field(default=None, name="hasFBA")
     ships_from_china: bool | None = None
     is_scammer: bool | None = None
@@ -88,9 +90,9 @@ class SellerObject(msgspec.Struct, rename="camel"):
     seller_category_statistics: list[SellerStatistics] | None = None
     seller_brand_statistics: list[SellerStatistics] | None = None
     competitors: list[Competitor] | None = None
-    avg_buy_box_competitors: float | None = None
-    buy_box_new_ownership_rate: float | None = None
-    buy_box_used_ownership_rate: float | None = None
+    avg_buy_box_competitors: Mean | None = None
+    buy_box_new_ownership_rate: Mean | None = None
+    buy_box_used_ownership_rate: Mean | None = None
 
 
 class SellersBody(msgspec.Struct):
@@ -103,28 +105,28 @@ class SellerIdsBody(msgspec.Struct, rename="camel"):
     """An answer with ids of sellers."""
 
     seller_id_list: list[str] | None = None
-    total_results: int | None = None
+    total_results: Id | None = None
 
 
 class LightningDealObject(msgspec.Struct, rename="camel"):
     """A lightning deal."""
 
     asin: str | None = None
-    domain_id: int | None = None
-    last_update: int | None = None
+    domain_id: Number | None = None
+    last_update: Number | None = None
     title: str | None = None
     seller_id: str | None = None
     deal_id: str | None = None
-    deal_price: int | None = None
-    current_price: int | None = None
+    deal_price: Number | None = None
+    current_price: Number | None = None
     image: str | None = None
-    rating: int | None = None
-    total_reviews: int | None = None
+    rating: Number | None = None
+    total_reviews: Number | None = None
     deal_state: str | None = None
-    start_time: int | None = None
-    end_time: int | None = None
-    percent_claimed: int | None = None
-    percent_off: int | None = None
+    start_time: Number | None = None
+    end_time: Number | None = None
+    percent_claimed: Number | None = None
+    percent_off: Number | None = None
     variation: list[dict[str, str]] | None = None
 
 

@@ -7,11 +7,12 @@ changed is dropped and named instead of losing the whole product.
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from services.keepa_gateway.domain.bodies import BrokenBody
+from services.keepa_gateway.domain.numbers import Id, Number, Percent, WholePercent
 from services.keepa_gateway.domain.series import NAMES
 
 PLACEHOLDER_TYPE = 4
@@ -20,11 +21,6 @@ MOST_DROPPED = 20
 _OF_OFFERS = frozenset({"offers", "liveOffersOrder"})
 _PLACE = re.compile(r"at `\$\.([A-Za-z0-9_]+)")
 
-# Keepa's own numbers have 32 bits, but for ids of categories. What is wider is no number of Keepa's,
-# and no message holds it: it is left out like any other value that nobody can read.
-Number = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
-Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-Percent = Annotated[float, msgspec.Meta(ge=-1_000, le=1_000)]
 Numbers = list[Number]
 Extremes = list[Numbers | None]
 
@@ -126,7 +122,7 @@ class KeepaProduct(msgspec.Struct, rename="camel"):
     item_weight: Number | None = None
     fba_fees: FbaFees | None = None
     referral_fee_percentage: Percent | None = None
-    referral_fee_percent: Annotated[int, msgspec.Meta(ge=-1_000, le=1_000)] | None = None
+    referral_fee_percent: WholePercent | None = None
     variable_closing_fee: Number | None = None
     is_adult_product: bool | None = None
     hazardous_materials: Any = None

@@ -17,6 +17,7 @@ from services.keepa_gateway.domain.market_bodies import SellerIdsBody
 from services.keepa_gateway.domain.matching import by_code, named
 from services.keepa_gateway.domain.product import decode
 from services.keepa_gateway.domain.products_request import ProductsRequest
+from services.keepa_gateway.domain.pruning import pruned
 from services.keepa_gateway.domain.snapshot import Snapshot, unread
 from services.keepa_gateway.ports import Harvest, Packer
 from services.keepa_gateway.usecases.paid import Reap
@@ -25,6 +26,8 @@ from services.keepa_gateway.usecases.way import Way
 
 # What is decoded on the event loop itself; about a millisecond of work.
 LARGE_BYTES = 64 << 10
+# Fields and items that are named in the log of a list that was not wholly readable.
+MOST_NAMED = 20
 _log = telemetry.get_logger(__name__)
 
 
@@ -128,10 +131,15 @@ async def best_sellers(reading: Reading, _: tuple[str, ...]) -> Harvest:
 
 
 def typed(form: type[msgspec.Struct]) -> Reap:
-    """Build what reaps an answer of some form: only what the form names is kept."""
+    """Build what reaps an answer of some form: only what the form names and fits is kept."""
 
     async def reap(reading: Reading, _: tuple[str, ...]) -> Harvest:
-        return Harvest(listing=msgspec.json.encode(decoded(reading.rest, form)))
+        try:
+            body = decoded(reading.rest, form)
+        except BrokenBody:
+            body, dropped = pruned(reading.rest, form)
+            _log.warning("list partly unreadable", form=form.__name__, fields=dropped[:MOST_NAMED])
+        return Harvest(listing=msgspec.json.encode(body))
 
     return reap
 
