@@ -20,18 +20,20 @@ def scores(shown: Sequence[discovery.ProductScore]) -> Table:
 
 
 def named_scores(shown: Sequence[discovery.ProductScore]) -> Table:
-    """Show stored scores, one a line, with the names by which they are explained and compared."""
+    """Show stored scores with the names by which they are explained and compared; fits 80 columns."""
     table = Table(box=None)
     table.add_column("score", no_wrap=True)  # To be copied whole.
-    for name in ("product", "scored", "advice", "buy", "sell", "ROI", "velocity"):
-        table.add_column(name)
+    for name in ("buy", "sell", "ROI", "velocity"):
+        table.add_column(name, justify="right")
     for score in shown:
+        advice, *figures = _figures(score)
         scored = f"{score.as_of_time.ToDatetime():%Y-%m-%d %H:%M} UTC"
-        table.add_row(score.name, score.asin, scored, *_figures(score))
+        told = Text.assemble(advice, f"  {score.asin}  {scored}")
+        table.add_row(Group(told, Text(score.name, style="dim")), *figures)
     return table
 
 
-def _figures(score: discovery.ProductScore) -> tuple[RenderableType, ...]:
+def _figures(score: discovery.ProductScore) -> tuple[Text, str, str, str, str]:
     """Write advice, buy, sell, ROI and velocity; nothing where nothing is known."""
     assumed = score.buy_basis == discovery.BUY_BASIS_ASSUMED
     buy = score.max_buy_cents if assumed else score.buy_cents
@@ -82,7 +84,7 @@ def stock(answer: discovery.EstimateStockResponse) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column()
-    if answer.info.stop_reason and not shown.stale:
+    if not shown.HasField("unit_count"):
         table.add_row("units", Text(f"unknown: {answer.info.stop_message}", style="yellow"))
         return table
     table.add_row("units", f"{shown.unit_count}, estimated")
@@ -91,6 +93,8 @@ def stock(answer: discovery.EstimateStockResponse) -> Table:
     table.add_row("stock known", f"of {shown.known_stock_count} offers")
     if shown.stale:
         table.add_row("state", Text("expired: no newer answer was to be had", style="yellow"))
+    if answer.info.stop_reason:
+        table.add_row("why old", Text(answer.info.stop_message, style="yellow"))
     return table
 
 

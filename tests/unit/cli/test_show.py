@@ -176,6 +176,20 @@ def test_offers_that_could_not_be_read_are_not_no_offers() -> None:
     assert "0" not in said
 
 
+def test_stored_offers_are_counted_when_newer_ones_could_not_be_had() -> None:
+    """They need not have expired; and none for sale is a count like any other."""
+    estimate = discovery.StockEstimate(unit_count=0, offer_count=0, fba_offer_count=0)
+    info = discovery.SearchInfo(
+        stop_reason=discovery.STOP_REASON_INSUFFICIENT_TOKENS, stop_message="Too few tokens."
+    )
+
+    said = text(show.stock(discovery.EstimateStockResponse(estimate=estimate, info=info)))
+
+    assert "0, estimated" in said
+    assert "unknown" not in said
+    assert "Too few tokens." in said
+
+
 def test_what_went_in_comes_before_what_follows_from_it() -> None:
     """Why did this change: the cause first."""
     told = discovery.ExplainScoreResponse(
