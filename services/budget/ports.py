@@ -217,6 +217,7 @@ class ReservationQuery:
     Attributes:
         before: Only those ranked below this sequence.
         stage: Ranks by the entry that brought this stage; a later one may have changed it.
+        among: No others than these; None: any.
     """
 
     account: str
@@ -225,6 +226,7 @@ class ReservationQuery:
     stage: Stage | None = None
     parent: UUID | None = None
     job: UUID | None = None
+    among: Collection[UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,33 +8,23 @@ from services.budget.ports import EntryQuery, ReservationQuery, Usage, UsageQuer
 from services.budget.storage import rows
 from services.budget.storage.checkpoints import PostgresCheckpoints
 
+# Only conditions that are asked for are written down: a filter that may be empty is one that a
+# generic plan, which a session may take from the sixth call on, can ask no index for.
 _SEARCH = f"""
-select {rows.SELECT} from budget.ledger
-where account = $1 and sequence > $2 and ($4 = '' or kind = $4)
-    and ($5::uuid is null or reservation = $5) and ($6::uuid is null or job = $6)
-order by sequence limit $3
+select {rows.SELECT} from budget.ledger where {{where}} order by sequence limit {{limit}}
 """  # noqa: S608 - only column names are put in
 # Without a stage a reservation is ranked by its newest grant or queueing.
-_FIND_ANY = """
-select sequence, reservation from budget.ledger as l
-where account = $1 and sequence < $2 and kind in ('HELD', 'WAITING')
-    and ($4::uuid is null or parent = $4) and ($5::uuid is null or job = $5)
-    and not exists (
-        select from budget.ledger as later
-        where later.reservation = l.reservation and later.sequence > l.sequence
-            and later.kind in ('HELD', 'WAITING'))
-order by sequence desc limit $3
+_FIND = """
+select sequence, reservation from {ledger} as l
+where {where} and not exists (
+    select from budget.ledger as later
+    where later.reservation = l.reservation and later.sequence > l.sequence and {later})
+order by sequence desc limit {limit}
 """
-_FIND_STAGE = """
-select sequence, reservation from budget.ledger as l
-where account = $1 and sequence < $2 and kind = $6
-    and ($4::uuid is null or parent = $4) and ($5::uuid is null or job = $5)
-    and not exists (
-        select from budget.ledger as later
-        where later.reservation = l.reservation and later.sequence > l.sequence
-            and later.kind not in ('OVERRUN', 'EXTENDED'))
-order by sequence desc limit $3
-"""
+# Read by the index of reservations before anything is ranked: there are few.
+_AMONG = "(select * from budget.ledger where reservation = any({ids}::uuid[]) offset 0)"
+_GRANT, _LATER_GRANT = "kind in ('HELD', 'WAITING')", "later.kind in ('HELD', 'WAITING')"
+_LATER_STAGE = "later.kind not in ('OVERRUN', 'EXTENDED')"
 _DIMENSIONS = {
     "caller": "outcome.caller",
     "action": "outcome.action",
@@ -66,20 +56,59 @@ from summed order by tokens desc, unsettled desc, {groups} limit $4
 """
 
 
+class _Asked:
+    """The values of a statement, numbered in the order in which it names them."""
+
+    def __init__(self) -> None:
+        self.values: list[object] = []
+
+    def value(self, value: object) -> str:
+        """Name a value."""
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+    def all(self, *conditions: tuple[str, object]) -> str:
+        """Write down the conditions that have a value."""
+        given = [(name, value) for name, value in conditions if value is not None]
+        return " and ".join(f"{name} {self.value(value)}" for name, value in given)
+
+
 class PostgresReadings(PostgresCheckpoints):
     """Implements all of ``ports.Ledger``: the writing half, the checkpoints and the searches."""
 
     async def search(self, query: EntryQuery) -> Sequence[Entry]:
         """Read the entries that match."""
-        filters = (query.kind, query.reservation, query.job)
-        found = await self._fetch(_SEARCH, query.account, query.after, query.limit, *filters)
-        return [rows.entry(row) for row in found]
+        asked = _Asked()
+        where = asked.all(
+            ("account =", query.account),
+            ("sequence >", query.after),
+            ("kind =", query.kind or None),
+            ("reservation =", query.reservation),
+            ("job =", query.job),
+        )
+        statement = _SEARCH.format(where=where, limit=asked.value(query.limit))
+        return [rows.entry(row) for row in await self._fetch(statement, *asked.values)]
 
     async def find(self, query: ReservationQuery) -> Sequence[tuple[int, UUID]]:
         """Rank the reservations that match."""
-        filters = (query.account, query.before, query.limit, query.parent, query.job)
-        stage = () if query.stage is None else (query.stage.value,)
-        found = await self._fetch(_FIND_STAGE if stage else _FIND_ANY, *filters, *stage)
+        asked = _Asked()
+        where = asked.all(
+            ("account =", query.account),
+            ("sequence <", query.before),
+            ("kind =", query.stage and query.stage.value),
+            ("parent =", query.parent),
+            ("job =", query.job),
+        )
+        ledger = "budget.ledger"
+        if query.among is not None:
+            ledger = _AMONG.format(ids=asked.value(list(query.among)))
+        statement = _FIND.format(
+            ledger=ledger,
+            where=where if query.stage else f"{where} and {_GRANT}",
+            later=_LATER_STAGE if query.stage else _LATER_GRANT,
+            limit=asked.value(query.limit),
+        )
+        found = await self._fetch(statement, *asked.values)
         return [(row["sequence"], row["reservation"]) for row in found]
 
     async def usage(self, query: UsageQuery) -> Usage:

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
 
 from services.budget.domain import granting, refusals
@@ -12,7 +13,7 @@ from services.budget.domain.commands import Look
 from services.budget.domain.entries import Entry
 from services.budget.domain.granting import Shortfall
 from services.budget.domain.reservation import Reservation, Terms
-from services.budget.domain.rules import Rules
+from services.budget.domain.rules import Rules, Stage
 from services.budget.ports import EntryQuery, Ledger, ReservationQuery, Usage, UsageQuery
 from services.budget.usecases.desk import Desk
 from services.budget.usecases.verifying import (
@@ -26,6 +27,7 @@ from services.budget.usecases.writer import Change, Told
 from services.chassis.errors import Refusal
 
 MISSED_LIMIT = 10_000  # Entries that a resumed watch tells again; who missed more begins afresh.
+OPEN = (Stage.WAITING, Stage.HELD, Stage.UNKNOWN)
 PAGE = 1_000  # Of these are in memory at once, however slowly the reader takes them.
 
 
@@ -98,8 +100,14 @@ class Readings:
         return found[0]
 
     async def reservations(self, query: ReservationQuery) -> tuple[list[Reservation], int]:
-        """List reservations, newest first, and the sequence at which to go on; 0 at the end."""
-        await self.account(query.account)
+        """List reservations, newest first, and the sequence at which to go on; 0 at the end.
+
+        Those without an end are few and known; to meet them in the ledger, all of it would be read.
+        """
+        state = (await self.account(query.account)).state
+        if query.stage in OPEN:
+            here = chain(state.live.values(), state.waiting.values())
+            query = replace(query, among=[each.id for each in here if each.stage is query.stage])
         ranked = await self._ledger.find(query)
         told = await self._ledger.tell([reservation for _, reservation in ranked])
         wanted = [each for each in told if query.stage in (None, each.stage)]
