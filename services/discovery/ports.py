@@ -313,10 +313,6 @@ class Drawer(Protocol):
         """Make every score of a product count as outdated; all stay readable by name."""
         ...
 
-    async def purge(self, cache: str, *, include_fresh: bool) -> Purged:
-        """Forget the expired entries of one cache, or all; scores stay readable by name."""
-        ...
-
 
 class Shelf(Protocol):
     """What people keep."""
@@ -334,6 +330,21 @@ class Shelf(Protocol):
 
         Raises:
             Refusal: REQUEST_ID_REUSED, or what ``act`` raises: nothing is stored then.
+        """
+        ...
+
+    async def recalled(self, request_id: UUID, fingerprint: str, kind: type[T]) -> T | None:
+        """Read how a request was answered; None when it was not.
+
+        Raises:
+            Refusal: REQUEST_ID_REUSED.
+        """
+        ...
+
+    def purge(self, cache: str, *, include_fresh: bool) -> AsyncGenerator[Purged, None]:
+        """Forget the expired entries of one cache, or all, and tell of each chunk of them.
+
+        Scores stay readable by name. What was told of is gone, whatever becomes of the rest.
         """
         ...
 

@@ -52,6 +52,16 @@ async def bind(connection: AsyncConnection, request_id: UUID, fingerprint: str) 
     """
     values = {"request_id": request_id, "fingerprint": fingerprint}
     known, attempts, answer = (await connection.execute(_BIND, values)).one()
+    see_same(request_id, known, fingerprint)
+    return Bound(int(attempts), answer)
+
+
+def see_same(request_id: UUID, known: str, fingerprint: str) -> None:
+    """See that an id comes with the content it is bound to.
+
+    Raises:
+        Refusal: REQUEST_ID_REUSED.
+    """
     if known != fingerprint:
         raise Refusal(
             Kind.INVALID_ARGUMENT,
@@ -59,4 +69,3 @@ async def bind(connection: AsyncConnection, request_id: UUID, fingerprint: str) 
             f"The request_id {request_id} came with other content before; use a new one.",
             facts={"request_id": str(request_id)},
         )
-    return Bound(int(attempts), answer)

@@ -1,6 +1,6 @@
 """What people keep, and changes of it that happen once."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
@@ -22,12 +22,13 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import sql
+from services.chassis.purging import CHUNK
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.health import Purged
 from services.discovery.domain.kept import BlockedProduct, Favorite, SavedNiche
 from services.discovery.ports import Drawer, Page, Place
 from services.discovery.storage.packing import packed, unpacked
-from services.discovery.storage.requests import bind
+from services.discovery.storage.requests import bind, see_same
 from services.discovery.storage.single import statement
 from services.discovery.storage.tables import (
     blocked_products,
@@ -38,17 +39,18 @@ from services.discovery.storage.tables import (
 )
 
 T = TypeVar("T")
-# Rows are locked in the order in which others lock them, so that no two wait for each other.
+# One pass over the keys, in chunks. Rows are locked in the order in which others lock them, so that
+# no two wait for each other for ever.
 _PURGE = """
 with found as (
     select key from discovery.{table}
-    where :include_fresh or expires_at <= clock_timestamp()
-    order by key for update
+    where key > :after and (:include_fresh or expires_at <= now())
+    order by key limit :chunk for update
 ), gone as (
     delete from discovery.{table} as entry using found where entry.key = found.key
     returning pg_column_size(entry.*) as size
 )
-select count(*), coalesce(sum(size), 0)::bigint from gone
+select count(*), coalesce(sum(size), 0)::bigint, (select max(key) from found) from gone
 """
 _PURGES = {
     "discovery": _PURGE.format(table="lists"),
@@ -102,11 +104,6 @@ class PostgresDrawer:
         """Take the scores out of the cache; a product is scored anew at no cost."""
         await self._connection.execute(delete(score_cache).where(score_cache.c.asin == asin))
 
-    async def purge(self, cache: str, *, include_fresh: bool) -> Purged:
-        """Delete and count in one statement."""
-        gone = text(_PURGES[cache]).bindparams(include_fresh=include_fresh)
-        return Purged(*(await self._connection.execute(gone)).one())
-
     async def _put(self, put: Insert, table: Table, changed: tuple[str, ...], kind: type[T]) -> T:
         put = put.on_conflict_do_update(
             index_elements=[table.c.domain, table.c.asin],
@@ -141,6 +138,28 @@ class PostgresShelf:
             answered = update(requests).where(requests.c.request_id == request_id)
             await connection.execute(answered.values(answer=packed(done)))
         return done
+
+    async def recalled(self, request_id: UUID, fingerprint: str, kind: type[T]) -> T | None:
+        """Read what `once` has stored."""
+        query = select(requests.c.fingerprint, requests.c.answer)
+        query = query.where(requests.c.request_id == request_id)
+        async with statement(self._engine) as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        see_same(request_id, row.fingerprint, fingerprint)
+        return unpacked(row.answer, kind)
+
+    async def purge(
+        self, cache: str, *, include_fresh: bool, chunk: int = CHUNK
+    ) -> AsyncGenerator[Purged, None]:
+        """Delete and count a chunk by one statement, which is a transaction."""
+        purge, after = text(_PURGES[cache]), ""
+        while after is not None:
+            values = {"after": after, "include_fresh": include_fresh, "chunk": chunk}
+            async with statement(self._engine) as connection:
+                entries, size_bytes, after = (await connection.execute(purge, values)).one()
+            yield Purged(entries, size_bytes)
 
     async def niche(self, niche_id: UUID) -> SavedNiche | None:
         """Read one row."""

@@ -25,14 +25,22 @@ class Purger:
             await asyncio.sleep(DAY_SECONDS)
 
     async def purge(self, ask: Ask, cache: str, *, include_fresh: bool) -> Purged:
-        """Forget the expired entries of a cache, or all of them; of both when none is named."""
-        wanted = (cache,) if cache else CACHES
+        """Forget the expired entries of a cache, or all of them; of both when none is named.
 
-        async def act(drawer: Drawer) -> Purged:
-            gone = Purged()
-            for name in wanted:
-                gone += await drawer.purge(name, include_fresh=include_fresh)
+        A chunk at a time, so that nobody waits for long. One that was cut off is not known:
+        repeated, it forgets the rest.
+        """
+        wanted = (cache,) if cache else CACHES
+        question = digest("purge", (wanted, include_fresh))
+        known = await self._shelf.recalled(ask.id, question, Purged)
+        if known is not None:
+            return known
+        gone = Purged()
+        for name in wanted:
+            async for chunk in self._shelf.purge(name, include_fresh=include_fresh):
+                gone += chunk
+
+        async def tell(_: Drawer) -> Purged:
             return gone
 
-        question = digest("purge", (wanted, include_fresh))
-        return await self._shelf.once(ask.id, question, Purged, act)
+        return await self._shelf.once(ask.id, question, Purged, tell)

@@ -108,6 +108,16 @@ async def test_a_purge_never_deadlocks_with_a_writer(
     assert purged.entries == 2
 
 
+@pytest.mark.usefixtures("crossed")
+async def test_a_purge_goes_over_every_key_in_chunks(engine: AsyncEngine) -> None:
+    """A cache of a million entries cannot be emptied within the limit of one statement."""
+    chunks = [
+        one async for one in PostgresShelf(engine).purge("scoring", include_fresh=True, chunk=1)
+    ]
+
+    assert [one.entries for one in chunks] == [1, 1, 0]
+
+
 async def test_forgetting_takes_a_backlog_of_any_length_and_waits_for_nobody(
     one: Replica, writer: asyncpg.Connection
 ) -> None:

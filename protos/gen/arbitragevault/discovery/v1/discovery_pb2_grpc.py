@@ -461,7 +461,8 @@ class DiscoveryServiceServicer:
     def PurgeCache(self, request, context):
         """Deletes cache entries: expired ones, or all. The history of searches stays.
 
-        Idempotent on `request_id`.
+        Idempotent on `request_id`. A call that was cut off has deleted a part; repeated, it
+        deletes the rest and counts only that.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

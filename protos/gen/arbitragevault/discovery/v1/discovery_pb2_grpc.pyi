@@ -175,7 +175,8 @@ class DiscoveryServiceStub:
     PurgeCache: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.PurgeCacheRequest, _discovery_pb2.PurgeCacheResponse]
     """Deletes cache entries: expired ones, or all. The history of searches stays.
 
-    Idempotent on `request_id`.
+    Idempotent on `request_id`. A call that was cut off has deleted a part; repeated, it
+    deletes the rest and counts only that.
     """
     GetScoringConfig: _grpc.UnaryUnaryMultiCallable[_discovery_pb2.GetScoringConfigRequest, _discovery_pb2.GetScoringConfigResponse]
     """Reads the scoring configuration that holds now."""
@@ -342,7 +343,8 @@ class DiscoveryServiceAsyncStub(DiscoveryServiceStub):
     PurgeCache: _aio.UnaryUnaryMultiCallable[_discovery_pb2.PurgeCacheRequest, _discovery_pb2.PurgeCacheResponse]  # type: ignore[assignment]
     """Deletes cache entries: expired ones, or all. The history of searches stays.
 
-    Idempotent on `request_id`.
+    Idempotent on `request_id`. A call that was cut off has deleted a part; repeated, it
+    deletes the rest and counts only that.
     """
     GetScoringConfig: _aio.UnaryUnaryMultiCallable[_discovery_pb2.GetScoringConfigRequest, _discovery_pb2.GetScoringConfigResponse]  # type: ignore[assignment]
     """Reads the scoring configuration that holds now."""
@@ -641,7 +643,8 @@ class DiscoveryServiceServicer:
     ) -> _typing.Union[_discovery_pb2.PurgeCacheResponse, _abc.Awaitable[_discovery_pb2.PurgeCacheResponse]]:
         """Deletes cache entries: expired ones, or all. The history of searches stays.
 
-        Idempotent on `request_id`.
+        Idempotent on `request_id`. A call that was cut off has deleted a part; repeated, it
+        deletes the rest and counts only that.
         """
 
     def GetScoringConfig(
