@@ -489,6 +489,27 @@ async def test_stock_that_nobody_could_count_is_unknown_and_not_none(rich: World
     assert sum(one.info.token_count for one in (lost, live, kept)) == spent
 
 
+@pytest.mark.parametrize(
+    ("source", "price"), [(pb.DISCOVERY_SOURCE_FINDER, 10), (pb.DISCOVERY_SOURCE_BEST_SELLERS, 0)]
+)
+async def test_that_a_category_holds_nothing_is_paid_for_once_at_most(
+    rich: World, source: pb.DiscoverySource.ValueType, price: int
+) -> None:
+    """Keepa's finder takes 10 tokens to find nothing, and nobody can know before; a list is free."""
+    wanted = pb.DiscoveryFilter(category_ids=[465600], max_results=15, source=source)
+    before = await rich.spent()
+
+    answers = []
+    for replica in (rich.replicas[0], rich.replicas[1]):
+        request = pb.DiscoverProductsRequest(request_id=str(uuid4()), filter=wanted)
+        answers.append(await replica.DiscoverProducts(request))
+
+    assert [list(one.asins) for one in answers] == [[], []]
+    assert [one.info.token_count for one in answers] == [price, 0]
+    assert answers[1].info.cache_hit
+    assert await rich.spent() - before == price
+
+
 async def test_best_sellers_of_one_category_are_a_source_of_their_own(rich: World) -> None:
     """D1: Keepa cannot restrict the list, so nobody is led to believe that it was."""
     wanted = pb.DiscoveryFilter(

@@ -508,7 +508,8 @@ class DiscoveryFilter(_message.Message):
     @_builtins.property
     def category_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Categories of which one must match, by Keepa's id; books of amazon.com are 283155.
-        At most 50; empty: the root of books.
+        At most 50; empty: the root of books. To find nothing in a category that Keepa does not
+        know costs 10 tokens; `GetCategories` of keepa_gateway knows for 1 which of ten there are.
         """
 
     @_builtins.property
