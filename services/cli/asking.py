@@ -83,5 +83,5 @@ async def first_of(
         if not page.next_page_token or len(found) >= limit:
             break
     if page.next_page_token or len(found) > limit:
-        progress.print(f"These are the first {limit}; --limit shows more.", style="dim")
+        progress.print("There are more than these; --limit shows more.", style="dim")
     return found[:limit]

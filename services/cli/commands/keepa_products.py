@@ -59,7 +59,7 @@ def products(
                 print(each.raw_json.decode())
         else:
             show_all(found, show.products(found), json=json)
-        progress.print(f"{sum(each.token_count for each in found)} tokens")
+        progress.print(show.tokens_of(sum(each.token_count for each in found)))
 
     asking(ask)
 

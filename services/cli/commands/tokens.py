@@ -125,7 +125,7 @@ def usage(
     async def ask(stack: Stack) -> None:
         answer = await patiently(lambda: stack.budget.GetUsage(request))
         show_all(answer.rows, show.usage(answer.rows, chosen), json=json)
-        progress.print(f"{answer.total_token_count} tokens in all")
+        progress.print(f"{show.tokens_of(answer.total_token_count)} in all")
 
     asking(ask)
 
