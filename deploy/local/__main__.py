@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.local import connection, settings, stack
+from deploy.local import connection, folder, settings, stack
 from deploy.local.narrator import Narrator
 from deploy.local.process import CannotStart
 from deploy.local.running import Running
@@ -77,6 +77,7 @@ def demo(
     """Run one AutoSourcing job end to end on free ports, show what it found, and stop."""
 
     def choose() -> Choices:
+        _refuse_unwritable(out.absolute())
         sandbox = stack.Sandbox(_absolute(catalog), rate, balance)
         anywhere = stack.Ports(*[0] * 7)
         return settings.read_environment(_environment(), ports=anywhere, sandbox=sandbox, data=data)
@@ -178,6 +179,17 @@ def _environment() -> dict[str, str]:
     environment = dict(os.environ)
     os.environ.pop("KEEPA_API_KEY", None)
     return environment
+
+
+def _refuse_unwritable(out: Path) -> None:
+    """Find out before anything is spent whether its result could be written at the end."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        folder.probe(out)
+    except OSError as error:
+        raise BadSetting(
+            f"The picks cannot be written to {out}: {error.strerror}. Choose another with --out."
+        ) from None
 
 
 def _absolute(path: Path | None) -> Path | None:

@@ -52,9 +52,7 @@ class DataFolder:
             if not self.path.exists():
                 self.path.mkdir(parents=True)
                 self.path.chmod(0o711)  # As root, PostgreSQL is another user and passes through.
-            probe = self.path / ".writable"
-            probe.touch()
-            probe.unlink()
+            probe(self.path)
         except OSError as error:
             raise CannotStart(
                 f"The data folder {self.path} cannot be used: {error.strerror}. "
@@ -108,6 +106,17 @@ class DataFolder:
             if entry != self.logs:
                 shutil.rmtree(entry, ignore_errors=True)
         process.guardian.tell(f"keep {self.path}")
+
+
+def probe(folder: Path) -> None:
+    """Write to a folder and leave no trace.
+
+    Raises:
+        OSError: It cannot be written to.
+    """
+    trace = folder / ".writable"
+    trace.touch()
+    trace.unlink()
 
 
 def _locked(folder: Path) -> int:

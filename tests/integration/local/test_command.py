@@ -1,4 +1,4 @@
-"""What `python -m deploy.local up` says and returns when it cannot do what it was asked."""
+"""What `python -m deploy.local` says and returns when it cannot do what it was asked."""
 
 import os
 import socket
@@ -15,12 +15,12 @@ CHECKOUT = Path(__file__).parents[3]
 
 
 def up(
-    *options: str, environment: Mapping[str, str] | None = None
+    *options: str, environment: Mapping[str, str] | None = None, command: str = "up"
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
-        [sys.executable, "-m", "deploy.local", "up", *options],
+        [sys.executable, "-m", "deploy.local", command, *options],
         cwd=CHECKOUT,
         env={**plain, **(environment or {})},
         capture_output=True,
@@ -74,3 +74,18 @@ def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path: Pat
     assert ended.stderr.startswith("✗ DATABASE_URL: PostgreSQL at 127.0.0.1:1 refuses: ")
     assert "hunter2" not in ended.stderr + ended.stdout
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_demo_that_could_not_write_its_picks_spends_nothing(tmp_path: Path) -> None:
+    """It ran to its end, tokens and all, and then ended in a traceback."""
+    file = tmp_path / "file"
+    file.touch()
+
+    ended = up("--out", str(file / "out"), command="demo")
+
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        f"✗ The picks cannot be written to {file / 'out'}: Not a directory. "
+        "Choose another with --out.\n"
+    )
+    assert ended.stdout == ""
