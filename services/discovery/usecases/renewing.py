@@ -7,11 +7,17 @@ from contextlib import AbstractContextManager
 from services.chassis import telemetry
 from services.chassis.errors import Refusal
 
+MOST_AT_ONCE = 64
+"""Renewals of one replica: nobody waits for them, so nothing else would hold them back."""
+
 _log = telemetry.get_logger(__name__)
 
 
 class Renewals:
-    """Runs at most one renewal of each answer at a time; a refused one is tried by the next."""
+    """Runs at most one renewal of each answer at a time, and not too many of all.
+
+    What was refused, or not begun, is renewed for the next who is given an old answer.
+    """
 
     def __init__(self, detached: Callable[[], AbstractContextManager[object]]) -> None:
         """Take a block inside which tasks begin that outlive the call that is running."""
@@ -19,8 +25,11 @@ class Renewals:
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, key: str, renew: Callable[[], Awaitable[object]]) -> None:
-        """Begin to renew an answer, unless that has begun."""
+        """Begin to renew an answer, unless that has begun, or too many others have."""
         if key in self._running:
+            return
+        if len(self._running) >= MOST_AT_ONCE:
+            _log.info("answer not renewed", key=key, reason="BUSY")
             return
         with self._detached():
             task = asyncio.create_task(_run(key, renew), name=f"renew {key}")
