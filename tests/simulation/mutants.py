@@ -353,6 +353,30 @@ def _() -> Iterator[None]:
 
 
 @mutant(
+    "what a stranger took leaves room for a lie",
+    "INV-1",
+    lie=0.7,
+    foreign=8.0,
+    not_sent=0.7,
+    pace=8.0,
+    busy=140.0,
+    jobs=0.0,
+    share=0.6,
+    rate=20,
+    latency=0.02,
+    death=0.0,
+    gift=False,
+    liar=0.0,
+    clock_step=0.0,
+    plan=0,
+    reduction=0.0,
+)
+def _() -> Iterator[None]:
+    with replaced(belief, "_risen", lambda *_: 0):
+        yield
+
+
+@mutant(
     "unknown costs are settled as free",
     "INV-5",
     "INV-1",

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.budget.domain.balance import Observation
+from services.budget.domain.balance import MILLI, Observation
 from services.budget.domain.drift import Explained, explain, spilled, ticks_between
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import ANSWERED_LIMIT, Rules, Stage
@@ -44,9 +44,11 @@ def compare(
     surplus = max(0, seen.tokens - expected.most)
     if interrupted:
         surplus -= _still_subtracted(state, after_sequence, covers)
-        return Verdict(closes=full, fresh=full, doubt=max(0, surplus, _rise(state, seen)))
-    if surplus > state.doubt:
-        return Verdict(doubt=surplus)
+        rise = _rise(state, seen, after_sequence, covers)
+        return Verdict(closes=full, fresh=full, doubt=max(0, surplus, rise))
+    above = max(surplus, _risen(state, seen, after_sequence, covers))
+    if above > state.doubt:
+        return Verdict(doubt=above)
     return _closing(expected, seen, surplus)
 
 
@@ -122,13 +124,31 @@ def _unearned(state: State, seen: Observation) -> int:
     return max(0, seen.tokens - known)
 
 
-def _rise(state: State, seen: Observation) -> int:
+def _rise(state: State, seen: Observation, after_sequence: int, covers: UUID | None) -> int:
     """Tokens above the last balance and its ticks.
 
     What the calls that are out have taken by now is not known, and would leave room for a lie
-    of their size; but none of them gives tokens back.
+    of their size; but none of them gives tokens back. Costs that the last balance did not show
+    stay subtracted from it: one that rose for no reason is no proof that it shows them.
     """
-    return 0 if state.anchor is None else _beyond(state.anchor.observation, seen, state.rules)
+    if state.anchor is None:
+        return 0
+    rise = _beyond(state.anchor.observation, seen, state.rules)
+    if rise:
+        rise += state.uncovered_tokens - _still_subtracted(state, after_sequence, covers)
+    return rise
+
+
+def _risen(state: State, seen: Observation, after_sequence: int, covers: UUID | None) -> int:
+    """Tokens above what was believed of the last balance and its ticks.
+
+    What a stranger took since the baseline would leave room for a lie of that size. Ticks of a
+    reduced rate carry fractions, and may bring one token more than they seem to.
+    """
+    if state.anchor is None:
+        return 0
+    fraction = 1 if state.anchor.observation.flow_reduction_milli % MILLI else 0
+    return _rise(state, seen, after_sequence, covers) + state.doubt - fraction
 
 
 def _beyond(start: Observation, end: Observation, rules: Rules) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
-from services.budget.domain.balance import Observation
+from services.budget.domain.balance import MILLI, Observation
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import Answered
 from services.budget.domain.values import replace
@@ -53,6 +53,8 @@ def explain(
     first, second = _replay(start, early, end, rules), _replay(start, late, end, rules)
     lost = max(first[1], second[1])
     inside = _inside(start, between, end) if lost else []
+    if end.tokens <= max(first[0], second[0]):  # No gift explains why a lower one was outgrown.
+        inside = [seen for seen in inside if not _outgrown(seen, end, rules)]
     if inside:
         lost = min(lost, _lost_through([start, *inside, end], calls, rules))
     return Explained(
@@ -73,6 +75,12 @@ def _inside(
         if seen.refill_rate == start.refill_rate and seen.supersedes(start) and end.supersedes(seen)
     ]
     return sorted(inside, key=lambda seen: (seen.made_ms, -seen.tokens))
+
+
+def _outgrown(seen: Observation, end: Observation, rules: Rules) -> bool:
+    """Whether a balance was lower than the truth: ticks from it do not reach the last one."""
+    fraction = 1 if seen.flow_reduction_milli % MILLI else 0
+    return end.tokens > seen.tokens + seen.gain(ticks_between(seen, end, rules)) + fraction
 
 
 def _lost_through(seen: list[Observation], calls: Iterable[Answered], rules: Rules) -> int:

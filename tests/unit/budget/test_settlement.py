@@ -401,6 +401,21 @@ def test_a_bucket_that_was_seen_half_empty_has_not_overflowed(order: str) -> Non
     assert (book.total("Foreign"), book.total("Overflow"), book.total("Credit")) == (500, 0, 0)
 
 
+def test_a_balance_that_lied_downwards_makes_no_stranger_of_an_overflow() -> None:
+    """S4: ticks from 700 never reach the 1195 of the end, so the bucket was not seen empty."""
+    book = opened(1200)
+    call = granted(book.reserve(5, hold=timedelta(hours=1)))
+    for stated in (700, 1200):
+        book.pass_time(60.2)
+        book.see(stated)
+
+    book.pass_time(60.2)
+    book.commit(call, 5, left=1195)
+
+    assert (book.total("Foreign"), book.total("Overflow"), book.total("Credit")) == (0, 60, 0)
+    assert book.available == 1195
+
+
 def test_an_older_balance_that_shows_nothing_new_is_not_entered() -> None:
     """The ledger grows by what is told, and not by what is repeated."""
     book = opened(1190)
@@ -665,6 +680,74 @@ def test_a_balance_that_rises_without_a_tick_is_doubted_whatever_is_out() -> Non
     book.see(990, after=0)
 
     assert (book.available, book.state.doubt) == (600, 190)
+
+
+def test_a_rise_above_the_last_balance_is_doubted_when_nothing_is_out_either() -> None:
+    """INV-1: what a stranger took before it is no room for a lie; seen twice, it is a gift."""
+    book = opened(500)
+    call = granted(book.reserve(20))
+    book.pass_time(1)
+    book.see(400, after=0)  # The stretch is open, and a stranger took 100.
+    book.release(call)
+    book.pass_time(1)
+
+    book.see(450)
+    once = (book.available, book.total("Foreign"))
+    book.pass_time(1)
+    book.see(450)
+
+    assert once == (400, 0)
+    assert (book.available, book.total("Foreign"), book.total("Credit")) == (450, 50, 0)
+
+
+def test_a_balance_that_rose_for_no_reason_proves_no_cost_to_be_in_it() -> None:
+    """INV-1: the last balance did not show the cost, and this one only says that it does."""
+    book = opened(500)
+    out, told = granted(book.reserve(20)), granted(book.reserve(6))
+    book.pass_time(1)
+    book.see(400, after=0)  # A stranger took 100; neither call is charged yet.
+    granted(book.commit(told, 6))
+    before = book.available
+    book.pass_time(1)
+
+    book.see(700)  # The truth is 394 at the most.
+
+    assert before == 400 - 6 - 20
+    assert book.available == before
+    assert not book.state.uncovered
+    book.release(out)
+    book.pass_time(1)
+    book.see(394)
+    assert (book.available, book.total("Foreign")) == (394, 100)
+
+
+def test_a_second_lie_above_the_first_is_no_confirmation_of_itself() -> None:
+    """INV-1: what both of two balances show is believed, and no more."""
+    book = opened(500)
+    call = granted(book.reserve(20))
+    book.pass_time(1)
+    book.see(400, after=0)
+    book.release(call)
+    for tokens in (450, 480):
+        book.pass_time(1)
+        book.see(tokens)
+
+    assert book.available == 400
+    book.pass_time(1)
+    book.see(400)
+    assert (book.available, book.total("Foreign"), book.total("Credit")) == (400, 100, 0)
+
+
+def test_fractions_of_a_reduced_refill_are_no_rise() -> None:
+    """18.9 tokens a tick come as 18 or 19: nine of ten ticks bring more than they seem to."""
+    book = Book()
+    book.see(100, flow_reduction_milli=1100)
+    for tick in range(1, 10):
+        book.pass_time(60.2)
+        book.see(100 + tick * 18900 // 1000, flow_reduction_milli=1100)
+
+    assert book.state.doubt <= 1
+    assert book.total("Foreign") == 0
 
 
 def test_what_stays_subtracted_is_not_doubted_as_well() -> None:
