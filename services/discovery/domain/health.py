@@ -24,7 +24,7 @@ class CacheHealth:
     """One cache by numbers.
 
     Attributes:
-        requests: Answers given in all, ``served`` of them from the cache.
+        requests: Answers given in the last 7 days, ``served`` of them from the cache.
     """
 
     cache: str

@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
+from services.chassis import sql
 from services.chassis.testing import refusal as refused
 from services.discovery.domain.answers import Appraisal, Status, Tally
 from services.discovery.domain.criteria import Filter, Options, digest
@@ -258,8 +260,8 @@ async def test_cache_health_counts_hits_and_purging_forgets(one: Replica) -> Non
     assert gone == 1
 
 
-async def test_cache_health_tells_the_two_caches_apart(one: Replica) -> None:
-    """D4: stored scores are no hit of the lists, and a scored search asks both."""
+async def test_cache_health_tells_the_two_caches_apart(one: Replica, database: str) -> None:
+    """D4: stored scores are no hit of the lists, a scored search asks both; of the last week."""
     await scored(one, 4)
     for _ in range(2):
         await one.desk.discover_scored(request(), Filter(max_results=4), Options(), least_rung=1)
@@ -271,6 +273,12 @@ async def test_cache_health_tells_the_two_caches_apart(one: Replica) -> None:
     assert (scores.requests, scores.served) == (4 + 4 + 4 + 6, 4 + 4 + 4)
     assert lists.hit_percent == 50
     assert not lists.alert
+
+    owner = await asyncpg.connect(sql.plain_url(database))
+    week = "created_at = created_at - interval '7 days'"
+    await owner.execute(f"update discovery.searches set {week}")
+    await owner.close()
+    assert [each.requests for each in await one.caches.health()] == [0, 0]
 
 
 async def test_scores_can_be_listed_and_explained(one: Replica) -> None:

@@ -4389,9 +4389,9 @@ class CacheHealth(_message.Message):
     rating: _builtins.str
     """`excellent` above 3 hits per entry, `good` above 1, else `low reuse`."""
     hit_percent: _builtins.float
-    """Share of requests answered from it, in percent. [0, 100]."""
+    """Share of the requests of the last 7 days answered from it, in percent. [0, 100]."""
     alert: _builtins.bool
-    """Whether fewer than half of the requests were answered from it."""
+    """Whether fewer than half of the requests of the last 7 days were answered from it."""
     def __init__(
         self,
         *,
