@@ -11,6 +11,9 @@ from services.chassis.errors import Kind, Refusal
 from services.chassis.rpc import status
 from services.chassis.rpc.call import Context, current_call
 
+MOST_FIELDS = 5
+LONGEST_FIELD = 100
+
 _log = telemetry.get_logger(__name__)
 
 
@@ -26,10 +29,17 @@ async def answer(context: Context, error: Exception, *, service: str, method: st
         caller=current_call().caller,
         reason=refusal.reason,
         facts=refusal.facts,
+        **_fields(refusal),
         **({} if error is refusal else {"cause": str(error)}),
     )
     built = status.status(refusal, service)
     await context.abort(status.code(refusal.kind), built.message, status.trailers(built, refusal))
+
+
+def _fields(refusal: Refusal) -> dict[str, list[str]]:
+    """Name the fields that were wrong, so that a log says more than that some were."""
+    names = [each.field[:LONGEST_FIELD] for each in refusal.violations[:MOST_FIELDS]]
+    return {"fields": names} if names else {}
 
 
 def planned(error: Exception) -> Refusal | None:
