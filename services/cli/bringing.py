@@ -15,17 +15,18 @@ MOST_BYTES = _CONTENT.GetOptions().Extensions[validate_pb2.field].bytes.max_len
 """What the contract takes; a larger file is not even sent."""
 
 
-async def identifiers_of(stack: Stack, content: bytes) -> list[autosourcing.Identifier]:
+async def identifiers_of(
+    stack: Stack, request: autosourcing.ImportIdentifiersRequest
+) -> list[autosourcing.Identifier]:
     """Read a file's products with their own prices, and tell every line that is none.
 
     Raises:
         typer.Exit: It holds no product; a job without any would search for others.
         Refusal: The file is too large or cannot be read, or the service stayed away.
     """
-    if len(content) > MOST_BYTES:
-        told = f"must be at most {MOST_BYTES:,} bytes; the file has {len(content):,}"
+    if len(request.content) > MOST_BYTES:
+        told = f"must be at most {MOST_BYTES:,} bytes; the file has {len(request.content):,}"
         raise invalid_field("content", told)
-    request = autosourcing.ImportIdentifiersRequest(content=content)
     answer = await patiently(lambda: stack.autosourcing.ImportIdentifiers(request))
     for line in answer.rejected_lines:
         progress.print(f"line {line.line}: {line.reason}", style="yellow")

@@ -140,6 +140,9 @@ def job_spec(  # noqa: PLR0917 - one option each
     min_velocity: options.MinVelocity = 0,
     called: Annotated[str, typer.Option(help="The job's name for people.")] = "",
     *,
+    again: Annotated[
+        bool, typer.Option(help="Analyse what was analysed in the last 7 days.")
+    ] = False,
     refresh: options.Refresh = False,
 ) -> autosourcing.JobSpec:
     """Build what a job looks for, its filter aside.
@@ -154,6 +157,7 @@ def job_spec(  # noqa: PLR0917 - one option each
         max_products=max_products,
         minimum_roi_percent=min_roi,
         minimum_velocity_score=min_velocity,
+        include_recently_seen=again,
         force_refresh=refresh,
     )
     costs = own_costs(asin or [], buy)
@@ -189,3 +193,26 @@ def own_costs(asins: Sequence[str], given: Iterable[str] | None) -> dict[str, in
             raise typer.BadParameter("name the products that it is for", param_hint="--buy")
         costs.update(dict.fromkeys([asin] if assigned else asins, int(Decimal(price) * 100)))
     return costs
+
+
+def brought(
+    file: options.File = None,
+    identifier_column: Annotated[
+        str, typer.Option(help="With --file: the heading of its ASINs or ISBNs.")
+    ] = "",
+    cost_column: Annotated[
+        str, typer.Option(help="With --file: the heading of its prices, else cost, price or buy.")
+    ] = "",
+) -> autosourcing.ImportIdentifiersRequest | None:
+    """Read a file of products; None without one.
+
+    Raises:
+        typer.BadParameter: A column is named of no file.
+    """
+    if file is None:
+        if identifier_column or cost_column:
+            raise typer.BadParameter("names the file that has the column", param_hint="--file")
+        return None
+    return autosourcing.ImportIdentifiersRequest(
+        content=file.read_bytes(), identifier_column=identifier_column, cost_column=cost_column
+    )

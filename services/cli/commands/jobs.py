@@ -24,17 +24,16 @@ Action = Annotated[
 ]
 
 
-@gathers(searched=criteria.product_filter, spec=criteria.job_spec)
+@gathers(searched=criteria.product_filter, spec=criteria.job_spec, brought=criteria.brought)
 def estimate(
     searched: discovery.DiscoveryFilter,
     spec: autosourcing.JobSpec,
-    file: options.File = None,
+    brought: autosourcing.ImportIdentifiersRequest | None,
     *,
     json: options.Json = False,
 ) -> None:
     """Say what a job would cost, and whether it may start. Spends nothing."""
     _search(spec, searched)
-    brought = file.read_bytes() if file else None
 
     async def ask(stack: Stack) -> None:
         if brought is not None:
@@ -46,16 +45,13 @@ def estimate(
     asking(ask)
 
 
-@gathers(searched=criteria.product_filter, spec=criteria.job_spec)
+@gathers(searched=criteria.product_filter, spec=criteria.job_spec, brought=criteria.brought)
 def run(
     searched: discovery.DiscoveryFilter,
     spec: autosourcing.JobSpec,
-    file: options.File = None,
+    brought: autosourcing.ImportIdentifiersRequest | None,
     wait: Annotated[int, typer.Option(min=0, max=3600, help="Seconds to queue for tokens.")] = 0,
     *,
-    again: Annotated[
-        bool, typer.Option(help="Analyse what was analysed in the last 7 days.")
-    ] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Start it and do not wait for its end.")
     ] = False,
@@ -63,8 +59,6 @@ def run(
 ) -> None:
     """Run an AutoSourcing job and follow it to its end."""
     _search(spec, searched)
-    spec.include_recently_seen = again
-    brought = file.read_bytes() if file else None
 
     async def ask(stack: Stack) -> None:
         if brought is not None:

@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import uuid4
 
 import typer
+from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
 
 from services.cli import criteria, options, show
@@ -75,19 +76,19 @@ def discover(  # noqa: PLR0917 - one option each
     asking(ask)
 
 
-@gathers(scoring=criteria.scoring, age=criteria.any_age)
+@gathers(scoring=criteria.scoring, age=criteria.any_age, brought=criteria.brought)
 def score(  # noqa: PLR0917 - one option each
     scoring: discovery.ScoringOptions,
     age: Age,
+    brought: autosourcing.ImportIdentifiersRequest | None,
     asin: Annotated[list[str] | None, typer.Argument(help="ASINs to score.")] = None,
     buy: options.Buy = None,
-    file: options.File = None,
     offers: options.Offers = 0,
     *,
     json: options.Json = False,
 ) -> None:
     """Score given products, at your own buying prices with --buy or --file."""
-    if not asin and not file:
+    if not asin and brought is None:
         raise typer.BadParameter("name products, or a --file of them", param_hint="ASIN")
     request = discovery.ScoreProductsRequest(
         request_id=str(uuid4()),
@@ -99,7 +100,6 @@ def score(  # noqa: PLR0917 - one option each
         force_refresh=age.refresh,
     )
     request.options.buy_cents.update(criteria.own_costs(asin or [], buy))
-    brought = file.read_bytes() if file else None
 
     async def collect(stack: Stack) -> list[discovery.ScoreProductsResponse]:
         return [part async for part in stack.discovery.ScoreProducts(request)]

@@ -21,6 +21,7 @@ from services.cli.app import app
         (["decide", "picks/x"], "give --action, --notes or both"),
         (["run", "--file", "no-such-file.csv"], "does not exist"),
         (["scores", "--limit", "0"], "greater than or equal to 1"),
+        (["estimate", "--cost-column", "prix"], "names the file"),
         (["score"], "name products, or a --file of them"),
         (["score", "0470820942", "--buy", "cheap"], "dollars such as 12.50"),
         (["discover", "--unscored", "--offers", "2"], "does not go with --offers"),
