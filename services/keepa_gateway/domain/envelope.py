@@ -59,7 +59,7 @@ class KeepaError(msgspec.Struct, frozen=True):
     def sentence(self) -> str:
         """One line for a refusal."""
         about = f" ({self.details})" if self.details else ""
-        return f"{self.type or 'error'}: {self.message}{about}"[:300]
+        return printable(f"{self.type or 'error'}: {self.message}{about}"[:300])
 
 
 class Envelope(msgspec.Struct, frozen=True, rename="camel"):
@@ -101,7 +101,9 @@ class Envelope(msgspec.Struct, frozen=True, rename="camel"):
         reduction = self.token_flow_reduction or 0
         if left is None or refill is None or processing is None or arrived is None:
             return None
-        if isinstance(reduction, bool) or not isinstance(reduction, int | float) or reduction < 0:
+        if isinstance(reduction, bool) or not isinstance(reduction, int | float):
+            return None
+        if not 0 <= reduction <= HIGHEST_RATE:
             return None
         return Observation(
             timestamp_ms=arrived,
@@ -111,6 +113,11 @@ class Envelope(msgspec.Struct, frozen=True, rename="camel"):
             refill_rate=rate,
             flow_reduction=float(reduction),
         )
+
+
+def printable(text: str) -> str:
+    """Text without what no database or terminal takes, such as the character 0."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _whole(value: object) -> bool:

@@ -147,9 +147,9 @@ class KeepaProduct(msgspec.Struct, rename="camel"):
 
     @property
     def codes(self) -> frozenset[str]:
-        """Every code it is known by."""
+        """Every code it is known by; what is no code is none."""
         listed = (self.ean_list, self.upc_list, self.gtin_list)
-        return frozenset(code for codes in listed for code in codes or ())
+        return frozenset(code for codes in listed for code in codes or () if code.isalnum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +167,14 @@ def decode(raw: bytes) -> Decoded:
         BrokenBody: It is no JSON object with an ASIN.
     """
     try:
-        return Decoded(msgspec.json.decode(raw, type=KeepaProduct))
+        read = Decoded(msgspec.json.decode(raw, type=KeepaProduct))
     except msgspec.ValidationError:
-        return _decode_leniently(raw)
+        read = _decode_leniently(raw)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BrokenBody from error
+    if not read.product.asin.isalnum():
+        raise BrokenBody
+    return read
 
 
 def _decode_leniently(raw: bytes) -> Decoded:

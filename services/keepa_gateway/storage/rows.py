@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping
 from services.keepa_gateway.domain.attempt import Attempt, State
 from services.keepa_gateway.domain.breaker import Breaker
 from services.keepa_gateway.domain.egress import Egress
-from services.keepa_gateway.domain.envelope import KeepaError, Observation
+from services.keepa_gateway.domain.envelope import KeepaError, Observation, printable
 from services.keepa_gateway.domain.outcome import Verdict
 from services.keepa_gateway.domain.products_request import ProductOptions
 
@@ -54,7 +54,7 @@ def error(value: KeepaError | None) -> dict[str, Any] | None:
     if value is None:
         return None
     fields = {"type": value.type, "message": value.message, "details": value.details}
-    return {name: str(text)[:500] for name, text in fields.items() if text is not None}
+    return {name: printable(str(text)[:500]) for name, text in fields.items() if text is not None}
 
 
 def egress(row: Row) -> Egress:

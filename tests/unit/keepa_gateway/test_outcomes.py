@@ -11,6 +11,7 @@ from services.keepa_gateway.domain.envelope import Observation
 from services.keepa_gateway.domain.list_requests import BestSellersRequest
 from services.keepa_gateway.domain.outcome import Outcome, Verdict, judge, unreadable, unusable
 from services.keepa_gateway.domain.products_request import ProductsRequest
+from services.keepa_gateway.storage import rows
 
 NOW = datetime(2025, 9, 16, 15, 31, 37, tzinfo=UTC)
 PRODUCT = ProductsRequest(domain=1, asins=("0593655036",)).call()
@@ -54,6 +55,17 @@ def test_an_error_with_status_200_is_a_refusal() -> None:
 
 def test_an_answer_without_the_wanted_field_is_no_success() -> None:
     assert outcome(GOOD).verdict is Verdict.REJECTED
+
+
+def test_an_error_is_told_in_characters_that_can_be_stored() -> None:
+    """PostgreSQL takes no character 0, and with the outcome its cost would be lost."""
+    error = {"type": "a\x00b", "message": "c\nd", "details": ["e\x00"]}
+
+    rejected = outcome({**GOOD, "error": error})
+    stored = rows.error(rejected.error)
+
+    assert rejected.reason == "Keepa rejected the request with HTTP 200. a b: c d (['e\\x00'])"
+    assert stored == {"type": "a b", "message": "c d", "details": "['e\\x00']"}
 
 
 def test_an_answer_of_no_use_costs_what_it_says() -> None:
@@ -156,6 +168,8 @@ def test_a_cost_that_cannot_be_true_is_not_booked(consumed: object) -> None:
         {"timestamp": 0},
         {"tokenFlowReduction": -1.0},
         {"tokenFlowReduction": "none"},
+        {"tokenFlowReduction": 1e300},
+        {"tokenFlowReduction": 2**63},
     ],
 )
 def test_an_implausible_value_is_no_observation(lie: dict[str, object]) -> None:
@@ -164,6 +178,16 @@ def test_an_implausible_value_is_no_observation(lie: dict[str, object]) -> None:
 
     assert lying.observation is None
     assert lying.verdict is Verdict.ANSWERED
+
+
+def test_a_number_of_any_length_is_only_implausible() -> None:
+    """To be unable to judge an answer would lose what it says of its cost."""
+    whole = msgspec.json.encode({**GOOD, "tokenFlowReduction": "LONG"})
+
+    envelope = bodies.envelope(whole.replace(b'"LONG"', b"1" + 400 * b"0"))
+
+    assert envelope.observation(NOW) is None
+    assert envelope.consumed == 6
 
 
 def test_a_token_answer_is_a_balance() -> None:

@@ -155,10 +155,19 @@ def test_offers_that_are_left_out_were_not_read(field: str) -> None:
     assert lost.product.offers_successful is False
 
 
-@pytest.mark.parametrize("raw", [b"{}", b"[]", b'{"asin":1}', b"{", b"null"])
+@pytest.mark.parametrize(
+    "raw", [b"{}", b"[]", b'{"asin":1}', b"{", b"null", b'{"asin":""}', b'{"asin":"A\\u0000"}']
+)
 def test_what_has_no_asin_is_no_product(raw: bytes) -> None:
     with pytest.raises(BrokenBody):
         decode(raw)
+
+
+def test_what_no_database_takes_is_no_code() -> None:
+    """The whole answer would be lost with it, though it was paid for."""
+    product = KeepaProduct(asin="0593655036", ean_list=["9780593655030", "97\x00", ""])
+
+    assert product.codes == {"9780593655030"}
 
 
 def test_keepa_minutes_become_utc_seconds() -> None:
