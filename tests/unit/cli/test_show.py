@@ -6,6 +6,7 @@ import pytest
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
 from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as keepa
 from rich.console import Console, RenderableType
 
 from services.chassis.errors import FieldViolation, Kind, Refusal
@@ -275,3 +276,91 @@ def test_a_job_that_queues_says_when_it_starts() -> None:
     job.expected_start_time.FromJsonString("2026-11-21T04:05:06Z")
 
     assert "Waiting for tokens; starts at about 04:05:06 UTC" in text(show.job_line(job))
+
+
+UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+
+
+@pytest.mark.parametrize(
+    ("shown", "name"),
+    [
+        (
+            show.picks(
+                [autosourcing.Pick(name=f"picks/{UUID}", score={"title": "A long title" * 9})]
+            ),
+            f"picks/{UUID}",
+        ),
+        (
+            show.schedules(
+                [autosourcing.Schedule(name=f"schedules/{UUID}", time_zone="Asia/Tokyo")]
+            ),
+            f"schedules/{UUID}",
+        ),
+        (
+            show.saved_niches([discovery.SavedNiche(name=f"bookmarks/{UUID}", notes="why " * 30)]),
+            f"bookmarks/{UUID}",
+        ),
+        (
+            show.searches([discovery.Search(name=f"searches/{UUID}", token_count=10_000)]),
+            f"searches/{UUID}",
+        ),
+        (
+            show.reservations([budget.Reservation(name=f"reservations/{UUID}", caller="anna")]),
+            f"reservations/{UUID}",
+        ),
+    ],
+)
+def test_a_name_stands_whole_in_a_terminal_of_80_columns(shown: RenderableType, name: str) -> None:
+    """Another command takes it: half of it is of no use."""
+    console = Console(width=80, no_color=True)
+    with console.capture() as captured:
+        console.print(shown)
+
+    assert name in captured.get()
+
+
+def test_a_filter_is_told_in_one_line() -> None:
+    """Open ends, and only what restricts."""
+    searched = discovery.DiscoveryFilter(
+        category_ids=[283155],
+        title="atlas",
+        rank_range=discovery.RankRange(maximum=90_000),
+        price_range=discovery.PriceRange(minimum_cents=1250),
+        availability=discovery.AVAILABILITY_ANY,
+        condition=discovery.CONDITION_USED_GOOD,
+    )
+
+    assert show.wanted(searched) == '283155; "atlas"; up to 90,000; from $12.50; used good'
+    assert show.wanted(discovery.DiscoveryFilter()) == ""
+
+
+def test_what_is_not_known_of_a_product_has_no_line() -> None:
+    """An unknown price is not $0.00; one of 0 is."""
+    said = text(show.metrics(discovery.ProductMetrics(asin="0470820942", new_offer_count=0)))
+
+    assert [line.split()[:2] for line in said.splitlines()] == [
+        ["product", "0470820942"],
+        ["new", "offers"],
+    ]
+
+
+def test_a_price_range_of_keepa_is_told_and_a_stored_answer_costs_nothing() -> None:
+    """Before it is spent."""
+    assert show.cost(keepa.EstimateCostResponse()) == "costs nothing: it is stored"
+    one = keepa.EstimateCostResponse(least_token_count=1, most_token_count=1)
+    assert show.cost(one) == "costs 1 token"
+    some = keepa.EstimateCostResponse(most_token_count=50)
+    assert show.cost(some) == "costs 0 to 50 tokens"
+
+
+def test_a_broken_ledger_says_where() -> None:
+    """INV-6: `tokens verify` must not only fail."""
+    broken = budget.VerifyLedgerResponse(
+        consistent=False,
+        violations=[budget.LedgerViolation(invariant="INV-6", sequence=7, description="5, not 4")],
+    )
+
+    said = text(show.ledger_check(broken))
+
+    assert "The ledger breaks its rules." in said
+    assert "INV-6  7  5, not 4" in said
