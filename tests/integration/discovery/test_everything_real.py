@@ -464,7 +464,9 @@ async def test_stock_is_estimated_live_and_from_what_is_stored_when_it_must(rich
 
 async def test_stock_that_nobody_could_count_is_unknown_and_not_none(rich: World) -> None:
     """Who reads 0 buys; offers that were read before are counted, and the failure is told."""
-    request = pb.EstimateStockRequest(asin=(await some_asins(rich, 1))[0], force_refresh=True)
+    request = pb.EstimateStockRequest(
+        asin=(await some_asins(rich, 1))[0], target_cents=2000, force_refresh=True
+    )
 
     async def counted(*, failing: bool) -> pb.EstimateStockResponse:
         if failing:
