@@ -1,6 +1,6 @@
 """The composition root: settings become engine, broker, ledger, servicer and loops."""
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -20,6 +20,7 @@ from services.budget.usecases.budget import Budget
 from services.budget.usecases.desk import Desk
 from services.budget.usecases.readings import Readings
 from services.chassis import sql
+from services.chassis.errors import Refusal
 from services.chassis.events import nats
 from services.chassis.events.publisher import Publisher
 from services.chassis.events.relay import Relay
@@ -41,6 +42,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     stack.push_async_callback(ledger.close)
     desk = Desk(ledger, rules, shortcut=ledger)
     stack.push_async_callback(desk.close)
+    with suppress(Refusal):  # Then the first calls read it, or are refused.
+        await desk.warm()
     bell = await stack.enter_async_context(sql.Bell(settings.database_url, CHANNEL))
     readings = Readings(desk, ledger, rules)
     servicer = BudgetServicer(Budget(desk, ledger), readings)

@@ -19,10 +19,12 @@ from services.budget.domain.rules import Rules
 from services.budget.domain.state import State
 from services.budget.ports import Batch, Conflict, Recalled
 from services.budget.storage import past, rows, snapshots
-from services.chassis import sql
+from services.chassis import sql, telemetry
 from services.chassis.errors import Refusal
 
+_log = telemetry.get_logger(__name__)
 PAGE = 10_000
+REPLAY_KEPT = 100_000  # Entries replayed between two snapshots of a replay.
 CHANNEL = "budget_ledger"  # Of NOTIFY; rings when somebody has written.
 
 _TAKE = "select * from budget.take($1, $2, $3)"
@@ -133,12 +135,20 @@ class PostgresLedger:
         await self._fetch(_KEEP, *_kept(state))
 
     async def load(self, account: str, rules: Rules) -> State:
-        """Start from the snapshot and replay page by page."""
+        """Start from the snapshot and replay page by page.
+
+        A long replay keeps what it has come to, so that one that is cut off need not begin anew.
+        """
         state = State(account=account, rules=rules)
         for kept in await self._fetch(_KEPT, account, snapshots.VERSION):
             state = snapshots.decode(kept["state"], rules)
+        kept_at = state.sequence
         while page := await self.page(account, state.sequence, PAGE):
             state = forget(replay(state, page))
+            if state.sequence - kept_at >= REPLAY_KEPT:
+                _log.info("ledger replayed so far", account=account, sequence=state.sequence)
+                await self.keep(state)
+                kept_at = state.sequence
         return state
 
     async def open_account(self, account: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from services.budget.domain import refusals
-from services.budget.domain.commands import Command, Sweep
+from services.budget.domain.commands import Command, Look, Sweep
 from services.budget.domain.rules import Rules
 from services.budget.ports import Bell, Ledger, Shortcut
 from services.budget.usecases.writer import Told, Writer
@@ -82,6 +82,15 @@ class Desk:
             self._places.clear()
         self._places[reservation] = account
         return account
+
+    async def warm(self) -> None:
+        """Read every account, so that the first call need not wait for a long replay.
+
+        Raises:
+            Refusal: The database is out of reach.
+        """
+        for account in await self._ledger.accounts():
+            await self.at(account, Look())
 
     async def sweep(self) -> None:
         """End for ever, in every account, what has run out; any number of replicas may."""

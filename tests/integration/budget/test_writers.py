@@ -2,17 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from services.budget.domain import refusals
 from services.budget.domain.commands import Reserve
+from services.budget.domain.entries import Entry
 from services.budget.domain.evolve import forget
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Kind, Priority, Reason, Rules, Stage
 from services.budget.domain.state import State
+from services.budget.storage import ledger
 from services.budget.usecases.readings import Opening
 from services.budget.usecases.writer import Change, Told
 from services.chassis.errors import Refusal
@@ -129,6 +132,36 @@ async def test_a_snapshot_gives_the_state_that_a_replay_gives(url: str) -> None:
     async with replica(url) as again:
         findings = await again.readings.verify("default")
     assert findings.violations == ()
+
+
+async def test_a_long_replay_that_was_cut_off_goes_on_where_it_was(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A supervisor gives up on a slow start, and the next one must not be as slow for ever."""
+    monkeypatch.setattr(ledger, "PAGE", 10)
+    monkeypatch.setattr(ledger, "REPLAY_KEPT", 20)
+    async with replica(url) as one:
+        await one.report(900)
+        await asyncio.gather(*(one.reserve(1) for _ in range(40)))
+        before = (await one.look()).state
+    began = []
+
+    async with replica(url) as again:
+        honest = again.ledger.page
+
+        async def cut_off(account: str, after: int, limit: int) -> Sequence[Entry]:
+            began.append(after)
+            if began == [0, 10, 20, 30]:
+                raise refusals.storage_unavailable()
+            return await honest(account, after, limit)
+
+        monkeypatch.setattr(again.ledger, "page", cut_off)
+        with pytest.raises(Refusal):
+            await again.ledger.load("default", Rules())
+        told = await again.ledger.load("default", Rules())
+
+    assert began == [0, 10, 20, 30, 20, 30, 40, 41]
+    assert told == forget(before)
 
 
 @pytest.mark.parametrize("leap", [3600.0, -3600.0])
