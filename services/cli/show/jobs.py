@@ -9,7 +9,17 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from services.cli.show.words import COLORS, grid, money, recommendation, span, wanted, word
+from services.cli.show.words import (
+    COLORS,
+    above_name,
+    grid,
+    money,
+    recommendation,
+    span,
+    table_of_named,
+    wanted,
+    word,
+)
 
 
 def estimate(shown: autosourcing.EstimateJobResponse) -> Table:
@@ -68,15 +78,11 @@ def jobs(shown: Sequence[autosourcing.Job]) -> Table:
 
 
 def schedules(shown: Sequence[autosourcing.Schedule]) -> Table:
-    """Show schedules, one a line."""
-    table = Table(box=None)
-    table.add_column("schedule", no_wrap=True)  # To be copied whole.
-    for name in ("called", "hours", "time zone", "next start"):
-        table.add_column(name)
+    """Show schedules, each with its name to be copied below what it is called."""
+    table = table_of_named(shown, "schedule", "hours", "time zone", "next start")
     for schedule in shown:
         table.add_row(
-            schedule.name,
-            schedule.display_name,
+            above_name(schedule.display_name, schedule.name),
             " ".join(str(hour) for hour in schedule.hours),
             schedule.time_zone,
             _next_start(schedule),
