@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Self
 
@@ -21,6 +21,12 @@ LOCK_TIMEOUT = "2s"
 IDLE_TIMEOUT = "5s"
 COMMAND_SECONDS = 8.0
 """How long a statement may take on our side; the server's own limit strikes before, if it lives."""
+
+PROBE_SECONDS = 30.0
+"""How long a listener hears nothing before it asks whether anybody is there: a server that is cut
+off says no goodbye, and hints would be missing for ever."""
+
+PROBE_ANSWER_SECONDS = 5.0
 
 # Classes of SQLSTATE that say "not now" rather than "not so": connection lost, resources
 # exhausted, operator at work, and the transaction conflicts that a repetition cures.
@@ -221,7 +227,12 @@ class Bell:
             connection.add_termination_listener(lambda *_: lost.set())
             await connection.add_listener(self._channel, lambda *_: self._rung.set())
             self._rung.set()
-            await lost.wait()
+            while not lost.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PROBE_SECONDS):
+                        await lost.wait()
+                        return
+                await connection.execute("select 1", timeout=PROBE_ANSWER_SECONDS)
         finally:
             connection.terminate()
 

@@ -30,6 +30,10 @@ from services.chassis.events.names import subject
 from services.chassis.events.publisher import Outgoing
 from services.chassis.rpc.call import current_call
 
+MOST_BYTES = 1_000_000
+"""Of an event: the broker takes 1 MiB with its headers. One that it refuses would be tried for ever,
+and every later event of the service would wait behind it."""
+
 KEPT_FOR = timedelta(days=30)
 """How long a sent event stays: from them a stream that was lost can be filled again."""
 
@@ -72,11 +76,17 @@ async def put(
         event: What became true.
         event_id: The event's id when it follows from something else, as uuid5: an id that was
             put before is not put again. A new one when ``None``.
+
+    Raises:
+        ValueError: It could never be published, so it must not become true either.
     """
+    payload = event.SerializeToString(deterministic=True)
+    if len(payload) > MOST_BYTES:
+        raise ValueError(f"{subject(event)} has {len(payload)} bytes; {MOST_BYTES} are allowed")
     row = {
         "event_id": event_id or uuid.uuid4(),
         "message_name": subject(event),
-        "payload": event.SerializeToString(deterministic=True),
+        "payload": payload,
         "traceparent": current_call().traceparent,
     }
     await connection.execute(

@@ -92,6 +92,19 @@ async def test_a_fact_that_commits_late_is_not_passed_over(exchange: Exchange) -
     assert await exchange.effects() == [2, 1]
 
 
+async def test_an_event_that_no_broker_takes_is_refused_where_it_is_made(
+    exchange: Exchange,
+) -> None:
+    """In the outbox it would be tried for ever, and keep back everything behind it."""
+    large = events.BalanceLow(account="x" * outbox.MOST_BYTES)
+
+    with pytest.raises(ValueError, match="1000000 are allowed"):
+        async with sql.transaction(exchange.engine) as connection:
+            await outbox.put(connection, exchange.tables["outbox"], large)
+
+    assert await exchange.count("outbox") == 0
+
+
 async def test_the_same_fact_put_twice_is_one_event(exchange: Exchange) -> None:
     """A sweeper repeats a step with the same ids after a crash."""
     for _ in range(2):

@@ -5,7 +5,7 @@ import gc
 from pathlib import Path
 
 import pytest
-from sqlalchemy import exc, text
+from sqlalchemy import exc, make_url, text
 
 from deploy.local.postgres import Postgres
 from services.chassis import sql
@@ -146,12 +146,68 @@ async def test_a_bell_rings_for_a_notification_and_survives_a_lost_connection(
     await engine.dispose()
 
 
+class _Link:
+    """A way to the database on which the connections there are can be made to fall silent."""
+
+    def __init__(self, database_url: str) -> None:
+        self._there = make_url(database_url)
+        self._pumps: list[asyncio.Task[None]] = []
+        self._ends: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> str:
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        port = self._server.sockets[0].getsockname()[1]
+        url = self._there.set(host="127.0.0.1", port=port)
+        return url.render_as_string(hide_password=False)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        await self.fall_silent()
+        for end in self._ends:
+            end.close()
+        await asyncio.gather(*(end.wait_closed() for end in self._ends), return_exceptions=True)
+
+    async def fall_silent(self) -> None:
+        """Carry nothing any more on what is connected, and close nothing."""
+        pumps, self._pumps = self._pumps, []
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(self._there.host, self._there.port)
+        self._ends += [writer, back]
+        for source, sink in ((reader, back), (there, writer)):
+            self._pumps.append(asyncio.create_task(_pump(source, sink)))
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    while data := await source.read(65536):
+        sink.write(data)
+        await sink.drain()
+
+
+async def test_a_bell_notices_a_server_that_says_no_goodbye(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a network is cut, every event waited for the next poll from then on."""
+    monkeypatch.setattr(sql, "PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(sql, "PROBE_ANSWER_SECONDS", 0.5)
+    engine, link = sql.create_engine(postgres, application="test"), _Link(postgres)
+    async with link as url, sql.Bell(url, "test_bell") as bell:
+        await bell.wait(60)  # A fresh connection rings.
+        await link.fall_silent()
+        await bell.wait(60)
+        await _notify(engine, bell)
+    await engine.dispose()
+
+
 async def _notify(engine: sql.AsyncEngine, bell: sql.Bell) -> None:
     began = asyncio.get_running_loop().time()
     async with sql.transaction(engine) as connection:
         await connection.execute(text("notify test_bell"))
-    await bell.wait(5)
-    assert asyncio.get_running_loop().time() - began < 4
+    await bell.wait(60)
+    assert asyncio.get_running_loop().time() - began < 55
 
 
 async def _ask(engine: sql.AsyncEngine) -> int:
