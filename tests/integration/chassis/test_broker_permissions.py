@@ -122,8 +122,8 @@ async def test_a_reader_reads_what_it_listens_to(
     js = clients[reader].jetstream()
 
     source = await broker.bind(js, reader, event)
-    (message,) = await source.fetch(1, timeout=2)
-    await message.ack_sync(timeout=2)
+    (message,) = await source.fetch(1, timeout=20)
+    await message.ack_sync(timeout=20)
     await source.unsubscribe()
 
     assert message.subject == names.subject(event)

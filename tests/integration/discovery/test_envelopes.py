@@ -54,7 +54,7 @@ class Budget(budget_pb2_grpc.BudgetServiceServicer):
         return pb.ReleaseReservationResponse()
 
     async def until_nothing_is_held(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while self.held:
                 await asyncio.sleep(0.01)
 

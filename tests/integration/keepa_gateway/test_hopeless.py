@@ -143,7 +143,8 @@ async def test_who_was_refused_before_joining_holds_up_nobody(world: World) -> N
     again = products(list(request.asins))
     next_one = await refusal(world.gateway.GetProducts(again, timeout=20))
 
-    assert hasty.reason == "DEADLINE_TOO_SHORT"
+    # On a busy machine the caller's own clock may strike first.
+    assert hasty.reason in ("DEADLINE_TOO_SHORT", "DEADLINE_EXCEEDED")
     assert next_one.reason == "THROTTLED"
 
 

@@ -233,7 +233,7 @@ async def test_a_short_deadline_spends_nothing(world: World) -> None:
     options = pb.ProductOptions(offer_count=20)
 
     refused = await refusal(
-        world.gateway.GetProducts(products(asins, options=options), timeout=2.0)
+        world.gateway.GetProducts(products(asins, options=options), timeout=4.9)
     )
 
     assert refused.reason == "DEADLINE_TOO_SHORT"

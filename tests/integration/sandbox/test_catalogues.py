@@ -44,15 +44,14 @@ async def test_a_hundred_products_without_history_are_quick(caller: Any) -> None
 async def test_a_finder_of_averages_lets_others_through(caller: Any) -> None:
     """Telling every history takes a while; /token must not wait for it."""
     selection = json.dumps({"avg90_SALES_lte": 10_000_000})
-    slowest = 0.0
+    answered = 0
     finding = asyncio.create_task(caller.get("/query", selection=selection))
     while not finding.done():
-        began = time.monotonic()
         await caller.get("/token")
-        slowest = max(slowest, time.monotonic() - began)
+        answered += 1
 
     assert (await finding).status_code == 200
-    assert slowest < 0.5
+    assert answered >= 3  # Once, or twice in a race, if the finder did not give way.
 
 
 async def test_recorded_products_are_found_priced_and_ranked(

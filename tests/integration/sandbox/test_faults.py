@@ -1,7 +1,6 @@
 """The stand-in breaks on the wire as it was told to, and keeps the truth meanwhile."""
 
 import asyncio
-import time
 from typing import Any
 
 import httpx
@@ -125,8 +124,12 @@ async def test_a_hanging_answer_ends_when_the_client_goes(caller: Any) -> None:
 
     with pytest.raises(httpx.ReadTimeout):
         await caller.http.get(
-            "/product", params={"domain": 1, "key": "k", "asin": UNKNOWN}, timeout=0.2
+            "/product",
+            params={"domain": 1, "key": "k", "asin": UNKNOWN},
+            timeout=httpx.Timeout(10, read=0.2),
         )
+    while not await caller.truth():  # noqa: ASYNC110 - it is the server's state
+        await asyncio.sleep(0.01)
 
     assert await charged(caller) == 1
 
@@ -197,9 +200,7 @@ async def test_faults_strike_requests_and_not_the_controls(caller: Any) -> None:
     """The truth must stay readable in any storm."""
     await caller.order(fault="status", seconds=30)
 
-    started = time.monotonic()
     health = await caller.http.get("/_sandbox/health")
 
     assert health.json() == {"status": "SERVING"}
     assert (await caller.http.get("/_sandbox/truth")).status_code == 200
-    assert time.monotonic() - started < 5
