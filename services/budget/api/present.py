@@ -22,6 +22,7 @@ from services.budget.domain.rules import (
     Stage,
 )
 from services.budget.domain.state import State
+from services.budget.domain.values import replace
 from services.budget.ports import UsageSum
 from services.budget.usecases.readings import Opening
 from services.budget.usecases.verifying import Findings
@@ -34,6 +35,7 @@ RELEASED = {
     Reason.EXPIRED: "The envelope's time has passed.",
     Reason.WAIT_ENDED: "The wait ended before tokens came.",
 }
+NOBODY = UUID(int=0)
 DAY_SECONDS = 24 * 60 * 60
 ENDED = (Stage.COMMITTED, Stage.RELEASED, Stage.UNKNOWN, Stage.SETTLED)
 
@@ -96,6 +98,21 @@ def reservation(told: Reservation) -> pb.Reservation:
     if told.stage is not Stage.HELD or terms.kind is not Kind.CALL:
         built.MergeFrom(_outcome(told))
     return built
+
+
+def write(told: Reservation, message: pb.Reservation) -> None:
+    """Write a reservation into an empty message; what grants of one batch share is built once."""
+    key = str(told.id)
+    nameless = replace(told, terms=replace(told.terms, id=NOBODY), sequence=0, content="")
+    message.CopyFrom(_nameless(nameless))
+    message.name = f"reservations/{key}"
+    message.request_id = key
+    message.sequence = told.sequence
+
+
+@lru_cache(maxsize=16)
+def _nameless(told: Reservation) -> pb.Reservation:
+    return reservation(told)
 
 
 def _outcome(told: Reservation) -> pb.Reservation:

@@ -73,11 +73,12 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
         outcomes = await self._budget.reserve_all(many)
         answer = pb.BatchReserveTokensResponse()
         for single, outcome in zip(request.requests, outcomes, strict=True):
-            if isinstance(outcome, Told):
-                reservation = _reservation(outcome)
-                answer.results.add(request_id=single.request_id, reservation=reservation)
+            result = answer.results.add(request_id=single.request_id)
+            if isinstance(outcome, Refusal):
+                result.error.CopyFrom(_error(outcome))
             else:
-                answer.results.add(request_id=single.request_id, error=_error(outcome))
+                assert isinstance(outcome.answer, Reservation)
+                present.write(outcome.answer, result.reservation)
         return answer
 
     async def GetReservation(

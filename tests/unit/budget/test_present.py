@@ -1,0 +1,37 @@
+"""Reservations as messages: those that share a template must not take anything from each other."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from arbitragevault.budget.v1 import budget_pb2 as pb
+
+from services.budget.api import present
+from services.budget.domain.reservation import HOLD, Reservation, Tags, Terms
+from services.budget.domain.rules import Kind, Priority, Stage
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def test_a_reservation_of_a_batch_is_told_as_if_it_were_alone() -> None:
+    """Whatever differs between two of one batch, each is told with its own."""
+    tags = Tags(caller="one", action="manual_search", endpoint="/product", job=uuid4())
+    terms = [
+        Terms(id=uuid4(), tokens=1),
+        Terms(id=uuid4(), tokens=1),
+        Terms(id=uuid4(), tokens=2, account="other"),
+        Terms(id=uuid4(), tokens=1, priority=Priority.JOB, parent=uuid4(), tags=tags),
+        Terms(id=uuid4(), tokens=1, kind=Kind.ENVELOPE),
+    ]
+    told = [
+        Reservation(terms=each, stage=stage, created_at=NOW, sequence=number, expires_at=end)
+        for end in (NOW + HOLD, NOW + timedelta(hours=1))
+        for stage in (Stage.HELD, Stage.COMMITTED)
+        for number, each in enumerate(terms, 1)
+    ]
+    answer = pb.BatchReserveTokensResponse()
+
+    for each in told:
+        present.write(each, answer.results.add().reservation)
+
+    expected = [present.reservation(each) for each in told]
+    assert [result.reservation for result in answer.results] == expected
