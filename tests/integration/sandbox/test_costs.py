@@ -121,6 +121,20 @@ async def test_offers_cost_what_was_measured_in_303_calls(start: Any) -> None:
     assert all(not body["products"][0]["offersSuccessful"] for body in failed)
 
 
+async def test_offers_fail_by_order_at_a_token_a_product(caller: Any) -> None:
+    """As they do of themselves, seldom; and the products come without any."""
+    joined = ",".join((await books(caller))[:10])
+    await caller.order(fault="failed_offers", path="/product")
+
+    failed = await caller.body("/product", asin=joined, offers=20)
+    after = await caller.body("/product", asin=joined, offers=20)
+
+    assert failed["tokensConsumed"] == 10
+    assert not any(product["offersSuccessful"] for product in failed["products"])
+    assert not any("offers" in product for product in failed["products"])
+    assert any(product["offersSuccessful"] for product in after["products"])
+
+
 async def test_offers_that_were_just_fetched_cost_five_with_update(caller: Any) -> None:
     """5 flat when `update` is given and the offers are newer than that."""
     asins = (await books(caller))[:10]
