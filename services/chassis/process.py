@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from grpc_health.v1._async import HealthServicer
 
 from services.chassis import memory, preflight, telemetry
 from services.chassis.events import nats
-from services.chassis.loops import Loop, supervise
+from services.chassis.loops import Loop, end, supervise
 from services.chassis.preflight import StartError
 from services.chassis.readiness import Readiness
 from services.chassis.rpc import server as servers
@@ -135,7 +135,9 @@ class Process:
         """
         deadline = time.monotonic() + self._settings.stop_grace_seconds
         await opened.health.enter_graceful_shutdown()
-        await _end(loops)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOP_STOP_SECONDS):
+                await end(*loops)
         await self._finish(service, deadline)
         opened.border.watches.end()
         await opened.server.stop(max(0.0, deadline - time.monotonic()))
@@ -151,10 +153,3 @@ class Process:
             _log.error("paid work cut off", service=self._name)
         except Exception as error:  # noqa: BLE001 - a stop goes on whatever fails in it
             _log.error("finishing failed", service=self._name, exc_info=error)
-
-
-async def _end(loops: "Sequence[asyncio.Task[None]]") -> None:
-    for loop in loops:
-        loop.cancel()
-    if loops:
-        await asyncio.wait(loops, timeout=_LOOP_STOP_SECONDS)

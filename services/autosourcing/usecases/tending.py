@@ -13,6 +13,7 @@ from services.autosourcing.ports import Budget, Changes, Cost, Jobs
 from services.autosourcing.usecases.launching import Launching
 from services.chassis import telemetry
 from services.chassis.errors import Kind, Refusal
+from services.chassis.loops import end
 
 LEASE = timedelta(seconds=10)
 """How long a claimed job is left alone by the other replicas."""
@@ -60,10 +61,7 @@ class Tending:
                     await self._claim_due()
                     await ear.wait(await self._pause())
         finally:
-            tasks = list(self._running.values())
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*self._running.values())
 
     async def give_back(self) -> None:
         """Release the envelopes that refused jobs may hold, for ever.
@@ -147,8 +145,7 @@ class Tending:
             while not launch.done() and await self._renewed(job.id):
                 await asyncio.wait({launch}, timeout=LEASE.total_seconds() / 3)
         finally:
-            launch.cancel()
-            await asyncio.gather(launch, return_exceptions=True)
+            await end(launch)
         refusal = None if launch.cancelled() else launch.exception()
         if isinstance(refusal, Refusal):
             await self._refused(job.id, refusal)

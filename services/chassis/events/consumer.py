@@ -19,6 +19,7 @@ from services.chassis.events import inbox as inboxes
 from services.chassis.events import nats
 from services.chassis.events.delivery import Delivery, Poison
 from services.chassis.events.names import durable_name, publisher_of, subject
+from services.chassis.loops import heed_cancellation
 from services.chassis.purging import Rounds
 from services.chassis.rpc.call import working_for
 
@@ -90,6 +91,7 @@ class Consumer(Generic[E]):
         """Take messages one by one; those left at a stop go back to the other replicas at once."""
         left = list(messages)
         try:
+            heed_cancellation()
             while left:
                 await self._take(left[0])
                 left.pop(0)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
 
+from services.chassis.loops import end
 from services.discovery.domain.errand import Errand, Priority
 from services.discovery.ports import Flights
 
@@ -59,8 +60,7 @@ async def turn(
         # Somebody may have stored it between our first look and the lease.
         yield await look()
     finally:
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
+        await end(keeper)
         await flights.drop(key, holder)
 
 

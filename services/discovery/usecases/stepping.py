@@ -9,6 +9,7 @@ from uuid import uuid5
 from services.chassis import telemetry
 from services.chassis.clock import Clock
 from services.chassis.errors import Refusal
+from services.chassis.loops import end
 from services.discovery.domain.answers import Tally
 from services.discovery.domain.looking import Depth, candidates
 from services.discovery.domain.past import ended_search
@@ -78,8 +79,7 @@ class Worker:
             await asyncio.shield(self._steps.extend(step, duration=timedelta(0)))
             raise
         finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            await end(work)
         return True
 
     async def _keep(self, step: Step, work: "asyncio.Task[StepAnswer]") -> None:

@@ -32,7 +32,7 @@ from services.chassis import sql
 from services.chassis.errors import Kind, Refusal
 from services.chassis.events import nats
 from services.chassis.events.publisher import Outgoing, Publisher
-from services.chassis.loops import supervise
+from services.chassis.loops import end, supervise
 from services.chassis.testing.serving import Served, serve
 
 PREFIX = "arbitragevault.autosourcing.v1."
@@ -395,9 +395,7 @@ async def running(settings: Settings) -> AsyncIterator[Served]:
         try:
             yield served
         finally:
-            for loop in loops:
-                loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
+            await end(*loops)
 
 
 @pytest.fixture(scope="module")

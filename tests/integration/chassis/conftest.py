@@ -19,7 +19,7 @@ from services.chassis.events import inbox, nats, outbox
 from services.chassis.events.consumer import Consumer, Delivery
 from services.chassis.events.publisher import Publisher
 from services.chassis.events.relay import Relay
-from services.chassis.loops import Loop, supervise
+from services.chassis.loops import Loop, end, supervise
 
 _schemas = (f"events_{number}" for number in itertools.count(1))
 Handler = Callable[[events.BalanceLow, Delivery, AsyncConnection], Awaitable[None]]
@@ -100,11 +100,7 @@ class Exchange:
         """Supervise a loop until the end of the test."""
         task = asyncio.create_task(supervise(Loop("test", run)))
 
-        async def end() -> None:
-            task.cancel()
-            await asyncio.wait([task])
-
-        self.stack.push_async_callback(end)
+        self.stack.push_async_callback(end, task)
         return task
 
     async def count(self, table: str) -> int:

@@ -36,7 +36,7 @@ from services.budget.settings import Settings as BudgetSettings
 from services.chassis.clock import SystemClock
 from services.chassis.events import nats
 from services.chassis.events.publisher import Outgoing, Publisher
-from services.chassis.loops import supervise
+from services.chassis.loops import end, supervise
 from services.chassis.service import Service
 from services.chassis.testing import Served, serve
 from services.discovery import app
@@ -211,17 +211,12 @@ async def run(service: Service, stack: AsyncExitStack) -> Served:
     """Serve a service with its loops until the stack closes."""
     for loop in service.loops:
         task = asyncio.create_task(supervise(loop))
-        stack.push_async_callback(stop, task)
+        stack.push_async_callback(end, task)
     for finish in service.finish:
         stack.push_async_callback(finish)
     return await stack.enter_async_context(
         serve(service.register, service=service.name, full_names=service.full_names)
     )
-
-
-async def stop(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def known(made: World) -> bool:

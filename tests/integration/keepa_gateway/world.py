@@ -20,7 +20,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as rpc
 
 from services.budget import app as budget_app
 from services.budget.settings import Settings as BudgetSettings
-from services.chassis.loops import supervise
+from services.chassis.loops import end, supervise
 from services.chassis.service import Service
 from services.chassis.testing import Served, serve
 from services.chassis.testing.engines import Databases
@@ -171,7 +171,7 @@ class World:
     async def _serve(self, service: Service) -> Served:
         for loop in service.loops:
             task = asyncio.create_task(supervise(loop))
-            self.stack.push_async_callback(_stop, task)
+            self.stack.push_async_callback(end, task)
         for finish in service.finish:
             self.stack.push_async_callback(finish)
         return await self.stack.enter_async_context(
@@ -200,11 +200,6 @@ class World:
         """The reservations in a state."""
         request = budget.ListReservationsRequest(state=state, page_size=1000)
         return list((await self.ledger.ListReservations(request)).reservations)
-
-
-async def _stop(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def until(happens: Callable[[], Awaitable[bool]], seconds: float = 40.0) -> None:
