@@ -39,6 +39,9 @@ def asking(ask: Callable[[Stack], Awaitable[None]]) -> None:
         if refused.reason == UPSTREAM_UNAVAILABLE:
             print("`avault doctor` says which service is away.", file=sys.stderr)
         raise typer.Exit(EXIT_UNREACHABLE if away else EXIT_REFUSED) from None
+    except OSError as failed:  # Of a file that a person named; those of a service are refusals.
+        print(f"{failed.filename}: {failed.strerror}", file=sys.stderr)
+        raise typer.Exit(EXIT_REFUSED) from None
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
 

@@ -48,7 +48,7 @@ def estimate(shown: autosourcing.EstimateJobResponse) -> Table:
 def job_line(job: autosourcing.Job) -> Text:
     """Show the progress of a job in one line."""
     state = word(autosourcing.JobState, job.state, "JOB_STATE_")
-    line = Text(f"{state:<14}", style=COLORS.get(state, "yellow"))
+    line = Text(f"{state:<14}  ", style=COLORS.get(state, "yellow"))
     line.append(f"{job.analyzed_count}/{job.planned_count} analysed  ", style="default")
     line.append(f"{job.pick_count} picks  {job.token_count} tokens  ", style="default")
     line.append(job.message, style="dim")
@@ -58,21 +58,20 @@ def job_line(job: autosourcing.Job) -> Text:
 
 
 def jobs(shown: Sequence[autosourcing.Job]) -> Table:
-    """Show jobs, one a line."""
+    """Show jobs, each with what became of it; fits a terminal of 80 columns."""
     table = Table(box=None)
-    table.add_column("job", no_wrap=True)  # To be copied whole.
-    for name in ("state", "analysed", "picks", "tokens", "took", "message"):
-        table.add_column(name)
+    table.add_column("job")
+    for name in ("analysed", "picks", "tokens", "took"):
+        table.add_column(name, justify="right", no_wrap=True)
     for job in shown:
         state = word(autosourcing.JobState, job.state, "JOB_STATE_")
+        told = Text.assemble((state, COLORS.get(state, "yellow")), (f"  {job.message}", "dim"))
         table.add_row(
-            job.name,
-            Text(state, style=COLORS.get(state, "yellow")),
+            Group(Text(job.name, no_wrap=True), told),  # To be copied whole.
             str(job.analyzed_count),
             str(job.pick_count),
             str(job.token_count),
             span(job.duration),
-            job.message,
         )
     return table
 

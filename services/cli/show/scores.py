@@ -21,10 +21,10 @@ def scores(shown: Sequence[discovery.ProductScore]) -> Table:
 
 def named_scores(shown: Sequence[discovery.ProductScore]) -> Table:
     """Show stored scores with the names by which they are explained and compared; fits 80 columns."""
-    table = Table(box=None)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("score", no_wrap=True)  # To be copied whole.
     for name in ("buy", "sell", "ROI", "velocity"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for score in shown:
         advice, *figures = _figures(score)
         scored = f"{score.as_of_time.ToDatetime():%Y-%m-%d %H:%M} UTC"

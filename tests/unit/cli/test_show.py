@@ -13,9 +13,9 @@ from services.chassis.errors import FieldViolation, Kind, Refusal
 from services.cli import asking, show
 
 
-def text(shown: RenderableType) -> str:
-    """Render as a wide terminal would."""
-    console = Console(width=200, no_color=True)
+def text(shown: RenderableType, width: int = 200) -> str:
+    """Render as a terminal would; a wide one unless said."""
+    console = Console(width=width, no_color=True)
     with console.capture() as captured:
         console.print(shown)
     return captured.get()
@@ -253,6 +253,37 @@ def test_a_schedule_says_when_it_starts_next_or_why_not() -> None:
     assert "7 19" in said
     assert "2026-11-22 06:00 UTC" in said
     assert "paused" in said
+
+
+def test_jobs_and_scores_are_whole_in_a_terminal_of_80_columns() -> None:
+    """A name that is cut cannot be given to the next command, and a column of dots says nothing."""
+    named = "5980e63a-eefd-551b-b136-a89705f4ec71"
+    job = autosourcing.Job(
+        name=f"jobs/{named}",
+        state=autosourcing.JOB_STATE_BUDGET_STOPPED,
+        analyzed_count=1000,
+        message="6 picks from 10 products analysed; Keepa answered 429",
+    )
+    score = discovery.ProductScore(
+        name=f"scores/{named}",
+        asin="1169878849",
+        recommendation=discovery.RECOMMENDATION_STRONG_BUY,
+        max_buy_cents=11800,
+        sell_cents=109988,
+        velocity_score=95.3,
+        buy_basis=discovery.BUY_BASIS_ASSUMED,
+    )
+    for shown, whole in (
+        (show.jobs([job]), (job.name, "BUDGET_STOPPED", "1000")),
+        (show.job_line(job), ("BUDGET_STOPPED ", "1000/0 analysed")),
+        (
+            show.named_scores([score]),
+            (score.name, "STRONG BUY", score.asin, "≤ $118.00", "$1,099.88", "95"),
+        ),
+    ):
+        said = text(shown, width=80)
+        assert [each for each in whole if each not in said] == []
+        assert "…" not in said
 
 
 def test_what_became_of_an_hour_is_shown_with_its_job_or_the_reason() -> None:
