@@ -5,7 +5,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from nats.errors import Error as NatsError
 
@@ -14,9 +13,6 @@ from services.chassis import sql, telemetry
 _SHORTEST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 _STEADY_SECONDS = 30.0
-_AGAIN_SECONDS = 5.0
-"""How long a task may tidy up after its cancellation before it is said again."""
-
 _log = telemetry.get_logger(__name__)
 
 
@@ -53,31 +49,6 @@ async def supervise(loop: Loop) -> None:
             pause = _SHORTEST_PAUSE_SECONDS
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - only spreads retries
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-
-
-async def end(*tasks: "asyncio.Task[Any]") -> None:
-    """Cancel tasks and wait until all have ended, whatever they end with.
-
-    It is said again to who goes on: up to Python 3.11 ``asyncio.wait_for`` loses a cancellation
-    that comes in the same turn as its result, and libraries wait with it.
-    """
-    left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=_AGAIN_SECONDS)
-    await asyncio.gather(*tasks, return_exceptions=True)  # Their errors are nobody's surprise.
-
-
-def heed_cancellation() -> None:
-    """End the running task where a library has swallowed its cancellation.
-
-    Raises:
-        asyncio.CancelledError: Somebody has cancelled it.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _report(loop: Loop, error: Exception) -> None:

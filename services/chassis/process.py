@@ -14,8 +14,9 @@ import grpc.aio
 from grpc_health.v1._async import HealthServicer
 
 from services.chassis import memory, preflight, telemetry
+from services.chassis.cancelling import end
 from services.chassis.events import nats
-from services.chassis.loops import Loop, end, supervise
+from services.chassis.loops import Loop, supervise
 from services.chassis.preflight import StartError
 from services.chassis.readiness import Readiness
 from services.chassis.rpc import server as servers

@@ -14,6 +14,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.chassis import telemetry
+from services.chassis.cancelling import end
 from services.chassis.errors import Refusal
 
 STATEMENT_TIMEOUT = "5s"
@@ -196,8 +197,7 @@ class Bell:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._listener is not None
-        self._listener.cancel()
-        await asyncio.gather(self._listener, return_exceptions=True)
+        await end(self._listener)
 
     def ring(self) -> None:
         """Ring from inside this process, without the way through the database."""

@@ -12,8 +12,8 @@ from services.autosourcing.domain.limits import Limits, gate
 from services.autosourcing.ports import Budget, Changes, Cost, Jobs
 from services.autosourcing.usecases.launching import Launching
 from services.chassis import telemetry
+from services.chassis.cancelling import end
 from services.chassis.errors import Kind, Refusal
-from services.chassis.loops import end
 
 LEASE = timedelta(seconds=10)
 """How long a claimed job is left alone by the other replicas."""

@@ -14,12 +14,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import sql, telemetry
+from services.chassis.cancelling import heed_cancellation
 from services.chassis.events import delivery as deliveries
 from services.chassis.events import inbox as inboxes
 from services.chassis.events import nats
 from services.chassis.events.delivery import Delivery, Poison
 from services.chassis.events.names import durable_name, publisher_of, subject
-from services.chassis.loops import heed_cancellation
 from services.chassis.purging import Rounds
 from services.chassis.rpc.call import working_for
 

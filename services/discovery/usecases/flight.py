@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
 
-from services.chassis.loops import end
+from services.chassis.cancelling import end
 from services.discovery.domain.errand import Errand, Priority
 from services.discovery.ports import Flights
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 from uuid import uuid5
 
 from services.chassis import telemetry
+from services.chassis.cancelling import end
 from services.chassis.clock import Clock
 from services.chassis.errors import Refusal
-from services.chassis.loops import end
 from services.discovery.domain.answers import Tally
 from services.discovery.domain.looking import Depth, candidates
 from services.discovery.domain.past import ended_search

@@ -29,10 +29,11 @@ from deploy.local.nats import Nats
 from services.autosourcing import app
 from services.autosourcing.settings import Settings
 from services.chassis import sql
+from services.chassis.cancelling import end
 from services.chassis.errors import Kind, Refusal
 from services.chassis.events import nats
 from services.chassis.events.publisher import Outgoing, Publisher
-from services.chassis.loops import end, supervise
+from services.chassis.loops import supervise
 from services.chassis.testing.serving import Served, serve
 
 PREFIX = "arbitragevault.autosourcing.v1."

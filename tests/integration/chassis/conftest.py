@@ -15,11 +15,12 @@ from sqlalchemy import BigInteger, Column, Identity, MetaData, Table, func, sele
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import sql
+from services.chassis.cancelling import end
 from services.chassis.events import inbox, nats, outbox
 from services.chassis.events.consumer import Consumer, Delivery
 from services.chassis.events.publisher import Publisher
 from services.chassis.events.relay import Relay
-from services.chassis.loops import Loop, end, supervise
+from services.chassis.loops import Loop, supervise
 
 _schemas = (f"events_{number}" for number in itertools.count(1))
 Handler = Callable[[events.BalanceLow, Delivery, AsyncConnection], Awaitable[None]]

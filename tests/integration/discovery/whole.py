@@ -33,10 +33,11 @@ from deploy.sandbox.server import serving
 from deploy.sandbox.truth import TruthLog
 from services.budget import app as budget_app
 from services.budget.settings import Settings as BudgetSettings
+from services.chassis.cancelling import end
 from services.chassis.clock import SystemClock
 from services.chassis.events import nats
 from services.chassis.events.publisher import Outgoing, Publisher
-from services.chassis.loops import end, supervise
+from services.chassis.loops import supervise
 from services.chassis.service import Service
 from services.chassis.testing import Served, serve
 from services.discovery import app

@@ -20,7 +20,8 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as rpc
 
 from services.budget import app as budget_app
 from services.budget.settings import Settings as BudgetSettings
-from services.chassis.loops import end, supervise
+from services.chassis.cancelling import end
+from services.chassis.loops import supervise
 from services.chassis.service import Service
 from services.chassis.testing import Served, serve
 from services.chassis.testing.engines import Databases

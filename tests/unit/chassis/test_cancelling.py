@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from services.chassis import loops
-from services.chassis.loops import Loop, end, heed_cancellation, supervise
+from services.chassis import cancelling
+from services.chassis.cancelling import end, heed_cancellation
+from services.chassis.loops import Loop, supervise
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_who_swallows_a_cancellation_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stop hung for ever: a wait for messages lost the word in the turn of its result."""
-    monkeypatch.setattr(loops, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(cancelling, "_AGAIN_SECONDS", 0.01)
     told = 0
 
     async def deaf_twice() -> None:
