@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
+from uuid import UUID
 
 import msgspec
 
@@ -100,12 +101,16 @@ def refused(subject: str, refusal: Refusal | None) -> ProductAnswer:
     )
 
 
-def unknown(subject: str, attempt: Attempt) -> ProductAnswer:
-    """A product whose answer was lost; its share of the bound is still held."""
+def unknown(subject: str, attempt: Attempt, *, asked_by: UUID) -> ProductAnswer:
+    """A product whose answer was lost; its share of the bound is still held by who asked for it.
+
+    ``asked_by`` is the request that is answered: who waited for another's call holds nothing.
+    """
+    own = attempt.request_id == asked_by
     return ProductAnswer(
         requested=subject,
         status=Status.UNKNOWN,
-        unsettled=attempt.unsettled_each,
+        unsettled=attempt.unsettled_each if own else 0,
         reason="OUTCOME_UNKNOWN",
     )
 

@@ -108,7 +108,7 @@ class Search:
         if attempt.answered:
             return await self._of_attempt(attempt, mine, paid=True)
         if attempt.verdict is Verdict.UNKNOWN:
-            return self._done([answers.unknown(subject, attempt) for subject in mine])
+            return self._done([self._unknown(subject, attempt) for subject in mine])
         if attempt.verdict is Verdict.REJECTED or attempt.consumed:
             self.refusal = refusals.of_attempt(attempt, self._own.way.tick)
         return []
@@ -200,12 +200,15 @@ class Search:
     def _lost(self, claims: dict[str, Attempt]) -> list[ProductAnswer]:
         """What an attempt with an unknown outcome has claimed is not asked again."""
         lost = [
-            answers.unknown(subject, attempt)
+            self._unknown(subject, attempt)
             for subject in self.pending
             if (attempt := claims.get(self._keys[subject])) is not None
             and attempt.verdict is Verdict.UNKNOWN
         ]
         return self._done(lost)
+
+    def _unknown(self, subject: str, attempt: Attempt) -> ProductAnswer:
+        return answers.unknown(subject, attempt, asked_by=self._asking.request_id)
 
     async def _pay(self, mine: list[str]) -> AsyncGenerator[list[ProductAnswer], None]:
         """Pay call by call; the first refusal ends it, and the rest is left to others."""
@@ -237,7 +240,7 @@ class Search:
         if attempt is None:
             return []
         if attempt.verdict is Verdict.UNKNOWN:
-            return self._done([answers.unknown(subject, attempt) for subject in paid.gained])
+            return self._done([self._unknown(subject, attempt) for subject in paid.gained])
         if not attempt.answered:
             self.refusal = refusals.of_attempt(attempt, self._own.way.tick)
             return []
@@ -273,7 +276,7 @@ class Search:
     async def _joined(self, landing: Attempt, subjects: Sequence[str]) -> list[ProductAnswer]:
         """Take the answers that somebody else paid for; without any, ask again oneself."""
         if landing.verdict is Verdict.UNKNOWN:
-            return self._done([answers.unknown(subject, landing) for subject in subjects])
+            return self._done([self._unknown(subject, landing) for subject in subjects])
         if not landing.answered:
             return []
         own = landing.request_id == self._asking.request_id

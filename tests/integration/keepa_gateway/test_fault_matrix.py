@@ -148,7 +148,9 @@ async def test_a_lost_answer_is_unknown_held_and_settled_by_the_truth(world: Wor
 
     for answers in (*lost, *again):
         assert {one.status for one in answers.values()} == {pb.PRODUCT_STATUS_UNKNOWN}
-        assert sum(one.unsettled_token_count for one in answers.values()) == 2
+    for first, second in zip(lost, again, strict=True):
+        assert sum(one.unsettled_token_count for one in first.values()) == 2
+        assert not any(one.unsettled_token_count for one in second.values()), "it holds nothing"
     assert await verdicts(world, *requests) == ["unknown"] * len(LOST)
     assert held == 2 * len(LOST)
     assert len(await world.sandbox.asked("product")) == asked + len(LOST)

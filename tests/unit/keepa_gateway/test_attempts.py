@@ -56,5 +56,13 @@ def test_products_of_an_answer_that_hides_its_cost_are_not_told_as_free() -> Non
 
     assert (told.status, told.tokens, told.unsettled) == (Status.NOT_FOUND, 0, 3)
     assert (joined.tokens, joined.unsettled) == (0, 0)
-    assert unknown("A", hidden).unsettled == 3
-    assert unknown("A", attempt(consumed=None, settled=True)).unsettled == 0
+
+
+def test_who_waited_for_another_s_call_holds_nothing_for_it() -> None:
+    """Two jobs that wait for one lost answer would else report its tokens twice."""
+    lost = attempt(consumed=None, verdict=Verdict.UNKNOWN)
+    settled = attempt(consumed=None, verdict=Verdict.UNKNOWN, settled=True)
+
+    assert unknown("A", lost, asked_by=lost.request_id).unsettled == 3
+    assert unknown("A", lost, asked_by=uuid4()).unsettled == 0
+    assert unknown("A", settled, asked_by=settled.request_id).unsettled == 0

@@ -1703,7 +1703,9 @@ class ProductResult(_message.Message):
     results is the cost of the request.
     """
     unsettled_token_count: _builtins.int
-    """Tokens held for it whose outcome is not known yet (status UNKNOWN)."""
+    """Tokens that the caller holds for it and whose outcome is not known yet: the answer was lost
+    (status UNKNOWN), or does not say what it cost. 0 for who waited for another's call.
+    """
     reason: _builtins.str
     """Why it was refused or is unknown: a value of `ErrorReason` without its prefix, or of
     budget's; else empty.
