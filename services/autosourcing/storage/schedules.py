@@ -109,8 +109,9 @@ class PostgresRotaWork(PostgresWork):
             .order_by(table.c.attend_at)
             .limit(most)
             .with_for_update(skip_locked=True)
+            .cte("due")  # Run once; the planner may run a subquery again and claim more.
         )
-        leased = update(table).where(key.in_(due))
+        leased = update(table).where(key.in_(select(due)))
         claimed = await self._connection.execute(
             leased.values(attend_at=func.clock_timestamp() + lease).returning(*table.c)
         )

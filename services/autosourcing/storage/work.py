@@ -132,10 +132,12 @@ class PostgresWork:
         due = (
             select(table.c.job_id, table.c.attempt)
             .where(table.c.attend_at <= func.clock_timestamp())
+            .order_by(table.c.attend_at)
             .limit(most)
             .with_for_update(skip_locked=True)
+            .cte("due")  # Run once; the planner may run a subquery again and claim more.
         )
-        leased = update(table).where(tuple_(table.c.job_id, table.c.attempt).in_(due))
+        leased = update(table).where(tuple_(table.c.job_id, table.c.attempt).in_(select(due)))
         claimed = await self._connection.execute(
             leased.values(attend_at=func.clock_timestamp() + lease).returning(
                 table.c.job_id, table.c.attempt, table.c.since
@@ -164,8 +166,9 @@ class PostgresWork:
             .order_by(table.c.attend_at)
             .limit(most)
             .with_for_update(skip_locked=True)
+            .cte("due")  # Run once; the planner may run a subquery again and claim more.
         )
-        leased = update(table).where(table.c.id.in_(due.scalar_subquery()))
+        leased = update(table).where(table.c.id.in_(select(due.c.id)))
         claimed = await self._connection.scalars(
             leased.values(attend_at=func.clock_timestamp() + lease).returning(table.c.id)
         )
