@@ -22,7 +22,7 @@ class BadIdentifierError(ValueError):
 
 def is_asin(text: str) -> bool:
     """Whether ``text`` is an ASIN in its usual form: ten capital letters and digits."""
-    return bool(_ASIN.fullmatch(text)) and (text.startswith("B") or _is_isbn10(text))
+    return len(text) == 10 and _is_asin(text)
 
 
 def asin(text: str) -> str:
@@ -31,7 +31,9 @@ def asin(text: str) -> str:
     Raises:
         BadIdentifierError: It is none, or an ISBN-10 whose check digit is wrong.
     """
-    usual = text if _ASIN.fullmatch(text) else _compact(text)
+    if is_asin(text):
+        return text
+    usual = _compact(text)
     if is_asin(usual):
         return usual
     if _ASIN.fullmatch(usual):
@@ -80,6 +82,6 @@ def _compact(text: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _is_isbn10(ten: str) -> bool:
-    """Whether the tenth character is right; remembered, as the same books come by all day."""
-    return isbn.is_valid(ten)
+def _is_asin(ten: str) -> bool:
+    """Look at ten characters; remembered, as the same products come by all day."""
+    return bool(_ASIN.fullmatch(ten)) and (ten.startswith("B") or isbn.is_valid(ten))
