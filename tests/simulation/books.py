@@ -95,6 +95,8 @@ class Books:
         if wanted > 60 * seen.refill_rate:
             return None
         net, ticks = 1000 * seen.refill_rate - seen.flow_reduction_milli, 0
+        if net <= 0 and seen.tokens < wanted:
+            return None
         while seen.tokens + ticks * net // 1000 < wanted:
             ticks += 1
         if ticks == 0:

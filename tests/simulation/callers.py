@@ -66,6 +66,8 @@ class Caller:
         terms = self._terms(world.rng.choice((5, capacity // 20, capacity // 4)))
         patient = world.rng.random() < world.mix.patience
         wait = timedelta(seconds=world.rng.choice((5, 70, 150)) if patient else 0)
+        if patient and world.happens(0.7 if world.mix.edge else 0.0):
+            wait = self._until_tick(terms.account) or wait
         if world.happens(world.mix.race):
             world.spawn(self._race(terms, wait))
         told = await self._reserve(terms, wait)
@@ -76,8 +78,33 @@ class Caller:
                 told = await self._reserve(terms, timedelta(0))
         await self._use(terms, told)
 
+    def _until_tick(self, account: str) -> timedelta | None:
+        """How long until the next certain tick or the one after it, give or take an instant."""
+        world, state = self._world, self._world.peek(account)
+        if state.anchor is None:
+            return None
+        now = world.now()
+        number = state.anchor.certain_ticks(now, world.rules) + world.rng.choice((1, 1, 2))
+        aside = timedelta(milliseconds=world.rng.choice((-1, 0, 0, 1, 5)))
+        world.seen["wait that ends at a tick"] += 1
+        return max(timedelta(0), state.anchor.tick_at(number, world.rules) - now + aside)
+
+    async def _renew(self, held: Reservation) -> None:
+        """Ask for more time in the very moment in which the hold ends."""
+        world = self._world
+        assert held.expires_at is not None
+        left = (held.expires_at - world.now()).total_seconds()
+        await asyncio.sleep(max(0.0, left + world.rng.choice((-0.05, -0.001, 0.0, 0.001))))
+        extend = Extend(
+            request_id=uuid5(held.id, "renew"), reservation=held.id, hold=timedelta(seconds=45)
+        )
+        told = await self._gateways.persist(extend.request_id, lambda r: r.budget.extend(extend))
+        world.seen["renewed as it expired" if isinstance(told, Told) else "renewed too late"] += 1
+
     async def _use(self, terms: Terms, told: Told | Refusal | None) -> None:
         if isinstance(told, Told) and isinstance(told.answer, Reservation):
+            if told.answer.expires_at and self._world.happens(0.5 if self._world.mix.edge else 0.0):
+                self._world.spawn(self._renew(told.answer))
             if self._world.happens(self._world.mix.repeat):
                 self._world.seen["reservation repeated"] += 1
                 await self._reserve(terms, timedelta(0))

@@ -56,6 +56,8 @@ class Mix:
     reduction: float = 0.0
     clock_step: float = 0.0
     liar: float = 0.0  # Gateways that give back what they sent.
+    edge: bool = False  # Waits end at ticks, and holds are renewed as they expire.
+    skew: float = 0.0  # By which share the clocks of replicas run fast or slow, at most.
 
 
 # A stranger at a full bucket, while calls that are told late keep every comparison open.
@@ -77,6 +79,25 @@ RAID: dict[str, Any] = {
     "clock_step": 0.0,
     "liar": 0.0,
 }
+
+
+# Two or three things at once that the swarm seldom puts together.
+RAIDS: tuple[dict[str, Any], ...] = (
+    # Another plan while answers are lost, and told after all when it has come.
+    {"plan": 60, "lost_answer": 0.5, "late_commit": 0.6, "clock_step": 0.0, "lie": 0.0},
+    {"plan": 5, "lost_answer": 0.5, "late_commit": 0.6, "clock_step": 0.0, "lie": 0.0},
+    # Children that cost more than they held, told when their envelope has ended.
+    {"jobs": 0.9, "overrun": 0.5, "late_commit": 0.5, "share": 0.6, "clock_step": 0.0},
+    # A short queue whose head gives up at the tick that would serve it; renewals at expiry.
+    {"edge": True, "patience": 0.9, "share": 0.03, "pace": 8.0, "jobs": 0.2, "latency": 0.002},
+    {"edge": True, "patience": 0.9, "share": 0.1, "late_commit": 0.5, "lost_answer": 0.3},
+    # A debt that no tick pays: trackings take all of the refill.
+    {"rate": 20, "plan": 0, "reduction": 20.0, "overrun": 0.4, "share": 0.1, "patience": 0.8},
+    # The first balances are none, and later ones seldom are.
+    {"wrong_key": 0.7, "lost_answer": 0.4, "patience": 0.8},
+    # Clocks of replicas that drift apart, on two accounts.
+    {"skew": 0.05, "replicas": 3, "accounts": 2, "shortcut": True, "patience": 0.8, "edge": True},
+)
 
 
 def draw(seed: int) -> Mix:
@@ -128,4 +149,6 @@ def draw(seed: int) -> Mix:
         clock_step=rng.choice((-500.0, -90.0, -2.0, 600.0)) if rng.random() < 0.2 else 0.0,
         liar=sometimes(0.3, 0.08),
     )
-    return replace(mix, **RAID) if rng.random() < 0.08 else mix
+    if rng.random() < 0.08:
+        return replace(mix, **RAID)
+    return replace(mix, **rng.choice(RAIDS)) if rng.random() < 0.1 else mix

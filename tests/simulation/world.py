@@ -89,10 +89,11 @@ class Replica:
         self._world = world
         self._connection = Connection(world.database, Storm(world, self.kill))
         shortcut = self._connection if world.mix.shortcut else None
-        self.desk = Desk(self._connection, world.rules, shortcut, steady=world.loop.time)
+        self._pace = 1 + world.mix.skew * world.rng.uniform(-1, 1) if world.mix.skew else 1.0
+        self.desk = Desk(self._connection, world.rules, shortcut, steady=self._steady)
         self.budget = Budget(self.desk, self._connection)
         self.readings = Readings(
-            self.desk, self._connection, world.rules, steady=world.loop.time, stretch=STRETCH
+            self.desk, self._connection, world.rules, steady=self._steady, stretch=STRETCH
         )
         self._sweeping = world.spawn(self._sweep())
         self._listening = world.spawn(self.desk.listen(Bell(world)))
@@ -103,6 +104,10 @@ class Replica:
     def dead(self) -> bool:
         """Whether it was killed."""
         return self._connection.dead
+
+    def _steady(self) -> float:
+        """Tell the time by a clock of its own, which may run fast or slow."""
+        return self._world.loop.time() * self._pace
 
     def kill(self) -> None:
         """End at once; another process takes the place some seconds later."""

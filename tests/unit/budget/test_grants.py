@@ -102,6 +102,23 @@ def test_flow_reduction_slows_the_refill() -> None:
     assert book.state.anchor.observation.gain(10) == 41
 
 
+def test_a_debt_that_no_tick_pays_is_told_without_a_time() -> None:
+    """T8: trackings take all of the refill; no wait is promised, and none is endless."""
+    book = Book()
+    book.see(-31, flow_reduction_milli=20_000)
+
+    refusal = refused(book.reserve(1), "INSUFFICIENT_TOKENS")
+    queued = granted(book.reserve(1, max_wait=timedelta(seconds=70)))
+    book.pass_time(71)
+    book.sweep()
+
+    assert refusal.retry_after is None
+    assert refusal.facts == {"balance": -31, "required": 11, "deficit": 42}
+    assert (queued.stage, queued.promised_at) == (Stage.WAITING, None)
+    assert book.view(queued).stage is Stage.RELEASED
+    assert book.available == -31
+
+
 def test_a_step_of_the_clock_grants_nothing() -> None:
     """S9: forward it makes the balance stale, backward unknown; neither adds tokens."""
     book = opened(20)
