@@ -55,11 +55,26 @@ class Reserve(Value, frozen=True, kw_only=True):
         return () if self.terms.parent is None else (self.terms.parent,)
 
 
-class Commit(Value, frozen=True, kw_only=True):
-    """Book what Keepa says a call consumed."""
+class OnReservation(Value, frozen=True, kw_only=True):
+    """What is asked of one reservation, under an id of its own."""
 
     request_id: UUID
     reservation: UUID
+
+    @property
+    def binds(self) -> tuple[UUID, ...]:
+        """Ids that may stand for something already."""
+        return (self.request_id,)
+
+    @property
+    def named(self) -> tuple[UUID, ...]:
+        """Reservations that the decision looks at."""
+        return (self.reservation,)
+
+
+class Commit(OnReservation, frozen=True, kw_only=True):
+    """Book what Keepa says a call consumed."""
+
     tokens: int
     observation: Observation | None = None
     after_sequence: int = 0
@@ -69,22 +84,10 @@ class Commit(Value, frozen=True, kw_only=True):
         """The amount; a retry may bring the balance that the first try had not."""
         return fingerprint("commit", str(self.reservation), self.tokens)
 
-    @property
-    def binds(self) -> tuple[UUID, ...]:
-        """Ids that may stand for something already."""
-        return (self.request_id,)
 
-    @property
-    def named(self) -> tuple[UUID, ...]:
-        """Reservations that the decision looks at."""
-        return (self.reservation,)
-
-
-class Release(Value, frozen=True, kw_only=True):
+class Release(OnReservation, frozen=True, kw_only=True):
     """Give back tokens that were certainly not spent, or end an envelope."""
 
-    request_id: UUID
-    reservation: UUID
     reason: Reason
 
     @property
@@ -92,38 +95,16 @@ class Release(Value, frozen=True, kw_only=True):
         """Everything asked."""
         return fingerprint("release", str(self.reservation), self.reason.value)
 
-    @property
-    def binds(self) -> tuple[UUID, ...]:
-        """Ids that may stand for something already."""
-        return (self.request_id,)
 
-    @property
-    def named(self) -> tuple[UUID, ...]:
-        """Reservations that the decision looks at."""
-        return (self.reservation,)
-
-
-class Extend(Value, frozen=True, kw_only=True):
+class Extend(OnReservation, frozen=True, kw_only=True):
     """Move the expiry of a hold to ``hold`` from now."""
 
-    request_id: UUID
-    reservation: UUID
     hold: timedelta
 
     @property
     def content(self) -> str:
         """Everything asked."""
         return fingerprint("extend", str(self.reservation), self.hold.total_seconds())
-
-    @property
-    def binds(self) -> tuple[UUID, ...]:
-        """Ids that may stand for something already."""
-        return (self.request_id,)
-
-    @property
-    def named(self) -> tuple[UUID, ...]:
-        """Reservations that the decision looks at."""
-        return (self.reservation,)
 
 
 class Report(Value, frozen=True, kw_only=True):
