@@ -145,8 +145,8 @@ def _risen(state: State, seen: Observation, after_sequence: int, covers: UUID | 
     What a stranger took since the baseline would leave room for a lie of that size. Ticks of a
     reduced rate carry fractions, and may bring one token more than they seem to.
     """
-    if state.anchor is None:
-        return 0
+    if state.anchor is None or (state.anchor is state.baseline and not state.doubt):
+        return 0  # The comparison with the baseline tells the same, and more.
     fraction = 1 if state.anchor.observation.flow_reduction_milli % MILLI else 0
     return _rise(state, seen, after_sequence, covers) + state.doubt - fraction
 

@@ -127,7 +127,7 @@ def _settle(
     call took out of it before the refill that overflowed: up to that overflow counts as taken.
     """
     gone = Gone(missing=verdict.missing, hidden=verdict.overflow)
-    if verdict.closes:
+    if verdict.closes and unknown:
         calls = [(each, verdict.fresh or _began_before(since, each)) for each in unknown]
         gone = estimating.settle(draft, calls, gone, draft.state.sequence)
     estimating.name(draft, gone, verdict.credit)
