@@ -36,10 +36,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(INSTALLED) ## Run one AutoSourcing job end to end and stop. CATALOG=dir serves recorded answers.
-	@$(BIN)/python -m deploy.local demo $(LOCAL_OPTIONS)
+	@exec $(BIN)/python -m deploy.local demo $(LOCAL_OPTIONS)
 
 up: $(INSTALLED) ## Start the whole stack and keep it up. DATA=dir keeps its data, PORT_BASE=n moves its ports.
-	@$(BIN)/python -m deploy.local up $(LOCAL_OPTIONS) $(if $(PORT_BASE),--port-base $(PORT_BASE))
+	@exec $(BIN)/python -m deploy.local up $(LOCAL_OPTIONS) $(if $(PORT_BASE),--port-base $(PORT_BASE))
 
 test: $(INSTALLED) ## Run every test but the long chaos, soak and bench runs; ORDER=n shuffles them anew.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 --randomly-seed=$(ORDER) -q
