@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from services.chassis import telemetry
 from services.keepa_gateway.ports import Turn
 
 EVERY_SECONDS = 3600.0
+_log = telemetry.get_logger(__name__)
 
 
 class Chores:
@@ -20,6 +22,17 @@ class Chores:
         while True:
             async with self._turn.take("chores") as mine:
                 if mine:
-                    for purge in self._purges:
-                        await purge()
+                    await self.once()
             await asyncio.sleep(EVERY_SECONDS)
+
+    async def once(self) -> None:
+        """Run every purge; one that fails keeps no other back, and is tried again in an hour."""
+        for purge in self._purges:
+            try:
+                await purge()
+            except Exception as error:  # noqa: BLE001 - the border of a chore
+                _log.warning(
+                    "purge failed",
+                    purge=getattr(purge, "__qualname__", repr(purge)),
+                    exc_info=error,
+                )
