@@ -32,7 +32,9 @@ def compare(
 ) -> Verdict:
     """Compare a new anchor with what our own calls explain since the baseline."""
     if state.baseline is None or state.baseline.observation.refill_rate != seen.refill_rate:
-        return Verdict(closes=True, fresh=True, doubt=_unearned(state, seen))
+        return Verdict(
+            closes=True, fresh=True, doubt=_unearned(state, seen, after_sequence, covers)
+        )
     interrupted = overlapped(state, after_sequence, covers)
     remembered = max(len(state.answered), len(state.between))
     full = interrupted and remembered >= ANSWERED_LIMIT
@@ -111,7 +113,7 @@ def _excess(state: State, older: Observation) -> int:
     return _beyond(older, state.anchor.observation, state.rules)
 
 
-def _unearned(state: State, seen: Observation) -> int:
+def _unearned(state: State, seen: Observation, after_sequence: int, covers: UUID | None) -> int:
     """Tokens that the poorer of two plans does not explain; the first balance ever is believed.
 
     When between the two the plan changed, nobody knows; the next balance settles it.
@@ -121,7 +123,13 @@ def _unearned(state: State, seen: Observation) -> int:
     last = state.anchor.observation
     rate = min(last.refill_rate, seen.refill_rate)
     known = last.tokens - state.doubt + ticks_between(last, seen, state.rules) * rate
-    return max(0, seen.tokens - known)
+    above = max(0, seen.tokens - known)
+    return above and above + _newly_covered(state, after_sequence, covers)
+
+
+def _newly_covered(state: State, after_sequence: int, covers: UUID | None) -> int:
+    """Costs that this balance should show; no proof that it does when it rose for no reason."""
+    return state.uncovered_tokens - _still_subtracted(state, after_sequence, covers)
 
 
 def _rise(state: State, seen: Observation, after_sequence: int, covers: UUID | None) -> int:
@@ -134,9 +142,7 @@ def _rise(state: State, seen: Observation, after_sequence: int, covers: UUID | N
     if state.anchor is None:
         return 0
     rise = _beyond(state.anchor.observation, seen, state.rules)
-    if rise:
-        rise += state.uncovered_tokens - _still_subtracted(state, after_sequence, covers)
-    return rise
+    return rise and rise + _newly_covered(state, after_sequence, covers)
 
 
 def _risen(state: State, seen: Observation, after_sequence: int, covers: UUID | None) -> int:

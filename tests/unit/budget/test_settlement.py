@@ -721,6 +721,17 @@ def test_a_balance_that_rose_for_no_reason_proves_no_cost_to_be_in_it() -> None:
     assert (book.available, book.total("Foreign")) == (394, 100)
 
 
+def test_a_lie_at_a_change_of_plan_proves_no_cost_to_be_in_it_either() -> None:
+    """INV-1: of 115 there, 315 are stated; the 5 that nobody saw leave stay subtracted."""
+    book = opened(120)
+    granted(book.commit(granted(book.reserve(5)), 5))
+    book.pass_time(1)
+
+    book.see(315, refill_rate=60)
+
+    assert book.available == 115
+
+
 def test_a_second_lie_above_the_first_is_no_confirmation_of_itself() -> None:
     """INV-1: what both of two balances show is believed, and no more."""
     book = opened(500)
