@@ -146,6 +146,16 @@ def account_not_found(account: str) -> Refusal:
     )
 
 
+def too_many_accounts(limit: int) -> Refusal:
+    """Say that no account can be added."""
+    return Refusal(
+        Kind.FAILED_PRECONDITION,
+        "TOO_MANY_ACCOUNTS",
+        f"There are {limit} accounts already, as many as there can be; report to one of them.",
+        facts={"limit": limit},
+    )
+
+
 def action_not_found(action: str) -> Refusal:
     """Say that there is no such action."""
     name = f"actions/{action}"

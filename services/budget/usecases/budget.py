@@ -16,6 +16,9 @@ from services.budget.usecases.desk import Desk
 from services.budget.usecases.writer import Told, Writer
 from services.chassis.errors import Refusal
 
+MOST_ACCOUNTS = 100
+"""Each has a writer and is swept every second. Two made at the same moment may exceed it."""
+
 
 class Budget:
     """What may be asked of the ledger; each method is one command and its outcome."""
@@ -66,12 +69,18 @@ class Budget:
         return await self._desk.at(await self._desk.account_of(command.reservation), command)
 
     async def report(self, account: str, command: Report) -> Told:
-        """Record a balance, creating the account at its first."""
+        """Record a balance, creating the account at its first.
+
+        Raises:
+            Refusal: TOO_MANY_ACCOUNTS, or the report's own.
+        """
         try:
             return await self._desk.at(account, command)
         except Refusal as refusal:
             if refusal.reason != "ACCOUNT_NOT_FOUND":
                 raise
+        if len(await self._ledger.accounts()) >= MOST_ACCOUNTS:
+            raise refusals.too_many_accounts(MOST_ACCOUNTS)
         await self._ledger.open_account(account)
         return await self._desk.at(account, command)
 

@@ -17,6 +17,7 @@ from grpc_status import rpc_status
 
 from services.budget.domain import refusals
 from services.budget.domain.rules import Rules
+from services.budget.usecases import budget as budgets
 from services.chassis.errors import Refusal
 from services.chassis.rpc import client, pages
 from services.chassis.rpc.status import refusal_from
@@ -358,6 +359,21 @@ async def test_the_newest_report_by_keepas_own_time_wins(service: Service) -> No
 
     assert (first.accepted, second.accepted, zeros.accepted) == (True, False, False)
     assert zeros.account.balance_token_count == 400
+
+
+async def test_accounts_have_a_limit(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each costs a sweep every second: whoever makes names up must not make them all accounts."""
+    monkeypatch.setattr(budgets, "MOST_ACCOUNTS", 2)
+    await service.report(77, account="accounts/second-key")
+
+    refused = await refusal(service.report(77, account="accounts/third-key"))
+    known = await service.report(76, account="accounts/second-key")
+
+    assert refused.reason == "TOO_MANY_ACCOUNTS"
+    assert refused.facts == {"limit": 2}
+    assert known.accepted
+    listed = await service.stub.ListAccounts(pb.ListAccountsRequest())
+    assert len(listed.accounts) == 2
 
 
 async def test_the_first_report_creates_an_account(service: Service) -> None:

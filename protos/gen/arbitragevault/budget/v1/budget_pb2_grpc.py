@@ -201,8 +201,9 @@ class BudgetServiceServicer:
     def ReportBalance(self, request, context):
         """Records a balance that Keepa stated outside of a reserved call, such as `/token`.
 
-        Creates the account on its first report. The newest observation by Keepa's own time
-        wins; an older one changes nothing and is answered with the present account.
+        Creates the account on its first report; beside 100 others it fails with
+        `TOO_MANY_ACCOUNTS`. The newest observation by Keepa's own time wins; an older one
+        changes nothing and is answered with the present account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

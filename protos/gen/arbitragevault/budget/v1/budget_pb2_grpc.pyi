@@ -79,8 +79,9 @@ class BudgetServiceStub:
     ReportBalance: _grpc.UnaryUnaryMultiCallable[_budget_pb2.ReportBalanceRequest, _budget_pb2.ReportBalanceResponse]
     """Records a balance that Keepa stated outside of a reserved call, such as `/token`.
 
-    Creates the account on its first report. The newest observation by Keepa's own time
-    wins; an older one changes nothing and is answered with the present account.
+    Creates the account on its first report; beside 100 others it fails with
+    `TOO_MANY_ACCOUNTS`. The newest observation by Keepa's own time wins; an older one
+    changes nothing and is answered with the present account.
     """
     GetAccount: _grpc.UnaryUnaryMultiCallable[_budget_pb2.GetAccountRequest, _budget_pb2.GetAccountResponse]
     """Reads the state of one account as of now."""
@@ -173,8 +174,9 @@ class BudgetServiceAsyncStub(BudgetServiceStub):
     ReportBalance: _aio.UnaryUnaryMultiCallable[_budget_pb2.ReportBalanceRequest, _budget_pb2.ReportBalanceResponse]  # type: ignore[assignment]
     """Records a balance that Keepa stated outside of a reserved call, such as `/token`.
 
-    Creates the account on its first report. The newest observation by Keepa's own time
-    wins; an older one changes nothing and is answered with the present account.
+    Creates the account on its first report; beside 100 others it fails with
+    `TOO_MANY_ACCOUNTS`. The newest observation by Keepa's own time wins; an older one
+    changes nothing and is answered with the present account.
     """
     GetAccount: _aio.UnaryUnaryMultiCallable[_budget_pb2.GetAccountRequest, _budget_pb2.GetAccountResponse]  # type: ignore[assignment]
     """Reads the state of one account as of now."""
@@ -304,8 +306,9 @@ class BudgetServiceServicer:
     ) -> _typing.Union[_budget_pb2.ReportBalanceResponse, _abc.Awaitable[_budget_pb2.ReportBalanceResponse]]:
         """Records a balance that Keepa stated outside of a reserved call, such as `/token`.
 
-        Creates the account on its first report. The newest observation by Keepa's own time
-        wins; an older one changes nothing and is answered with the present account.
+        Creates the account on its first report; beside 100 others it fails with
+        `TOO_MANY_ACCOUNTS`. The newest observation by Keepa's own time wins; an older one
+        changes nothing and is answered with the present account.
         """
 
     def GetAccount(

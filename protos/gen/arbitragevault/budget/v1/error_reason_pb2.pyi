@@ -76,6 +76,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_CHECKPOINT_LOST: _ErrorReason.ValueType  # 25
     """What a verification would go on from is gone or was replaced. Metadata: `sequence`. Begin again."""
+    ERROR_REASON_TOO_MANY_ACCOUNTS: _ErrorReason.ValueType  # 26
+    """Another account cannot be made. Metadata: `limit`. Report to one that there is."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why BudgetService refused. Sent without the prefix as the `reason` of `google.rpc.ErrorInfo`, domain
@@ -136,4 +138,6 @@ or from before a restore. Metadata: `after_sequence`, `newest_sequence`. Watch w
 """
 ERROR_REASON_CHECKPOINT_LOST: ErrorReason.ValueType  # 25
 """What a verification would go on from is gone or was replaced. Metadata: `sequence`. Begin again."""
+ERROR_REASON_TOO_MANY_ACCOUNTS: ErrorReason.ValueType  # 26
+"""Another account cannot be made. Metadata: `limit`. Report to one that there is."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
