@@ -42,7 +42,7 @@ up: $(INSTALLED) ## Start the whole stack and keep it up. DATA=dir keeps its dat
 	@exec $(BIN)/python -m deploy.local up $(LOCAL_OPTIONS) $(if $(PORT_BASE),--port-base $(PORT_BASE))
 
 test: $(INSTALLED) ## Run every test but the long chaos, soak and bench runs; ORDER=n shuffles them anew.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 --randomly-seed=$(ORDER) -q
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 --randomly-seed=$(ORDER) -q
 
 lint: $(INSTALLED) ## Check style, imports between services, and the contracts.
 	@$(BIN)/ruff check .
