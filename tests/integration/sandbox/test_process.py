@@ -14,6 +14,8 @@ import httpx
 import psutil
 import pytest
 
+from deploy.sandbox.door import listening
+
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "S3CRET" * 10
 
@@ -116,3 +118,11 @@ def test_its_start_is_quick_whatever_the_catalogue() -> None:
         assert httpx.get(f"{url}/_sandbox/health", timeout=30).status_code == 200
 
     assert used.user + used.system < 4  # of the processor; under 1 s alone
+
+
+def test_no_answer_waits_for_the_acknowledgement_of_its_head() -> None:
+    """40 ms a call, which looked like Keepa's own and hid what the gateway adds."""
+    with listening("127.0.0.1", 0) as door, socket.create_connection(door.getsockname()) as _:
+        connection, _ = door.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
