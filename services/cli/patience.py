@@ -5,7 +5,8 @@ that had done the work before it died answers with what it did.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import TypeVar
 
 import grpc.aio
@@ -29,6 +30,7 @@ WATCHING_SECONDS = 60.0
 """How long one stream is read at most before it is resumed, so that a dead one is noticed."""
 
 Answer = TypeVar("Answer")
+Change = TypeVar("Change")
 
 
 async def patiently(
@@ -60,26 +62,18 @@ async def watch_job(stack: Stack, name: str) -> AsyncIterator[autosourcing.Watch
     Raises:
         Refusal: The service refused, or stayed away for 30 s.
     """
-    clock = asyncio.get_running_loop().time
-    seen, give_up = 0, clock() + LONG_PATIENCE_SECONDS
-    while True:
+    seen = 0
+
+    def opened() -> AsyncIterable[autosourcing.WatchJobResponse]:
         request = autosourcing.WatchJobRequest(name=name, after_sequence=seen)
-        try:
-            stream = stack.autosourcing.WatchJob(request, timeout=WATCHING_SECONDS)
-            async for change in stream:
-                seen = max(seen, change.sequence)
-                yield change
-                if change.job.HasField("end_time"):
-                    return
-                give_up = clock() + WATCHING_SECONDS + LONG_PATIENCE_SECONDS
-        except grpc.aio.AioRpcError as error:
-            refusal = refusal_from(error)
-            if refusal.kind is Kind.DEADLINE_EXCEEDED:
-                # A whole stream without news: the job is quiet, the service is not away.
-                give_up = clock() + LONG_PATIENCE_SECONDS
-            elif not _passing(refusal) or clock() > give_up:
-                raise refusal from None
-        await asyncio.sleep(PAUSE_SECONDS)
+        return stack.autosourcing.WatchJob(request, timeout=WATCHING_SECONDS)
+
+    async with aclosing(_resumed(opened)) as changes:
+        async for change in changes:
+            seen = max(seen, change.sequence)
+            yield change
+            if change.job.HasField("end_time"):
+                return
 
 
 async def watch_ledger(stack: Stack, account: str, seen: int) -> AsyncIterator[budget.LedgerEntry]:
@@ -88,21 +82,36 @@ async def watch_ledger(stack: Stack, account: str, seen: int) -> AsyncIterator[b
     Raises:
         Refusal: The service refused, or stayed away for 30 s.
     """
+
+    def opened() -> AsyncIterable[budget.WatchAccountResponse]:
+        request = budget.WatchAccountRequest(name=account, after_sequence=seen)
+        return stack.budget.WatchAccount(request, timeout=WATCHING_SECONDS)
+
+    async with aclosing(_resumed(opened)) as changes:
+        async for change in changes:
+            # A stream that begins afresh tells from where on; what lies between is not told.
+            seen = max(seen, change.after_sequence, change.entry.sequence)
+            if change.HasField("entry"):
+                yield change.entry
+
+
+async def _resumed(opened: Callable[[], AsyncIterable[Change]]) -> AsyncGenerator[Change, None]:
+    """Read stream after stream, each opened where the reader has come to.
+
+    Raises:
+        Refusal: The service refused, or stayed away for 30 s.
+    """
     clock = asyncio.get_running_loop().time
     give_up = clock() + LONG_PATIENCE_SECONDS
     while True:
-        request = budget.WatchAccountRequest(name=account, after_sequence=seen)
         try:
-            stream = stack.budget.WatchAccount(request, timeout=WATCHING_SECONDS)
-            async for change in stream:
+            async for change in opened():
+                yield change
                 give_up = clock() + WATCHING_SECONDS + LONG_PATIENCE_SECONDS
-                # A stream that begins afresh tells from where on; what lies between is not told.
-                seen = max(seen, change.after_sequence, change.entry.sequence)
-                if change.HasField("entry"):
-                    yield change.entry
         except grpc.aio.AioRpcError as error:
             refusal = refusal_from(error)
             if refusal.kind is Kind.DEADLINE_EXCEEDED:
+                # A whole stream without news: nothing happens, the service is not away.
                 give_up = clock() + LONG_PATIENCE_SECONDS
             elif not _passing(refusal) or clock() > give_up:
                 raise refusal from None
