@@ -1,7 +1,7 @@
 """What is asked for: products, how they are scored, jobs, and how old an answer may be."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
@@ -105,6 +105,16 @@ def amended(
         del built.category_ids[:]
     built.MergeFrom(given)
     return built
+
+
+def amend(
+    changed: discovery.SavedNiche | autosourcing.Profile,
+    stored: discovery.DiscoveryFilter,
+    clear: Collection[str] | None,
+) -> None:
+    """Complete the filter that is given for a change with what is stored, unless it is cleared."""
+    if changed.HasField("filter") and "filter" not in (clear or ()):
+        changed.filter.CopyFrom(amended(stored, changed.filter))
 
 
 def scoring(

@@ -118,8 +118,7 @@ def change(
     async def ask(stack: Stack) -> None:
         stored = await _read(stack, name)
         niche.etag = stored.etag
-        if searched.ByteSize() and "filter" not in (clear or ()):
-            niche.filter.CopyFrom(criteria.amended(stored.filter, searched))
+        criteria.amend(niche, stored.filter, clear)
         request = discovery.UpdateSavedNicheRequest(
             request_id=str(uuid4()), saved_niche=niche, update_mask=FieldMask(paths=fields)
         )

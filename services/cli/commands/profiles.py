@@ -127,8 +127,7 @@ def change(
     async def ask(stack: Stack) -> None:
         stored = await _read(stack, name)
         profile.etag = stored.etag
-        if searched.ByteSize() and "filter" not in (clear or ()):
-            profile.filter.CopyFrom(criteria.amended(stored.filter, searched))
+        criteria.amend(profile, stored.filter, clear)
         request = autosourcing.UpdateProfileRequest(
             request_id=str(uuid4()), profile=profile, update_mask=FieldMask(paths=fields)
         )
