@@ -21,6 +21,7 @@ from services.budget.domain.state import State
 from services.budget.domain.values import Value
 from services.budget.ports import Batch, Conflict, Ledger, Shortcut
 from services.budget.usecases.notices import notice
+from services.chassis.cancelling import end
 from services.chassis.errors import Refusal
 
 BATCH = 1_000  # Commands decided in one transaction.
@@ -215,9 +216,8 @@ class Writer:
     async def close(self) -> None:
         """Wait for the batch under way and for what is queued behind it."""
         if self._pulsing is not None:
-            self._pulsing.cancel()
-        all_tasks = (self._pulsing, self._draining, self._keeping)
-        tasks = [task for task in all_tasks if task is not None]
+            await end(self._pulsing)
+        tasks = [task for task in (self._draining, self._keeping) if task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _drain(self) -> None:
