@@ -30,6 +30,8 @@ FOLLOWER_QUEUE = 1_000  # Changes that a reader may be behind.
 SNAPSHOT_EVERY = 2_000  # Entries between two snapshots; more when more reservations are open.
 TOLERANCE = timedelta(milliseconds=250)  # By which an estimate of the clock may be late.
 PAUSES = (0.0, 0.05, 0.25)  # Seconds before each try of a batch.
+LEAST_TURNS, MOST_TURNS = 2, 40  # Turns of the event loop in which nobody joins a batch any more.
+LONGEST_JOINING_SECONDS = 0.02
 PULSE_SECONDS = 0.25  # How often waiters look for grants that another replica made.
 PULSE_LATE_SECONDS = 0.003  # After a tick, so that the database's clock has passed it too.
 
@@ -122,6 +124,7 @@ class Writer:
         self._seen: tuple[datetime, float] | None = None
         self._queue: deque[_Job] = deque()
         self._queued = 0  # Commands in the queue.
+        self._crowd = 0  # Jobs in the last batch.
         self._draining: asyncio.Task[None] | None = None
         self._watched: dict[UUID, list[asyncio.Event]] = {}
         self._followers: set[Follower] = set()
@@ -221,17 +224,28 @@ class Writer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _drain(self) -> None:
-        """Store batch after batch until nothing is asked any more.
-
-        Two turns of the event loop let the calls that are already on the socket join in.
-        """
+        """Store batch after batch until nothing is asked any more."""
         while self._queue:
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await self._joined()
             jobs = self._taken()
+            self._crowd = len(jobs)
             if jobs:
                 (outcome,) = await asyncio.gather(self._store(jobs), return_exceptions=True)
                 _hand_out(jobs, outcome)
+
+    async def _joined(self) -> None:
+        """Let the calls join that are already on the socket, until a few turns bring nobody.
+
+        A call takes several turns of the event loop from the socket to here. Where the last batch
+        was a crowd there are always some on their way, and what a batch costs is shared by all
+        of it; somebody who comes alone waits for two turns.
+        """
+        still, enough = 0, min(max(self._crowd, LEAST_TURNS), MOST_TURNS)
+        until = self._steady() + LONGEST_JOINING_SECONDS
+        while still < enough and self._queued < BATCH and self._steady() < until:
+            queued = self._queued
+            await asyncio.sleep(0)
+            still = 0 if self._queued > queued else still + 1
 
     def _taken(self) -> list[_Job]:
         """Take a batch off the queue, without the jobs whose callers are gone."""
