@@ -27,7 +27,7 @@ from services.chassis.events.relay import Relay
 from services.chassis.run import Loop, Service
 
 NAME = "budget"
-LINGER_SECONDS = 0.05  # So that a stream of single commits is published in batches.
+LINGER_SECONDS = 0.1  # So that a stream of single commits is published in batches.
 FULL_NAME = budget_pb2.DESCRIPTOR.services_by_name["BudgetService"].full_name
 
 

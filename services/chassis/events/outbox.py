@@ -3,20 +3,24 @@
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Column,
     DateTime,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
     Uuid,
+    bindparam,
     func,
     select,
     text,
@@ -65,6 +69,23 @@ def channel(table: Table) -> str:
     return f"{table.schema}_{table.name}"
 
 
+def row(event: Message, *, event_id: UUID | None = None) -> dict[str, Any]:
+    """Make the row of an event, for who stores it by a statement of its own.
+
+    Raises:
+        ValueError: It could never be published, so it must not become true either.
+    """
+    payload = event.SerializeToString(deterministic=True)
+    if len(payload) > MOST_BYTES:
+        raise ValueError(f"{subject(event)} has {len(payload)} bytes; {MOST_BYTES} are allowed")
+    return {
+        "event_id": event_id or uuid.uuid4(),
+        "message_name": subject(event),
+        "payload": payload,
+        "traceparent": current_call().traceparent,
+    }
+
+
 async def put(
     connection: AsyncConnection, table: Table, event: Message, *, event_id: UUID | None = None
 ) -> None:
@@ -80,18 +101,14 @@ async def put(
     Raises:
         ValueError: It could never be published, so it must not become true either.
     """
-    payload = event.SerializeToString(deterministic=True)
-    if len(payload) > MOST_BYTES:
-        raise ValueError(f"{subject(event)} has {len(payload)} bytes; {MOST_BYTES} are allowed")
-    row = {
-        "event_id": event_id or uuid.uuid4(),
-        "message_name": subject(event),
-        "payload": payload,
-        "traceparent": current_call().traceparent,
-    }
+    await put_row(connection, table, row(event, event_id=event_id))
+
+
+async def put_row(connection: AsyncConnection, table: Table, made: dict[str, Any]) -> None:
+    """Store what `row` made in the running transaction, and wake the relay when it commits."""
     await connection.execute(
         postgresql.insert(table)
-        .values(row)
+        .values(made)
         .on_conflict_do_nothing(index_elements=[table.c.event_id])
         .returning(func.pg_notify(channel(table), ""))
     )
@@ -103,11 +120,9 @@ class OutboxSource:
     def __init__(self, table: Table) -> None:
         self._table = table
         self.channel = channel(table)
-
-    async def pending(self, connection: AsyncConnection, limit: int) -> Sequence[Outgoing]:
-        """Read the oldest unsent rows; never by "id > last", which loses rows that commit late."""
-        columns = self._table.c
-        query = (
+        # Built once: to build them took longer than to run them.
+        columns = table.c
+        self._pending = (
             select(
                 columns.event_id,
                 columns.message_name,
@@ -117,16 +132,22 @@ class OutboxSource:
             )
             .where(columns.sent_at.is_(None))
             .order_by(columns.id)
-            .limit(limit)
+            .limit(bindparam("most", type_=Integer))
         )
-        return [Outgoing(*row) for row in await connection.execute(query)]
+        ids = bindparam("ids", type_=ARRAY(Uuid))
+        self._mark = (
+            update(table)
+            .where(columns.event_id == func.any(ids))
+            .values(sent_at=func.clock_timestamp())
+        )
+
+    async def pending(self, connection: AsyncConnection, limit: int) -> Sequence[Outgoing]:
+        """Read the oldest unsent rows; never by "id > last", which loses rows that commit late."""
+        return [Outgoing(*row) for row in await connection.execute(self._pending, {"most": limit})]
 
     async def mark_sent(self, connection: AsyncConnection, batch: Sequence[Outgoing]) -> None:
         """Remember that the broker has a batch."""
-        sent = self._table.c.event_id.in_([event.event_id for event in batch])
-        await connection.execute(
-            update(self._table).where(sent).values(sent_at=func.clock_timestamp())
-        )
+        await connection.execute(self._mark, {"ids": [event.event_id for event in batch]})
 
     async def purge(self, connection: AsyncConnection) -> int:
         """Forget a chunk of the rows that were sent long ago; tell how many."""
