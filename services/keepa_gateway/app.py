@@ -22,7 +22,7 @@ from services.keepa_gateway.api.asked import UseCases
 from services.keepa_gateway.api.servicer import KeepaGatewayServicer
 from services.keepa_gateway.clients.budget import GrpcBudget
 from services.keepa_gateway.clients.keepa import HttpKeepa, create_client
-from services.keepa_gateway.events.announce import announcer
+from services.keepa_gateway.events.announce import event
 from services.keepa_gateway.settings import Settings
 from services.keepa_gateway.storage.attempts import PostgresAttempts
 from services.keepa_gateway.storage.gate import PostgresGate
@@ -45,6 +45,7 @@ from services.keepa_gateway.usecases.tally import Tally
 from services.keepa_gateway.usecases.way import Way
 
 NAME = "keepa_gateway"
+LINGER_SECONDS = 0.25  # So that products fetched one by one are told in batches.
 FULL_NAME = keepa_gateway_pb2.DESCRIPTOR.services_by_name["KeepaGatewayService"].full_name
 
 
@@ -61,7 +62,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     channel = create_channel(settings.budget_target, caller=NAME)
     await stack.enter_async_context(channel)
     parts = await assemble(settings, stack, engine, channel)
-    relay = Relay(engine, outbox, Publisher(js), f"{NAME} relay")
+    relay = Relay(engine, outbox, Publisher(js), f"{NAME} relay", linger_seconds=LINGER_SECONDS)
     return Service(
         name=NAME,
         register=parts.register,
@@ -93,7 +94,7 @@ async def assemble(
         deadlines=settings.deadlines,
         margin=margin,
     )
-    announce = announcer(outbox, settings.account)
+    announce = partial(event, account=settings.account)
     gate = PostgresGate(
         engine,
         announce,

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import Protocol
 from uuid import UUID
 
-from services.keepa_gateway.domain.attempt import Attempt, Intent, Spending
+from services.keepa_gateway.domain.attempt import Attempt, Charge, Intent, Spending
 from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.egress import Egress
 from services.keepa_gateway.domain.envelope import Observation
@@ -87,7 +87,7 @@ class Budget(Protocol):
         """
         ...
 
-    async def commit(self, attempt: Attempt) -> None:
+    async def commit(self, charge: Charge) -> None:
         """Book what an attempt consumed, with the balance its answer stated."""
         ...
 
@@ -304,8 +304,11 @@ class Counts:
 class Gate(Protocol):
     """The shared state of the way out."""
 
-    async def read(self) -> tuple[Egress, datetime]:
-        """The state, and the instant by the clock that all replicas share."""
+    async def read(self, *, within: timedelta = timedelta(0)) -> tuple[Egress, datetime]:
+        """The state, and the instant by the clock that all replicas share.
+
+        What this process read or stored at most ``within`` ago will do.
+        """
         ...
 
     async def take_place(self, kept_back: int) -> timedelta | None:

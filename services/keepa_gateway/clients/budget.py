@@ -19,7 +19,7 @@ from services.chassis.rpc import times
 from services.chassis.rpc.call import Call as RpcCall
 from services.chassis.rpc.call import current_call, working_for
 from services.chassis.rpc.status import UPSTREAM_UNAVAILABLE, refusal_from
-from services.keepa_gateway.domain.attempt import Attempt, Spending
+from services.keepa_gateway.domain.attempt import Charge, Spending
 from services.keepa_gateway.domain.calls import Call, Deadlines, Endpoint
 from services.keepa_gateway.domain.envelope import Observation
 from services.keepa_gateway.domain.hopeless import Purse
@@ -81,17 +81,16 @@ class GrpcBudget:
         covers_until = asked_at + covered.total_seconds()
         return Hold(answer.reservation.name, answer.account.sequence, covers_until)
 
-    async def commit(self, attempt: Attempt) -> None:
+    async def commit(self, charge: Charge) -> None:
         """Commit with an id made from the attempt's; repeating it changes nothing."""
-        assert attempt.consumed is not None, "only a known cost is committed"
-        observation = attempt.observation
+        observation = charge.observation
         self._hear(observation)
         request = pb.CommitReservationRequest(
-            request_id=str(uuid.uuid5(attempt.attempt_id, "commit")),
-            name=attempt.hold,
-            consumed_token_count=attempt.consumed,
+            request_id=str(uuid.uuid5(charge.attempt_id, "commit")),
+            name=charge.hold,
+            consumed_token_count=charge.consumed,
             observation=_observation(observation) if observation is not None else None,
-            after_sequence=attempt.after_sequence,
+            after_sequence=charge.after_sequence,
         )
         await self._settling(self._stub.CommitReservation, request)
 

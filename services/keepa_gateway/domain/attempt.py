@@ -116,6 +116,25 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What an attempt cost for certain, as budget is told.
+
+    Attributes:
+        consumed: Tokens, of all that the call cost the attempt's own share.
+        sent: Whether anything left; what did not gives its hold back.
+        observation: The balance that the answer stated.
+        after_sequence: The newest ledger entry read before the call left.
+    """
+
+    attempt_id: UUID
+    hold: str
+    consumed: int
+    sent: bool
+    observation: Observation | None
+    after_sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """An attempt as stored.
 
@@ -153,6 +172,20 @@ class Attempt:
     def answered(self) -> bool:
         """Whether it brought an answer that is kept."""
         return self.verdict is Verdict.ANSWERED
+
+    @property
+    def charge(self) -> Charge | None:
+        """What budget is to be told; nothing while nobody knows what it cost."""
+        if self.consumed is None:
+            return None
+        return Charge(
+            attempt_id=self.attempt_id,
+            hold=self.hold,
+            consumed=self.consumed,
+            sent=self.verdict is not Verdict.UNSENT,
+            observation=self.observation,
+            after_sequence=self.after_sequence,
+        )
 
     def tokens_of(self, subject: str) -> int:
         """The share of its cost that falls on one subject; the first carry the remainder."""

@@ -72,6 +72,11 @@ class Egress:
             facts += changed
         return state, facts
 
+    def unmoved_by(self, outcome: Outcome, now: datetime, tick: timedelta) -> bool:
+        """Whether a call's outcome leaves all as it is but the instant of the last answer."""
+        after, facts = self.after(outcome, now, tick, trial=False)
+        return not facts and replace(after, answered_at=self.answered_at) == self
+
 
 def key_rejected() -> Refusal:
     """Refuse because of the key, with what an operator can do."""

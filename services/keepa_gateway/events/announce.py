@@ -1,14 +1,9 @@
-"""Facts of the domain as the contract's events, put into the outbox."""
-
-from collections.abc import Awaitable, Callable
+"""Facts of the domain as the contract's events."""
 
 from arbitragevault.keepa_gateway.v1 import events_pb2 as events
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from google.protobuf.message import Message
-from sqlalchemy import Table
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.chassis.events import outbox
 from services.chassis.rpc import times
 from services.keepa_gateway.domain.breaker import Circuit
 from services.keepa_gateway.domain.facts import (
@@ -26,16 +21,7 @@ _CIRCUITS = {
 }
 
 
-def announcer(table: Table, account: str) -> Callable[[AsyncConnection, Fact], Awaitable[None]]:
-    """Build what puts facts into the outbox inside a running transaction."""
-
-    async def announce(connection: AsyncConnection, fact: Fact) -> None:
-        await outbox.put(connection, table, event(fact, account))
-
-    return announce
-
-
-def event(fact: Fact, account: str) -> Message:
+def event(fact: Fact, *, account: str) -> Message:
     """Translate a fact into its event."""
     match fact:
         case ProductsFetched():

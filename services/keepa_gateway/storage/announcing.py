@@ -1,11 +1,11 @@
 """How a store tells others of a fact in the transaction that makes it true."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeAlias
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from google.protobuf.message import Message
 
 from services.keepa_gateway.domain.facts import Fact
 
-Announce: TypeAlias = Callable[[AsyncConnection, Fact], Awaitable[None]]
-"""Puts a fact into the outbox inside the running transaction."""
+Announce: TypeAlias = Callable[[Fact], Message]
+"""Gives the event of a fact, for the outbox."""

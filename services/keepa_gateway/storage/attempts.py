@@ -6,14 +6,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from asyncpg import PostgresError
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
-    ColumnElement,
     FromClause,
-    Text,
     Uuid,
-    bindparam,
     case,
     cast,
     column,
@@ -30,22 +27,39 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import purging, sql
+from services.chassis.events import outbox
 from services.keepa_gateway.domain.attempt import Attempt, Intent, State
 from services.keepa_gateway.domain.outcome import Outcome, Verdict
 from services.keepa_gateway.ports import Ending, Harvest, Opened
-from services.keepa_gateway.storage import rows
+from services.keepa_gateway.storage import at_once, rows
 from services.keepa_gateway.storage.announcing import Announce
+from services.keepa_gateway.storage.at_once import Brought
 from services.keepa_gateway.storage.gate import PostgresGate
 from services.keepa_gateway.storage.listings import keep_listing
+from services.keepa_gateway.storage.packing import compress
 from services.keepa_gateway.storage.snapshots import keep_snapshots, packed_snapshots
 from services.keepa_gateway.storage.tables import attempt, claim
+from services.keepa_gateway.storage.tables import outbox as own_outbox
 
 # Pauses between the tries to store an outcome: nine seconds in all.
 PATIENCE_SECONDS = (0.2, 0.5, 1.0, 2.0, 2.0, 3.0)
+# What is stored by one statement; more of it goes row by row, and holds up nobody on the way.
+AT_ONCE_BYTES = 1 << 20
 # Rows locked at once by the reconciler.
 BATCH = 200
 # How long a settled attempt answers for its request id.
 KEPT_FOR = timedelta(days=30)
+_CLAIMED = "select key, attempt_id from keepa_gateway.claim where key = any ($1)"
+# A note that a crash of the database undoes is made again: not worth a wait for the disk.
+_SETTLE = """
+with unhurried as (select set_config('synchronous_commit', 'off', true) as commit), settled as (
+    update keepa_gateway.attempt a set settled_at = clock_timestamp() from unhurried
+    where a.attempt_id = any ($1) and a.settled_at is null and unhurried.commit = 'off'
+        and (a.consumed is null or not $2)
+    returning a.attempt_id
+)
+delete from keepa_gateway.claim c using settled where c.attempt_id = settled.attempt_id
+"""
 
 
 class PostgresAttempts:
@@ -65,6 +79,13 @@ class PostgresAttempts:
         self._announce = announce
 
     async def open(self, intents: Sequence[Intent]) -> dict[UUID, Opened]:
+        """Store all at once when no other call has anything of it, as is nearly always so."""
+        first = not any(intent.number for intent in intents)
+        if first and await at_once.open_attempts(self._engine, intents, self._grace):
+            return {one.attempt_id: Opened(gained=tuple(one.keys)) for one in intents}
+        return await self._open(intents)
+
+    async def _open(self, intents: Sequence[Intent]) -> dict[UUID, Opened]:
         """Store the intents first, then their claims.
 
         Both are written in the order of their keys, so two calls that have some in common cannot
@@ -191,43 +212,56 @@ class PostgresAttempts:
         self, endings: Sequence[Ending], outcome: Outcome, harvest: Harvest
     ) -> dict[UUID, Attempt]:
         """Store an outcome; what was paid for outlasts a restart of the database."""
-        packed = await packed_snapshots(harvest.snapshots)
+        brought = Brought(
+            snapshots=await packed_snapshots(harvest.snapshots),
+            listing=compress(harvest.listing) if harvest.listing is not None else None,
+            came_at=harvest.came_at,
+            events=[outbox.row(self._announce(fact)) for fact in harvest.facts],
+        )
         for pause in PATIENCE_SECONDS:
             try:
-                return await self._close(endings, outcome, harvest, packed)
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                return await self._close(endings, outcome, brought)
+            except (SQLAlchemyError, PostgresError, OSError, TimeoutError) as error:
                 if not sql.unavailable(error):
                     raise
                 await asyncio.sleep(pause)
-        return await self._close(endings, outcome, harvest, packed)
+        return await self._close(endings, outcome, brought)
 
     async def _close(
-        self,
-        endings: Sequence[Ending],
-        outcome: Outcome,
-        harvest: Harvest,
-        packed: Sequence[dict[str, Any]],
+        self, endings: Sequence[Ending], outcome: Outcome, brought: Brought
     ) -> dict[UUID, Attempt]:
+        """Store all at once unless it moves the state of the way out, or is a lot."""
+        ended: Sequence[rows.Row] | None = None
+        state = self._gate.unmoved(outcome)
+        if state is not None and brought.bytes < AT_ONCE_BYTES:
+            ended = await at_once.close_attempts(
+                self._engine, endings, outcome, brought, account=self._gate.account, state=state
+            )
+        if ended is None:
+            ended = await self._close_in_turn(endings, outcome, brought)
+        there = {row["attempt_id"]: rows.attempt(row) for row in ended}
+        for one in endings:
+            if one.attempt_id not in there:
+                there[one.attempt_id] = await self._one(one.attempt_id)
+        return there
+
+    async def _close_in_turn(
+        self, endings: Sequence[Ending], outcome: Outcome, brought: Brought
+    ) -> Sequence[rows.Row]:
+        """Store step by step, under the lock of the way out from the second one on."""
         async with sql.transaction(self._engine) as connection:
             ended = await self._end(connection, endings, outcome)
             if ended:
-                await keep_snapshots(connection, packed)
-                await self._keep_list(connection, harvest, ended[0]["fingerprint"])
                 await self._gate.apply(connection, outcome, trial=False)
-                for fact in harvest.facts:
-                    await self._announce(connection, fact)
-            there = {row["attempt_id"]: rows.attempt(row) for row in ended}
-            for one in endings:
-                if one.attempt_id not in there:
-                    there[one.attempt_id] = await self._one(connection, one.attempt_id)
-            return there
-
-    async def _keep_list(
-        self, connection: AsyncConnection, harvest: Harvest, fingerprint: str
-    ) -> None:
-        if harvest.listing is not None:
-            assert harvest.came_at is not None, "who reaps a list says when it came"
-            await keep_listing(connection, fingerprint, harvest.listing, harvest.came_at)
+                await keep_snapshots(connection, brought.snapshots)
+                if brought.listing is not None:
+                    assert brought.came_at is not None, "who reaps a list says when it came"
+                    await keep_listing(
+                        connection, ended[0]["fingerprint"], brought.listing, brought.came_at
+                    )
+                for event in brought.events:
+                    await outbox.put_row(connection, own_outbox, event)
+            return ended
 
     async def _end(
         self, connection: AsyncConnection, endings: Sequence[Ending], outcome: Outcome
@@ -268,25 +302,16 @@ class PostgresAttempts:
 
     async def mark_settled(self, *attempt_ids: UUID) -> None:
         """Note the settlements; a repeated one changes nothing."""
-        await self._settle(attempt.c.attempt_id.in_(attempt_ids))
+        await self._settle(attempt_ids, only_unknown=False)
 
     async def mark_estimated(self, attempt_id: UUID) -> None:
         """Note it under the condition that no cost is known; a late answer may just be stored."""
-        columns = attempt.c
-        await self._settle((columns.attempt_id == attempt_id) & columns.consumed.is_(None))
+        await self._settle([attempt_id], only_unknown=True)
 
-    async def _settle(self, which: ColumnElement[bool]) -> None:
+    async def _settle(self, attempt_ids: Sequence[UUID], *, only_unknown: bool) -> None:
         """Note settlements and give the claims back, in one statement."""
-        settled = (
-            update(attempt)
-            .where(which, attempt.c.settled_at.is_(None))
-            .values(settled_at=func.clock_timestamp())
-            .returning(attempt.c.attempt_id)
-            .cte("settled")
-        )
-        given_back = delete(claim).where(claim.c.attempt_id.in_(select(settled.c.attempt_id)))
-        async with self._single.connect() as connection:
-            await connection.execute(given_back)
+        async with sql.driver(self._engine) as connection:
+            await connection.execute(_SETTLE, attempt_ids, only_unknown)
 
     async def of_request(self, request_id: UUID) -> list[Attempt]:
         """Read the attempts of a request by its index."""
@@ -294,15 +319,18 @@ class PostgresAttempts:
         return await self._all(query.order_by(attempt.c.number))
 
     async def claimed(self, keys: Sequence[str]) -> dict[str, Attempt]:
-        """Read the claims and their attempts in one statement."""
-        query = (
-            select(claim.c.key, attempt)
-            .join(attempt, attempt.c.attempt_id == claim.c.attempt_id)
-            .where(claim.c.key == func.any(bindparam("keys", list(keys), type_=ARRAY(Text))))
-        )
-        async with self._single.connect() as connection:
-            found = (await connection.execute(query)).mappings().all()
-        return {row["key"]: rows.attempt(row) for row in found}
+        """Read the claims, and their attempts when there are any, which is seldom.
+
+        What is settled in between has no claim any more, or had a claim when it was read.
+        """
+        async with sql.driver(self._engine) as connection:
+            found = await connection.fetch(_CLAIMED, keys)
+        claims = {row["key"]: row["attempt_id"] for row in found}
+        if not claims:
+            return {}
+        query = select(attempt).where(attempt.c.attempt_id.in_(set(claims.values())))
+        there = {one.attempt_id: one for one in await self._all(query)}
+        return {key: there[attempt_id] for key, attempt_id in claims.items()}
 
     async def unsettled(self) -> list[Attempt]:
         """Read a batch of what budget may not know of."""
@@ -353,16 +381,16 @@ class PostgresAttempts:
         async with sql.transaction(self._engine) as connection:
             if await connection.scalar(new) is not None:
                 return True
-            return (await self._one(connection, attempt_id)).state is State.FENCED
+        return (await self._one(attempt_id)).state is State.FENCED
 
     async def purge(self) -> None:
         """Forget what was settled so long ago that nobody asks for it again."""
         old = purging.older(attempt, attempt.c.settled_at, KEPT_FOR)
         await purging.forget(self._engine, attempt, old)
 
-    async def _one(self, connection: AsyncConnection, attempt_id: UUID) -> Attempt:
-        query = select(attempt).where(attempt.c.attempt_id == attempt_id)
-        return rows.attempt((await connection.execute(query)).mappings().one())
+    async def _one(self, attempt_id: UUID) -> Attempt:
+        (found,) = await self._all(select(attempt).where(attempt.c.attempt_id == attempt_id))
+        return found
 
     async def _all(self, query: Any) -> list[Attempt]:
         async with self._single.connect() as connection:

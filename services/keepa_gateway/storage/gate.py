@@ -1,6 +1,8 @@
 """The state of the way out in two rows that all replicas share."""
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -8,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import sql
+from services.chassis.events import outbox
 from services.keepa_gateway.domain.egress import Egress
 from services.keepa_gateway.domain.outcome import Outcome, Verdict
 from services.keepa_gateway.domain.pacing import Throttle
@@ -15,6 +18,34 @@ from services.keepa_gateway.ports import Counts
 from services.keepa_gateway.storage import rows
 from services.keepa_gateway.storage.announcing import Announce
 from services.keepa_gateway.storage.tables import attempt, egress, snapshot, throttle
+from services.keepa_gateway.storage.tables import outbox as own_outbox
+
+_LOOK = """
+select egress.*, throttle.full_at, clock_timestamp() as now
+from keepa_gateway.egress join keepa_gateway.throttle using (account) where account = $1
+"""
+# What a crash of the database undoes of it are places of its last half second: not worth a wait
+# for the disk.
+_TAKE = """
+with unhurried as (select set_config('synchronous_commit', 'off', true) as commit)
+update keepa_gateway.throttle set full_at = $3 from unhurried
+where account = $1 and full_at = $2 and unhurried.commit = 'off'
+returning true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the rows held when this process looked last, and when that was by both clocks."""
+
+    egress: Egress
+    throttle: Throttle
+    now: datetime
+    at: float
+
+    @property
+    def age(self) -> timedelta:
+        return timedelta(seconds=monotonic() - self.at)
 
 
 class PostgresGate:
@@ -31,9 +62,9 @@ class PostgresGate:
         burst: int,
     ) -> None:
         self._engine = engine
-        self._reading = sql.reading(engine)
+        self._seen: _Seen | None = None
         self._announce = announce
-        self._account = account
+        self.account = account
         self._tick = tick
         self._interval = timedelta(minutes=1) / per_minute
         self._burst = burst
@@ -41,33 +72,56 @@ class PostgresGate:
     async def prepare(self) -> None:
         """Make the rows on the first start."""
         async with sql.transaction(self._engine) as connection:
-            row = insert(egress).values(account=self._account).on_conflict_do_nothing()
+            row = insert(egress).values(account=self.account).on_conflict_do_nothing()
             await connection.execute(row)
             full_at = func.clock_timestamp()
-            place = insert(throttle).values(account=self._account, full_at=full_at)
+            place = insert(throttle).values(account=self.account, full_at=full_at)
             await connection.execute(place.on_conflict_do_nothing())
 
-    async def read(self) -> tuple[Egress, datetime]:
+    async def read(self, *, within: timedelta = timedelta(0)) -> tuple[Egress, datetime]:
         """Read without a lock."""
-        query = select(egress, func.clock_timestamp().label("now")).where(self._own(egress))
-        async with self._reading.connect() as connection:
-            row = (await connection.execute(query)).mappings().one()
-        return rows.egress(row), row["now"]
+        seen = self._seen
+        if seen is None or seen.age >= within:
+            seen = await self._look()
+        return seen.egress, seen.now + seen.age
+
+    def unmoved(self, outcome: Outcome) -> Egress | None:
+        """The state as it was seen last, when an outcome changes nothing of it but the sums."""
+        seen = self._seen
+        if seen is None or not seen.egress.unmoved_by(outcome, seen.now + seen.age, self._tick):
+            return None
+        return seen.egress
 
     async def take_place(self, kept_back: int) -> timedelta | None:
         """Take if nobody else took one since the look, so that no lock is held on the way.
 
-        Where many take at once the lock decides after all: it lets each of them in, in turn.
+        Mostly the last look will do. Where many take at once the lock decides after all: it lets
+        each of them in, in turn.
         """
-        async with self._reading.connect() as connection:
-            state, now = await self._throttle(connection, lock=False)
-            taken = state.take(now, kept_back=kept_back)
-            if isinstance(taken, timedelta):
-                return taken
-            unchanged = throttle.c.full_at == state.full_at
-            changed = update(throttle).where(self._own(throttle), unchanged)
-            took = await connection.execute(changed.values(full_at=taken.full_at))
-        return None if took.rowcount else await self._take_in_turn(kept_back)
+        if self._seen is not None and await self._take(self._seen, kept_back) is True:
+            return None
+        taken = await self._take(await self._look(), kept_back)
+        if isinstance(taken, timedelta):
+            return taken
+        return None if taken else await self._take_in_turn(kept_back)
+
+    async def _look(self) -> _Seen:
+        async with sql.driver(self._engine) as connection:
+            (row,) = await connection.fetch(_LOOK, self.account)
+        held = Throttle(full_at=row["full_at"], interval=self._interval, burst=self._burst)
+        self._seen = _Seen(rows.egress(row), held, row["now"], monotonic())
+        return self._seen
+
+    async def _take(self, seen: _Seen, kept_back: int) -> bool | timedelta:
+        """Take a place unless there is none, or somebody was quicker, as false says."""
+        taken = seen.throttle.take(seen.now + seen.age, kept_back=kept_back)
+        if isinstance(taken, timedelta):
+            return taken
+        # Whoever comes while the statement is under way takes the place after this one.
+        self._seen = replace(seen, throttle=taken)
+        async with sql.driver(self._engine) as connection:
+            places = (seen.throttle.full_at, taken.full_at)
+            return await connection.fetchval(_TAKE, self.account, *places) is not None
 
     async def _take_in_turn(self, kept_back: int) -> timedelta | None:
         """Take under the lock, and never sleep while holding it."""
@@ -101,13 +155,16 @@ class PostgresGate:
         sent = egress.c.requests + int(outcome.verdict is not Verdict.UNSENT)
         await self._write(connection, after, spent=spent, requests=sent)
         for fact in facts:
-            await self._announce(connection, fact)
+            await outbox.put(connection, own_outbox, self._announce(fact))
+        if self._seen is not None:  # Whoever asks here knows it at once.
+            self._seen = replace(self._seen, egress=after)
 
     async def lift_rejection(self) -> None:
         """Clear the latch."""
         async with sql.transaction(self._engine) as connection:
             lifted = update(egress).where(self._own(egress)).values(rejected_at=None)
             await connection.execute(lifted)
+        self._seen = None
 
     async def hush(self, duration: timedelta) -> None:
         """Set by the database's clock."""
@@ -116,6 +173,7 @@ class PostgresGate:
             await connection.execute(
                 update(egress).where(self._own(egress)).values(quiet_until=until)
             )
+        self._seen = None
 
     async def count_hits(self, hits: int, saved: int) -> None:
         """Add in one statement."""
@@ -163,4 +221,4 @@ class PostgresGate:
         await connection.execute(update(egress).where(self._own(egress)).values(**columns))
 
     def _own(self, table: Any) -> Any:
-        return table.c.account == self._account
+        return table.c.account == self.account

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import purging, sql
 from services.keepa_gateway.ports import Listing
-from services.keepa_gateway.storage.packing import compress, expand
+from services.keepa_gateway.storage.packing import expand
 from services.keepa_gateway.storage.tables import listing
 
 KEPT_FOR = timedelta(days=30)
@@ -17,10 +17,8 @@ KEPT_FOR = timedelta(days=30)
 async def keep_listing(
     connection: AsyncConnection, fingerprint: str, payload: bytes, fetched_at: datetime
 ) -> None:
-    """Store an answer to a request, unless a newer one is there."""
-    row = insert(listing).values(
-        fingerprint=fingerprint, fetched_at=fetched_at, payload=compress(payload)
-    )
+    """Store a compressed answer to a request, unless a newer one is there."""
+    row = insert(listing).values(fingerprint=fingerprint, fetched_at=fetched_at, payload=payload)
     newer = {"fetched_at": row.excluded.fetched_at, "payload": row.excluded.payload}
     await connection.execute(
         row.on_conflict_do_update(

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import RowMapping
 
 from services.keepa_gateway.domain.attempt import Attempt, State
 from services.keepa_gateway.domain.breaker import Breaker
@@ -14,11 +13,12 @@ from services.keepa_gateway.domain.envelope import KeepaError, Observation, prin
 from services.keepa_gateway.domain.outcome import Verdict
 from services.keepa_gateway.domain.products_request import ProductOptions
 
-Row: TypeAlias = RowMapping
+Row: TypeAlias = Mapping[Any, Any]
 
 
 def attempt(row: Row) -> Attempt:
-    """Read an attempt."""
+    """Read an attempt; the driver gives its documents as text."""
+    row = {**row, **{name: _document(row[name]) for name in ("found", "observation", "error")}}
     return Attempt(
         attempt_id=row["attempt_id"],
         request_id=row["request_id"],
@@ -85,6 +85,10 @@ def egress_columns(state: Egress) -> dict[str, Any]:
     }
 
 
-def options(value: Mapping[str, Any]) -> ProductOptions:
+def options(value: str) -> ProductOptions:
     """Read options; those that a newer version added are ignored."""
-    return msgspec.convert(value, ProductOptions)
+    return msgspec.json.decode(value, type=ProductOptions)
+
+
+def _document(value: Any) -> Any:
+    return msgspec.json.decode(value) if isinstance(value, str) else value

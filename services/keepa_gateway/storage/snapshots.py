@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -22,10 +21,16 @@ from services.keepa_gateway.storage.tables import snapshot
 KEPT_FOR = timedelta(days=30)
 # What is packed and unpacked on the event loop; more of it goes to a thread, where it holds nobody up.
 _HEAVY_BYTES = 64 << 10
-_DESCRIBING = ("domain", "asin", "profile", "options", "known", "codes", "fetched_at")
 # Ends the name of what was asked for when the offers among it could not be read. Such a product
 # has a row of its own beside the one whose offers were.
 _UNREAD = "&unread=1"
+_FIND = """
+select domain, asin, profile, options::text, known, codes, fetched_at,
+    case when $3 then product else '' end as product, case when $4 then raw else '' end as raw
+from keepa_gateway.snapshot where domain = $1 and {which} order by fetched_at desc
+"""
+_BY_ASIN = _FIND.format(which="asin = any ($2)")
+_BY_CODE = _FIND.format(which="codes && $2")
 # One row at least, so that it is told whether the request is known even when nothing is stored.
 _FIRST_LOOK = """
 with asked as materialized (
@@ -75,9 +80,15 @@ def options_of(profile: str) -> ProductOptions:
 
 async def packed_snapshots(snapshots: Sequence[Snapshot]) -> list[dict[str, Any]]:
     """Make the rows of some products; packing 100 large books is done off the event loop."""
-    if sum(len(one.raw) for one in snapshots) < _HEAVY_BYTES:
-        return [_row(one) for one in snapshots]
-    return await asyncio.to_thread(lambda: [_row(one) for one in snapshots])
+    # Keepa may name a product twice; one statement stores no row twice.
+    once = list({_key(one): one for one in reversed(snapshots)}.values())
+    if sum(len(one.raw) for one in once) < _HEAVY_BYTES:
+        return [_row(one) for one in once]
+    return await asyncio.to_thread(lambda: [_row(one) for one in once])
+
+
+def _key(one: Snapshot) -> tuple[Any, ...]:
+    return (one.domain, one.asin, one.options, one.unread)
 
 
 def _row(one: Snapshot) -> dict[str, Any]:
@@ -114,15 +125,13 @@ class PostgresSnapshots:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._reading = sql.reading(engine)
 
     async def find(
         self, domain: int, asins: Sequence[str], *, with_raw: bool, with_product: bool = True
     ) -> dict[str, list[Snapshot]]:
         """Read every set of options of the ASINs."""
-        wanted = (snapshot.c.domain == domain) & snapshot.c.asin.in_(asins)
         found: dict[str, list[Snapshot]] = {}
-        for one in await self._read(wanted, with_raw=with_raw, with_product=with_product):
+        for one in await self._read(_BY_ASIN, domain, asins, with_product, with_raw):
             found.setdefault(one.asin, []).append(one)
         return found
 
@@ -162,9 +171,8 @@ class PostgresSnapshots:
         self, domain: int, codes: Sequence[str], *, with_raw: bool, with_product: bool = True
     ) -> dict[str, list[Snapshot]]:
         """Read by the index of codes."""
-        wanted = (snapshot.c.domain == domain) & snapshot.c.codes.overlap(list(codes))
         found: dict[str, list[Snapshot]] = {}
-        for one in await self._read(wanted, with_raw=with_raw, with_product=with_product):
+        for one in await self._read(_BY_CODE, domain, codes, with_product, with_raw):
             for code in one.codes.intersection(codes):
                 found.setdefault(code, []).append(one)
         return found
@@ -174,14 +182,10 @@ class PostgresSnapshots:
         old = purging.older(snapshot, snapshot.c.fetched_at, KEPT_FOR)
         await purging.forget(self._engine, snapshot, old, chunk=purging.SMALL_CHUNK)
 
-    async def _read(self, wanted: Any, *, with_raw: bool, with_product: bool) -> list[Snapshot]:
-        columns = [snapshot.c[name] for name in _DESCRIBING]
-        columns += [snapshot.c.product] if with_product else []
-        columns += [snapshot.c.raw] if with_raw else []
-        query = select(*columns).where(wanted).order_by(snapshot.c.fetched_at.desc())
-        async with self._reading.connect() as connection:
-            found = (await connection.execute(query)).mappings().all()
-        raws = await _expanded([row.get("raw", b"") for row in found])
+    async def _read(self, statement: str, *wanted: Any) -> list[Snapshot]:
+        async with sql.driver(self._engine) as connection:
+            found = await connection.fetch(statement, *wanted)
+        raws = await _expanded([row["raw"] for row in found])
         return [_snapshot(row, raw) for row, raw in zip(found, raws, strict=True)]
 
 
@@ -202,7 +206,7 @@ def _snapshot(row: rows.Row, raw: bytes) -> Snapshot:
         options=rows.options(row["options"]),
         fetched_at=row["fetched_at"],
         known=row["known"],
-        product=row.get("product", b""),
+        product=row["product"],
         raw=raw,
         codes=frozenset(row["codes"]),
         unread=was_unread(row["profile"]),

@@ -352,7 +352,9 @@ class Gatherer:
         """Say what the store cannot answer, each share by the age that it accepts."""
         subjects = sorted({subject for some in wanted.values() for subject in some})
         first = next(iter(parts.values())).request
-        there = await self._snapshots.find(first.domain, subjects, with_raw=False)
+        there = await self._snapshots.find(
+            first.domain, subjects, with_raw=False, with_product=False
+        )
         return {
             attempt_id: tuple(
                 subject

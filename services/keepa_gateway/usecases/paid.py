@@ -1,7 +1,7 @@
 """The paid section: from the stored intent to the settled outcome, whoever still waits for it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.chassis import telemetry
 from services.chassis.errors import Refusal
-from services.keepa_gateway.domain.attempt import Asking, Attempt, Intent
+from services.keepa_gateway.domain.attempt import Asking, Attempt, Charge, Intent
 from services.keepa_gateway.domain.bodies import BrokenBody
 from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.covering import end
@@ -130,8 +130,12 @@ class PaidSections:
         outcome, harvest = await _reaped(reading, subjects, plan.reap)
         harvest = replace(harvest, came_at=came_at)
         endings = endings_of(outcome, harvest, parts)
+        booking = asyncio.create_task(self._booked(charges(payers, endings, outcome)), name="book")
+        self._keep(booking)
         attempts = await self._attempts.close(endings, outcome, harvest)
-        await self._settle_all(attempts.values())
+        # To note that budget knows is not worth waiting for.
+        noting = self._attempts_told(await booking)
+        self._keep(asyncio.create_task(noting, name="note what is booked"))
         for attempt_id, gained in parts.items():
             paid[attempt_id] = Paid(attempt=attempts[attempt_id], gained=gained, harvest=harvest)
         return paid
@@ -188,32 +192,31 @@ class PaidSections:
 
     async def settle(self, attempt: Attempt) -> None:
         """Tell budget how an attempt ended, when that is known; the reconciler repeats it."""
-        await self._attempts_told(await self._settled([attempt]))
-
-    async def _settle_all(self, attempts: Iterable[Attempt]) -> None:
-        """Tell budget how a call ended; to note that it knows is not worth waiting for."""
-        told = await self._settled(attempts)
-        self._keep(asyncio.create_task(self._attempts_told(told), name="settled"))
+        if attempt.charge is not None and not attempt.settled:
+            await self._attempts_told(await self._booked([attempt.charge]))
 
     async def _attempts_told(self, told: Sequence[UUID]) -> None:
         if told:
             await self._attempts.mark_settled(*told)
 
-    async def _settled(self, attempts: Iterable[Attempt]) -> list[UUID]:
-        """The attempts that budget now knows the outcome of."""
-        open_ones = [one for one in attempts if not one.settled and one.consumed is not None]
-        told = await asyncio.gather(*(self._tell(one) for one in open_ones))
-        return [one.attempt_id for one, heard in zip(open_ones, told, strict=True) if heard]
+    async def _booked(self, told: Sequence[Charge]) -> list[UUID]:
+        """Tell budget what attempts cost, and return those that it now knows of.
 
-    async def _tell(self, attempt: Attempt) -> bool:
+        Beside the storing of the outcome, not after it: whichever of the two a crash leaves
+        undone, the reconciler finishes, and what budget knows of a cost is never wrong.
+        """
+        heard = await asyncio.gather(*map(self._tell, told))
+        return [one.attempt_id for one, known in zip(told, heard, strict=True) if known]
+
+    async def _tell(self, charge: Charge) -> bool:
         """Commit or release; false when budget has to be told again."""
         try:
-            if attempt.verdict is Verdict.UNSENT:
-                await self._budget.release(attempt.hold)
+            if charge.sent:
+                await self._budget.commit(charge)
             else:
-                await self._budget.commit(attempt)
+                await self._budget.release(charge.hold)
         except Refusal as refusal:
-            _log.warning("settlement postponed", hold=attempt.hold, reason=refusal.reason)
+            _log.warning("settlement postponed", hold=charge.hold, reason=refusal.reason)
             return refusal.reason in ("COMMIT_CONFLICT", "RESERVATION_NOT_FOUND")
         return True
 
@@ -231,6 +234,23 @@ def endings_of(outcome: Outcome, harvest: Harvest, parts: Wanted) -> list[Ending
             found={subject: found[subject] for subject in subjects if subject in found},
         )
         for (attempt_id, subjects), cost in zip(parts.items(), costs, strict=True)
+    ]
+
+
+def charges(payers: Sequence[Intent], endings: Sequence[Ending], outcome: Outcome) -> list[Charge]:
+    """Say what each payer of a call is charged; nothing while nobody knows what it cost."""
+    consumed = {one.attempt_id: one.consumed for one in endings}
+    return [
+        Charge(
+            attempt_id=one.attempt_id,
+            hold=one.hold,
+            consumed=cost,
+            sent=outcome.verdict is not Verdict.UNSENT,
+            observation=outcome.observation,
+            after_sequence=one.after_sequence,
+        )
+        for one in payers
+        if (cost := consumed[one.attempt_id]) is not None
     ]
 
 

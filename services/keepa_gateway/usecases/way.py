@@ -18,6 +18,8 @@ from services.keepa_gateway.domain.hopeless import beyond_capacity
 from services.keepa_gateway.ports import Attempts, Budget, Gate, Hold
 
 COMPARED_FOR_SECONDS = 5.0
+# A look at the gate that is younger will do: others of this process have looked at the same.
+LOOKED_WITHIN = timedelta(milliseconds=20)
 _log = telemetry.get_logger(__name__)
 
 
@@ -241,7 +243,7 @@ class Way:
         The refusal is KEEPA_KEY_REJECTED, KEEPA_RATE_LIMITED or CIRCUIT_OPEN.
         """
         while True:
-            egress, now = await self._gate.read()
+            egress, now = await self._gate.read(within=LOOKED_WITHIN)
             self._compare(now)
             refusal = egress.refusal(now)
             quiet = egress.quiet_for(now)

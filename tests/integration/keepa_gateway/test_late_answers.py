@@ -21,6 +21,7 @@ from services.chassis.errors import Refusal
 from services.chassis.testing.engines import Databases
 from services.keepa_gateway import app
 from services.keepa_gateway.clients.budget import GrpcBudget
+from services.keepa_gateway.domain.attempt import Charge
 from services.keepa_gateway.domain.calls import Deadlines
 from services.keepa_gateway.ports import Hold
 from services.keepa_gateway.storage import attempts
@@ -49,13 +50,21 @@ CALLS, PARTS = 3, 4
 
 
 class Stall:
-    """What keeps outcomes from being stored, as a frozen process would."""
+    """What keeps outcomes from being stored and booked, as a frozen process would."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.over = asyncio.Event()
         self.reached = 0
         self._pack = attempts.packed_snapshots
         patch.setattr(attempts, "packed_snapshots", self._packed)
+        patch.setattr(app, "GrpcBudget", self._client)
+
+    def _client(self, stub: Any, account: str, *, deadlines: Deadlines, margin: timedelta) -> Any:
+        """Budget's client, whose holds are shorter than the calls, and which does not say so."""
+        assert deadlines.plain > BRIEF.plain
+        deceiving = Deceiving(stub, account, deadlines=BRIEF, margin=margin)
+        deceiving.told = self.over
+        return deceiving
 
     async def _packed(self, snapshots: Sequence[Any]) -> Any:
         packed = await self._pack(snapshots)
@@ -92,29 +101,33 @@ async def late(databases: Databases, nats_server: str) -> AsyncIterator[Late]:
     options = ("--rate", "2000", "--balance", "60000", "--books", "100", "--key", CANARY)
     async with AsyncExitStack() as stack:
         sandbox = stack.enter_context(sandbox_process(*options))
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(app, "GrpcBudget", briefly_held)
+        stall = Stall(stack.enter_context(pytest.MonkeyPatch.context()))
         world = await builder(databases, nats_server, stack)(sandbox, gateways=2)
-        stall = Stall(patch)
         try:
             yield await stalled(world, stall)
         finally:
             stall.over.set()
 
 
-def briefly_held(stub: Any, account: str, *, deadlines: Deadlines, margin: timedelta) -> Any:
-    """Budget's client, whose holds are shorter than the calls, and which does not say so."""
-    assert deadlines.plain > BRIEF.plain
-    return Deceiving(stub, account, deadlines=BRIEF, margin=margin)
-
-
 class Deceiving(GrpcBudget):
-    """Lets calls leave that are longer than their holds."""
+    """Lets calls leave that are longer than their holds, and tells what they cost too late."""
+
+    told: asyncio.Event
 
     async def reserve(self, *args: Any, **kwargs: Any) -> Hold | None:
         """Hold tokens, and say that it is for ever."""
         hold = await super().reserve(*args, **kwargs)
         return hold and replace(hold, covers_until=float("inf"))
+
+    async def commit(self, charge: Charge) -> None:
+        """Book, when the stall is over."""
+        await self.told.wait()
+        await super().commit(charge)
+
+    async def release(self, hold: str) -> None:
+        """Release, when the stall is over."""
+        await self.told.wait()
+        await super().release(hold)
 
 
 async def stalled(world: World, stall: Stall) -> Late:

@@ -84,7 +84,7 @@ class World:
         """Tell the instant."""
         return self.time
 
-    async def read(self) -> tuple[Egress, Any]:
+    async def read(self, **_: object) -> tuple[Egress, Any]:
         """Nothing is in the way."""
         return Egress(), None
 

@@ -264,7 +264,7 @@ class Crowded:
     def __init__(self) -> None:
         self.asked_for = 0
 
-    async def read(self) -> tuple[Egress, datetime]:
+    async def read(self, **_: object) -> tuple[Egress, datetime]:
         """Tell of a 429 that came after the first look."""
         now = datetime.now(UTC)
         return Egress(paused_until=now + HOUR if self.asked_for else None), now

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.keepa_gateway.domain.attempt import Asking, Attempt, Intent
+from services.keepa_gateway.domain.attempt import Asking, Attempt, Charge, Intent
 from services.keepa_gateway.domain.calls import Call, Deadlines
 from services.keepa_gateway.domain.outcome import Outcome, Verdict, unsent
 from services.keepa_gateway.domain.products_request import ProductsRequest
@@ -78,6 +78,7 @@ class Attempts:
         self._time = time
         self._seconds = seconds
         self.outcome: Outcome | None = None
+        self.settled: tuple[UUID, ...] = ()
 
     async def open(self, intents: Sequence[Intent]) -> dict[UUID, Opened]:
         """Let everybody ask for everything."""
@@ -87,16 +88,28 @@ class Attempts:
     async def close(
         self, endings: Sequence[Ending], outcome: Outcome, _: Harvest
     ) -> Mapping[UUID, Attempt]:
-        """Note the outcome; there is nothing left to settle."""
+        """Note the outcome."""
         self.outcome = outcome
-        ended = cast("Attempt", Ended())
-        return {one.attempt_id: ended for one in endings}
+        return {one.attempt_id: cast("Attempt", None) for one in endings}
+
+    async def mark_settled(self, *attempt_ids: UUID) -> None:
+        """Note what budget knows."""
+        self.settled = attempt_ids
 
 
-class Ended:
-    """An attempt that budget knows about."""
+class Ledger:
+    """A budget that notes what it is told."""
 
-    settled = True
+    def __init__(self) -> None:
+        self.told: list[str | Charge] = []
+
+    async def commit(self, charge: Charge) -> None:
+        """Note a cost."""
+        self.told.append(charge)
+
+    async def release(self, hold: str) -> None:
+        """Note what is given back."""
+        self.told.append(hold)
 
 
 async def section(
@@ -105,13 +118,16 @@ async def section(
     *,
     covers_until: float = float("inf"),
     reap: Reap | None = None,
-) -> None:
-    """Run one paid section to its end."""
+) -> list[str | Charge]:
+    """Run one paid section to its end, and return what budget was told."""
     asking = Asking(request_id=uuid4())
     held = Held(uuid4(), 0, Hold("reservations/1", 1, covers_until))
-    nothing = cast("Any", None)
+    nothing, ledger = cast("Any", None), Ledger()
     sections = PaidSections(
-        keepa=keepa, attempts=cast("Any", attempts), budget=nothing, way=cast("Any", Way())
+        keepa=keepa,
+        attempts=cast("Any", attempts),
+        budget=cast("Any", ledger),
+        way=cast("Any", Way()),
     )
     planned = intent(
         held,
@@ -127,6 +143,9 @@ async def section(
 
     plan = Plan(missing=all_missing, narrow=lambda _: CALL, reap=reap or nothing)
     await sections.start(planned, plan)
+    await sections.finish()
+    assert attempts.settled == (held.attempt_id,)
+    return ledger.told
 
 
 @pytest.fixture
@@ -142,8 +161,9 @@ async def test_all_tries_of_a_call_share_its_deadline(time: Time) -> None:
     """Row 14: a hold and a claim end by the deadline of one call, not of three."""
     keepa, attempts = Unreachable(time, 6.0), Attempts(time, 0.0)
 
-    await section(keepa, attempts)
+    told = await section(keepa, attempts)
 
+    assert told == ["reservations/1"]
     assert keepa.allowed == [15.0, 9.0, 3.0]
     assert attempts.outcome is not None
     assert attempts.outcome.verdict is Verdict.UNSENT
@@ -195,7 +215,9 @@ async def test_an_answer_at_which_our_own_reading_fails_is_booked_at_its_cost(ti
     async def broken(_: Reading, __: tuple[str, ...]) -> Harvest:
         raise LookupError
 
-    await section(Answering(), attempts, reap=broken)
+    (booked,) = await section(Answering(), attempts, reap=broken)
 
+    assert isinstance(booked, Charge)
+    assert (booked.hold, booked.consumed, booked.after_sequence) == ("reservations/1", 1, 1)
     assert attempts.outcome is not None
     assert (attempts.outcome.verdict, attempts.outcome.consumed) == (Verdict.FAILED, 1)
