@@ -72,6 +72,8 @@ def channel(table: Table) -> str:
 def row(event: Message, *, event_id: UUID | None = None) -> dict[str, Any]:
     """Make the row of an event, for who stores it by a statement of its own.
 
+    That statement rings `channel` as well; otherwise the relay finds the row at its next poll.
+
     Raises:
         ValueError: It could never be published, so it must not become true either.
     """
