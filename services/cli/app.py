@@ -1,7 +1,7 @@
 """`avault`: each command asks a service and shows the answer.
 
 Data goes to standard output, progress and errors to standard error. Exit codes: 0 done, 1 refused,
-2 wrong use, 3 a service could not be reached.
+2 wrong use, 3 a service could not be reached, 4 a job that was followed did not complete.
 """
 
 from collections.abc import Callable

@@ -17,7 +17,7 @@ from services.cli.patience import patiently
 from services.cli.stack import Stack, Targets, connect
 
 MOST_PER_PAGE = 1000
-EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 3, 130
+EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_UNFINISHED, EXIT_INTERRUPTED = 1, 3, 4, 130
 
 # What is shown comes from listings and from people: brackets and colons in it are no commands.
 console = Console(markup=False, emoji=False)

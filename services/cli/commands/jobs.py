@@ -11,7 +11,15 @@ from google.protobuf.duration_pb2 import Duration
 from rich.live import Live
 
 from services.cli import criteria, options, show
-from services.cli.asking import asking, console, first_of, progress, show_all, show_one
+from services.cli.asking import (
+    EXIT_UNFINISHED,
+    asking,
+    console,
+    first_of,
+    progress,
+    show_all,
+    show_one,
+)
 from services.cli.bringing import identifiers_of
 from services.cli.export import export_picks, format_of
 from services.cli.gathering import gathers
@@ -57,7 +65,7 @@ def run(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Run an AutoSourcing job and follow it to its end."""
+    """Run an AutoSourcing job and follow it to its end. Ends with 4 when it did not complete."""
     _search(spec, searched)
 
     async def ask(stack: Stack) -> None:
@@ -71,8 +79,9 @@ def run(
             show_one(started, started.name, json=json)
             return
         progress.print(f"{started.name}", style="dim")
-        await _follow(stack, started)
+        ended = await _follow(stack, started)
         await show_picks(stack, started.name, json=json)
+        _answer_for(ended)
 
     asking(ask)
 
@@ -103,7 +112,12 @@ def jobs(
 def job(
     name: Name,
     *,
-    watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end first.")] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Follow it to its end first, and end with 4 when it did not complete."
+        ),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Show one job with every product it analysed and why."""
@@ -114,13 +128,9 @@ def job(
         if watch and not found.HasField("end_time"):
             await _follow(stack, found)
             found = (await patiently(lambda: stack.autosourcing.GetJob(request))).job
-        if json:
-            show_one(found, "", json=True)
-            return
-        console.print(show.job_line(found))
-        await show_picks(stack, found.name, json=False)
-        if rest := show.passed_over(found.products):
-            console.print(rest)
+        await _show_job(stack, found, json=json)
+        if watch:
+            _answer_for(found)
 
     asking(ask)
 
@@ -210,14 +220,31 @@ async def show_picks(
     show_all(found, show.picks(found), json=json)
 
 
-async def _follow(stack: Stack, started: autosourcing.Job) -> None:
-    """Show the progress of a job to its end."""
+async def _show_job(stack: Stack, job: autosourcing.Job, *, json: bool) -> None:
+    if json:
+        show_one(job, "", json=True)
+        return
+    console.print(show.job_line(job))
+    await show_picks(stack, job.name, json=False)
+    if rest := show.passed_over(job.products):
+        console.print(rest)
+
+
+async def _follow(stack: Stack, started: autosourcing.Job) -> autosourcing.Job:
+    """Show the progress of a job to its end, and return what it ended as."""
     job = started
     with Live(show.job_line(job), console=progress, transient=True) as live:
         async for change in watch_job(stack, job.name):
             job = change.job
             live.update(show.job_line(job))
     progress.print(show.job_line(job))
+    return job
+
+
+def _answer_for(ended: autosourcing.Job) -> None:
+    """Let a script see that a job stopped early, whatever it found until then."""
+    if ended.state != autosourcing.JOB_STATE_COMPLETED:
+        raise typer.Exit(EXIT_UNFINISHED)
 
 
 def _search(spec: autosourcing.JobSpec, searched: discovery.DiscoveryFilter) -> None:
