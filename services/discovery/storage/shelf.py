@@ -27,12 +27,14 @@ from services.discovery.domain.criteria import Filter
 from services.discovery.domain.health import Purged
 from services.discovery.domain.kept import BlockedProduct, Favorite, SavedNiche
 from services.discovery.ports import Drawer, Page, Place
+from services.discovery.storage.caches import entry_bytes
 from services.discovery.storage.packing import packed, unpacked
 from services.discovery.storage.requests import bind, see_same
 from services.discovery.storage.single import statement
 from services.discovery.storage.tables import (
     blocked_products,
     favorites,
+    lists,
     requests,
     saved_niches,
     score_cache,
@@ -48,13 +50,13 @@ with found as (
     order by key limit :chunk for update
 ), gone as (
     delete from discovery.{table} as entry using found where entry.key = found.key
-    returning pg_column_size(entry.*) as size
+    returning {size} as size
 )
 select count(*), coalesce(sum(size), 0)::bigint, (select max(key) from found) from gone
 """
 _PURGES = {
-    "discovery": _PURGE.format(table="lists"),
-    "scoring": _PURGE.format(table="score_cache"),
+    "discovery": _PURGE.format(table="lists", size=entry_bytes(lists)),
+    "scoring": _PURGE.format(table="score_cache", size=entry_bytes(score_cache)),
 }
 
 

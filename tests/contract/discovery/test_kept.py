@@ -280,6 +280,30 @@ async def test_a_search_leaves_blocked_products_out_and_says_so(
     assert (len(whole.asins), list(whole.blocked_asins)) == (5, [])
 
 
+async def test_a_purge_and_the_health_of_a_cache_count_the_same_bytes(
+    discovery: Any, one: Replica
+) -> None:
+    """D4: who reads how large a cache is knows what a purge of it will say, and sees it empty."""
+    everything = pb.PurgeCacheRequest(request_id=str(uuid4()), include_fresh=True)
+    await discovery.PurgeCache(everything)
+    for number in (55, 56):
+        await scored(discovery, asin(number))
+    wanted = pb.DiscoveryFilter(title=str(uuid4()), max_results=3)
+    await discovery.DiscoverProducts(
+        pb.DiscoverProductsRequest(request_id=str(uuid4()), filter=wanted)
+    )
+    before = await health(discovery)
+
+    gone = {}
+    for cache in before:
+        request = pb.PurgeCacheRequest(request_id=str(uuid4()), cache=cache, include_fresh=True)
+        gone[cache] = (await discovery.PurgeCache(request)).purged_bytes
+
+    assert gone == {cache: each.size_bytes for cache, each in before.items()}
+    assert all(gone.values())
+    assert [each.size_bytes for each in (await health(discovery)).values()] == [0, 0]
+
+
 async def health(discovery: Any) -> dict[str, pb.CacheHealth]:
     answer = await discovery.GetCacheHealth(pb.GetCacheHealthRequest())
     return {cache.cache: cache for cache in answer.caches}

@@ -4385,7 +4385,9 @@ class CacheHealth(_message.Message):
     mean_hit_count: _builtins.float
     """Mean hits per entry."""
     size_bytes: _builtins.int
-    """Size in bytes."""
+    """Size of its entries in bytes, expired ones included, as `PurgeCache` counts what it deletes.
+    Indexes are not in it, nor the scores themselves, which outlive their cache entries.
+    """
     rating: _builtins.str
     """`excellent` above 3 hits per entry, `good` above 1, else `low reuse`."""
     hit_percent: _builtins.float
@@ -4456,7 +4458,9 @@ class PurgeCacheResponse(_message.Message):
     purged_count: _builtins.int
     """Entries deleted."""
     purged_bytes: _builtins.int
-    """Their size in bytes."""
+    """Their size in bytes, as `CacheHealth` counts it. The database keeps that room for later
+    entries and gives none of it back to the disk.
+    """
     def __init__(
         self,
         *,
