@@ -1,6 +1,5 @@
 """Requests are decoded and held against their annotations before anybody looks at them."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor
 
 from services.chassis.errors import FieldViolation, Kind, Refusal, invalid_fields
 from services.chassis.rpc import sizes
+from services.chassis.rpc.patterns import in_words
 
 Decoder = Callable[[bytes], Any]
 
@@ -98,7 +98,7 @@ def _violation(found: protovalidate.Violation, request: Descriptor) -> FieldViol
         path.append(proto.rule_id)  # A rule over a whole message bears the name of a field.
     told = proto.message or f"breaks the rule {proto.rule_id}"
     if proto.rule_id == "string.pattern":
-        told = _shape(told)
+        told = f"must be {in_words(told.partition('`')[2].rpartition('`')[0])}"
     elif choice is not None and proto.rule_id in {"enum.defined_only", "required"}:
         told = f"must be one of {', '.join(one.name for one in choice.values if one.number)}"
     return FieldViolation(".".join(path), told)
@@ -117,18 +117,6 @@ def _end_of(
             field = field.message_type.fields_by_name["value"]
         at, choice = field.message_type, field.enum_type
     return at, choice
-
-
-def _shape(told: str) -> str:
-    """Say a pattern in the way the contract's comments write it: `jobs/{uuid}`, or empty."""
-    pattern = told.partition("`")[2].rpartition("`")[0].removeprefix("^").removesuffix("$")
-    optional = re.fullmatch(r"\((.*)\)\?", pattern)
-    shape = optional[1] if optional else pattern
-    shape = shape.replace("[0-9a-f-]{36}", "{uuid}")
-    shape = re.sub(r"(\[[^]]+\])\{(\d+)\}", r"{\2 of \1}", shape)
-    shape = re.sub(r"(\[[^]]+\])\{(\d+),(\d+)\}", r"{\2 to \3 of \1}", shape)
-    shape = re.sub(r"(\[[^]]+\])\*", r"{any number of \1}", shape)
-    return f"must be {shape}, or empty" if optional else f"must be {shape}"
 
 
 def _step(element: Any) -> str:

@@ -1,13 +1,21 @@
 """A field that breaks its rule is told what it may be, in the words of the contract."""
 
+import re
+from collections.abc import Iterator
+from itertools import chain
+
 import pytest
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as autosourcing
 from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery
+from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as gateway
+from buf.validate import validate_pb2
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from services.chassis.errors import Refusal
 from services.chassis.rpc import sizes
+from services.chassis.rpc.patterns import in_words
 from services.chassis.rpc.validation import checked
 
 ID = "9f0e5d39-2f8f-4a0e-8f5b-6f1a5f2f6f11"
@@ -33,9 +41,29 @@ def read(request: Message) -> Message:
         (
             budget.GetAccountRequest(name="x"),
             "name",
-            "must be accounts/[a-z0-9]{0 to 62 of [a-z0-9-]}",
+            (
+                "must be accounts/{1 character of a-z or 0-9}{up to 62 characters of a-z, 0-9 or -}"
+                ", such as accounts/example"
+            ),
         ),
-        (discovery.ListScoresRequest(asin="x"), "asin", "must be {10 of [A-Z0-9]}, or empty"),
+        (
+            discovery.ListScoresRequest(asin="x"),
+            "asin",
+            "must be 10 characters of A-Z or 0-9, such as 0123456789, or empty",
+        ),
+        (
+            discovery.DiscoverNichesRequest(names=["x"]),
+            "names[0]",
+            (
+                "must be niches/{1 to 64 characters of a-z, 0-9 or -} or bookmarks/{uuid}"
+                ", such as niches/example"
+            ),
+        ),
+        (
+            autosourcing.GetDailyReviewRequest(date="yesterday"),
+            "date",
+            "must be YYYY-MM-DD, such as 2026-11-20, or empty",
+        ),
     ],
 )
 def test_a_pattern_is_said_in_the_form_of_the_contract(
@@ -45,8 +73,35 @@ def test_a_pattern_is_said_in_the_form_of_the_contract(
     with pytest.raises(Refusal) as refused:
         read(request_)
 
-    violation = refused.value.violations[0]
-    assert (violation.field, violation.description) == (field, told)
+    violations = {one.field: one.description for one in refused.value.violations}
+    assert violations[field] == told
+
+
+def patterns(message: Descriptor) -> Iterator[str]:
+    """Tell every pattern that a message's texts are held against."""
+    for field in message.fields:
+        rules = field.GetOptions().Extensions[validate_pb2.field]
+        texts = (rules.string, rules.repeated.items.string, rules.map.keys.string)
+        yield from (text.pattern for text in texts if text.pattern)
+    for inner in message.nested_types:
+        yield from patterns(inner)
+
+
+def test_every_pattern_of_the_contracts_is_said_in_words() -> None:
+    """Whoever writes one that has no words yet learns it here, and not from a reseller."""
+    contracts = (autosourcing, budget, discovery, gateway)
+    messages = chain.from_iterable(
+        contract.DESCRIPTOR.message_types_by_name.values() for contract in contracts
+    )
+    found = set(chain.from_iterable(map(patterns, messages)))
+
+    assert len(found) > 25
+    for pattern in found:
+        words = in_words(pattern)
+        assert not re.search(r"[][()|^$*?]|\{\d+[,}]", words), words
+        example = re.search(r"such as ([^,]*)", words)
+        assert example or "{uuid}" in words, words
+        assert example is None or re.search(pattern, example[1]), words
 
 
 @pytest.mark.parametrize(
