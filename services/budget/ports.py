@@ -106,6 +106,10 @@ class Shortcut(Protocol):
         """Store a state unless a newer one is kept; see ``Turn.keep``."""
         ...
 
+    async def ring(self, account: str) -> None:
+        """Let relays and other replicas know that there are entries they may not have seen."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:

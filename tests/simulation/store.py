@@ -241,6 +241,11 @@ class Connection:
         self.live()
         self.database.kept[state.account] = snapshots.encode(state)
 
+    async def ring(self, account: str) -> None:  # noqa: ARG002 - one bell rings for all
+        self.live()
+        await self.weather.statement()
+        self.database.ring()
+
     async def load(self, account: str, rules: Rules) -> State:
         await self.weather.statement()
         self.live()

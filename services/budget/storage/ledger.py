@@ -134,6 +134,10 @@ class PostgresLedger:
         """Replace the account's snapshot by a newer one."""
         await self._fetch(_KEEP, *_kept(state))
 
+    async def ring(self, account: str) -> None:
+        """Notify in a transaction of its own."""
+        await self._fetch(_RING, CHANNEL, account)
+
     async def load(self, account: str, rules: Rules) -> State:
         """Start from the snapshot and replay page by page.
 

@@ -32,6 +32,7 @@ TOLERANCE = timedelta(milliseconds=250)  # By which an estimate of the clock may
 PAUSES = (0.0, 0.05, 0.25)  # Seconds before each try of a batch.
 LEAST_TURNS, MOST_TURNS = 2, 40  # Turns of the event loop in which nobody joins a batch any more.
 LONGEST_JOINING_SECONDS = 0.02
+RING_SECONDS = 0.05  # Between two rings that nobody waits for; a relay pauses for longer.
 PULSE_SECONDS = 0.25  # How often waiters look for grants that another replica made.
 PULSE_LATE_SECONDS = 0.003  # After a tick, so that the database's clock has passed it too.
 
@@ -121,6 +122,8 @@ class Writer:
         self._alone = False  # Nobody else wrote between our last two turns.
         self._kept_at = 0
         self._keeping: asyncio.Task[None] | None = None
+        self._ringing: asyncio.Task[None] | None = None
+        self._rung_at = float("-inf")
         self._seen: tuple[datetime, float] | None = None
         self._queue: deque[_Job] = deque()
         self._queued = 0  # Commands in the queue.
@@ -203,7 +206,7 @@ class Writer:
     @property
     def idle(self) -> bool:
         """Whether nothing is known, asked or awaited here."""
-        busy = self._draining is not None and not self._draining.done()
+        busy = any(task and not task.done() for task in (self._draining, self._ringing))
         return not (busy or self._warm or self._queue or self._watched or self._followers)
 
     def look(self) -> None:
@@ -220,7 +223,8 @@ class Writer:
         """Wait for the batch under way and for what is queued behind it."""
         if self._pulsing is not None:
             await end(self._pulsing)
-        tasks = [task for task in (self._draining, self._keeping) if task is not None]
+        begun = (self._draining, self._keeping, self._ringing)
+        tasks = [task for task in begun if task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _drain(self) -> None:
@@ -313,7 +317,7 @@ class Writer:
             after=base.sequence,
             decided_at=now,
             tolerance=_tolerance(entries, self._rules),
-            ring=_worth_ringing(base, entries),
+            ring=self._rings(base, entries),
             strange=_unknown_to(base, jobs) - {entry.request_id for entry in entries},
             entries=entries,
         )
@@ -343,6 +347,28 @@ class Writer:
         if self._shortcut and idle and self._worth_keeping(self.state):
             self._kept_at = self.state.sequence
             self._keeping = asyncio.create_task(self._keep(self._shortcut, self.state))
+
+    def _rings(self, base: State, entries: Sequence[Entry]) -> bool:
+        """Whether a batch rings by itself: at once for who waits, once in a while for the rest.
+
+        What ends or frees something is told by the next ring at the latest; plain grants are no
+        news. To ring takes PostgreSQL, and everybody it wakes, as long as the batch itself.
+        """
+        if base.waiting or all(isinstance(entry.fact, Held) for entry in entries):
+            return bool(base.waiting)
+        at = self._steady()
+        if at - self._rung_at >= RING_SECONDS:
+            self._rung_at = at
+            return True
+        if self._shortcut and (self._ringing is None or self._ringing.done()):
+            self._ringing = asyncio.create_task(self._ring_soon(self._shortcut))
+        return False
+
+    async def _ring_soon(self, shortcut: Shortcut) -> None:
+        await asyncio.sleep(RING_SECONDS)
+        self._rung_at = self._steady()
+        with suppress(Refusal):  # Everybody looks from time to time.
+            await shortcut.ring(self.account)
 
     def _worth_keeping(self, state: State) -> bool:
         """Whether enough was written since the last snapshot to pay for the size of the next."""
@@ -400,11 +426,6 @@ class Writer:
         ticks = self.state.anchor.certain_ticks(now, self._rules)
         tick = self.state.anchor.tick_at(ticks + 1, self._rules) - now
         return min(PULSE_SECONDS, max(0.0, tick.total_seconds()) + PULSE_LATE_SECONDS)
-
-
-def _worth_ringing(base: State, entries: Sequence[Entry]) -> bool:
-    """Whether somebody elsewhere may wait for this: all but plain grants end or free something."""
-    return bool(base.waiting) or any(not isinstance(entry.fact, Held) for entry in entries)
 
 
 def _tolerance(entries: Sequence[Entry], rules: Rules) -> timedelta:

@@ -1,0 +1,150 @@
+"""When a writer rings: whoever waits hears at once, everybody else within a moment."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from services.budget.domain.balance import EPOCH, MILLISECOND, Observation
+from services.budget.domain.commands import Commit, Report, Reserve
+from services.budget.domain.reservation import Terms
+from services.budget.domain.rules import STANDARD
+from services.budget.usecases.writer import RING_SECONDS, Writer
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.store import Connection, Database, Weather
+
+BEGIN = datetime(2026, 11, 20, 12, tzinfo=UTC)
+TOKENS = 1_200
+
+
+class Bells(Database):
+    """Notes when it rang, on the loop's clock."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__(lambda: BEGIN + timedelta(seconds=loop.time()))
+        self.rang: list[float] = []
+        self._loop = loop
+        self.ledgers["default"] = []
+
+    def ring(self) -> None:
+        """Note it, and tell everybody."""
+        self.rang.append(self._loop.time())
+        super().ring()
+
+
+class Account:
+    """A writer that nobody shares its account with, by the loop's clock."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.database = Bells(loop)
+        connection = Connection(self.database, Weather())
+        self.writer = Writer(connection, "default", STANDARD, shortcut=connection, steady=loop.time)
+
+    async def open(self) -> None:
+        """Learn the balance by a turn, and let the time pass until nothing is due."""
+        seen = Observation(
+            arrived_ms=(BEGIN - EPOCH) // MILLISECOND,
+            tokens=TOKENS,
+            refill_in_ms=60_000,
+            refill_rate=20,
+        )
+        await self.writer.ask(Report(request_id=UUID(int=9), observation=seen))
+        await asyncio.sleep(2 * RING_SECONDS)
+        self.database.rang.clear()
+
+    async def hold(self, tokens: int = 1, wait: timedelta = timedelta(0)) -> UUID:
+        """Ask for tokens, and return the reservation whether it was granted or waits."""
+        reservation = uuid4()
+        terms = Terms(id=reservation, tokens=tokens)
+        await self.writer.ask(Reserve(terms=terms, max_wait=wait))
+        return reservation
+
+    async def commit(self, reservation: UUID) -> None:
+        """Book what was held."""
+        booked = Commit(request_id=uuid4(), reservation=reservation, tokens=1)
+        await self.writer.ask(booked)
+
+
+def tell(story: Callable[[Account], Coroutine[Any, Any, None]]) -> None:
+    """Run a story on one account, whose balance is known."""
+
+    async def begin() -> None:
+        account = Account(loop)
+        await account.open()
+        await story(account)
+        await account.writer.close()
+
+    with closing(VirtualLoop()) as loop:
+        loop.run_until_complete(begin())
+    assert loop.faults == []
+
+
+def test_many_commits_in_a_row_ring_once_at_once_and_once_later() -> None:
+    """The last of them is heard, though it did not ring itself."""
+
+    async def story(account: Account) -> None:
+        held = [await account.hold() for _ in range(8)]
+        began = asyncio.get_running_loop().time()
+        for reservation in held:
+            await account.commit(reservation)
+        assert account.database.shortcuts > len(held)
+        await asyncio.sleep(3 * RING_SECONDS)
+
+        first, last = account.database.rang
+        assert first - began < RING_SECONDS <= last - first < 2 * RING_SECONDS
+
+    tell(story)
+
+
+def test_what_comes_after_a_rest_rings_at_once() -> None:
+    async def story(account: Account) -> None:
+        for _ in range(3):
+            await account.commit(await account.hold())
+            before = len(account.database.rang)
+            assert before
+            await asyncio.sleep(2 * RING_SECONDS)
+            assert len(account.database.rang) == before
+
+    tell(story)
+
+
+def test_plain_grants_do_not_ring() -> None:
+    async def story(account: Account) -> None:
+        for _ in range(3):
+            await account.hold()
+        await asyncio.sleep(2 * RING_SECONDS)
+
+        assert account.database.rang == []
+
+    tell(story)
+
+
+def test_whoever_waits_is_rung_for_at_once() -> None:
+    """Another replica may hold the wait: it hears of every batch without delay."""
+
+    async def story(account: Account) -> None:
+        held = [await account.hold(400) for _ in range(2)]
+        await account.hold(600, timedelta(seconds=30))
+        before = len(account.database.rang)
+        for reservation in held[:1]:
+            await account.commit(reservation)
+
+        assert len(account.database.rang) == before + 1
+
+    tell(story)
+
+
+def test_a_stop_rings_for_what_nobody_has_heard_of() -> None:
+    """Events of the last commits need not wait until somebody looks by chance."""
+
+    async def story(account: Account) -> None:
+        held = [await account.hold() for _ in range(3)]
+        for reservation in held:
+            await account.commit(reservation)
+        await account.writer.close()
+
+        assert len(account.database.rang) == 2
+
+    tell(story)
