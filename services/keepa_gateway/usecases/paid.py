@@ -133,9 +133,9 @@ class PaidSections:
         booking = asyncio.create_task(self._booked(charges(payers, endings, outcome)), name="book")
         self._keep(booking)
         attempts = await self._attempts.close(endings, outcome, harvest)
+        await asyncio.wait((booking,))  # Whatever goes wrong with it, the answer is here.
         # To note that budget knows is not worth waiting for.
-        noting = self._attempts_told(await booking)
-        self._keep(asyncio.create_task(noting, name="note what is booked"))
+        self._keep(asyncio.create_task(self._noted(booking), name="note what is booked"))
         for attempt_id, gained in parts.items():
             paid[attempt_id] = Paid(attempt=attempts[attempt_id], gained=gained, harvest=harvest)
         return paid
@@ -194,6 +194,10 @@ class PaidSections:
         """Tell budget how an attempt ended, when that is known; the reconciler repeats it."""
         if attempt.charge is not None and not attempt.settled:
             await self._attempts_told(await self._booked([attempt.charge]))
+
+    async def _noted(self, booking: "asyncio.Task[list[UUID]]") -> None:
+        if not booking.cancelled() and booking.exception() is None:
+            await self._attempts_told(booking.result())
 
     async def _attempts_told(self, told: Sequence[UUID]) -> None:
         if told:

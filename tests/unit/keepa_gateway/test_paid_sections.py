@@ -1,5 +1,6 @@
-"""How long a paid call may take, all its tries together, and a process that froze before them."""
+"""Paid calls: how long all their tries may take, and what is left when a part of the end fails."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -7,19 +8,21 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.chassis.errors import Kind, Refusal
 from services.keepa_gateway.domain.attempt import Asking, Attempt, Charge, Intent
 from services.keepa_gateway.domain.calls import Call, Deadlines
 from services.keepa_gateway.domain.outcome import Outcome, Verdict, unsent
 from services.keepa_gateway.domain.products_request import ProductsRequest
 from services.keepa_gateway.ports import Ending, Harvest, Hold, Keepa, Opened, Reply
 from services.keepa_gateway.usecases import paid
-from services.keepa_gateway.usecases.paid import PaidSections, Plan, Reap, Wanted, intent
+from services.keepa_gateway.usecases.paid import Paid, PaidSections, Plan, Reap, Wanted, intent
 from services.keepa_gateway.usecases.reading import Reading
 from services.keepa_gateway.usecases.way import Held
 
 pytestmark = pytest.mark.anyio
 
 DEADLINE = 15.0
+ATTEMPT = uuid4()
 CALL = ProductsRequest(domain=1, asins=("0306406152",)).call()
 
 
@@ -77,6 +80,7 @@ class Attempts:
     def __init__(self, time: Time, seconds: float) -> None:
         self._time = time
         self._seconds = seconds
+        self.broken = False
         self.outcome: Outcome | None = None
         self.settled: tuple[UUID, ...] = ()
 
@@ -89,6 +93,8 @@ class Attempts:
         self, endings: Sequence[Ending], outcome: Outcome, _: Harvest
     ) -> Mapping[UUID, Attempt]:
         """Note the outcome."""
+        if self.broken:
+            raise LookupError
         self.outcome = outcome
         return {one.attempt_id: cast("Attempt", None) for one in endings}
 
@@ -98,13 +104,16 @@ class Attempts:
 
 
 class Ledger:
-    """A budget that notes what it is told."""
+    """A budget that notes what it is told, or fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, failure: Exception | None = None) -> None:
+        self._failure = failure
         self.told: list[str | Charge] = []
 
     async def commit(self, charge: Charge) -> None:
         """Note a cost."""
+        if self._failure is not None:
+            raise self._failure
         self.told.append(charge)
 
     async def release(self, hold: str) -> None:
@@ -120,9 +129,25 @@ async def section(
     reap: Reap | None = None,
 ) -> list[str | Charge]:
     """Run one paid section to its end, and return what budget was told."""
+    ledger = Ledger()
+    paid = await begun(keepa, attempts, ledger, covers_until=covers_until, reap=reap)
+    assert isinstance(paid, Paid)
+    assert attempts.settled == (ATTEMPT,)
+    return ledger.told
+
+
+async def begun(
+    keepa: Keepa,
+    attempts: Attempts,
+    ledger: Ledger,
+    *,
+    covers_until: float = float("inf"),
+    reap: Reap | None = None,
+) -> Paid | BaseException:
+    """Run one paid section, wait as a stop does, and return what its caller gets."""
     asking = Asking(request_id=uuid4())
-    held = Held(uuid4(), 0, Hold("reservations/1", 1, covers_until))
-    nothing, ledger = cast("Any", None), Ledger()
+    held = Held(ATTEMPT, 0, Hold("reservations/1", 1, covers_until))
+    nothing = cast("Any", None)
     sections = PaidSections(
         keepa=keepa,
         attempts=cast("Any", attempts),
@@ -142,10 +167,9 @@ async def section(
         return wanted
 
     plan = Plan(missing=all_missing, narrow=lambda _: CALL, reap=reap or nothing)
-    await sections.start(planned, plan)
+    (paid,) = await asyncio.gather(sections.start(planned, plan), return_exceptions=True)
     await sections.finish()
-    assert attempts.settled == (held.attempt_id,)
-    return ledger.told
+    return paid
 
 
 @pytest.fixture
@@ -221,3 +245,64 @@ async def test_an_answer_at_which_our_own_reading_fails_is_booked_at_its_cost(ti
     assert (booked.hold, booked.consumed, booked.after_sequence) == ("reservations/1", 1, 1)
     assert attempts.outcome is not None
     assert (attempts.outcome.verdict, attempts.outcome.consumed) == (Verdict.FAILED, 1)
+
+
+async def good(_: Reading, __: tuple[str, ...]) -> Harvest:
+    """Reap nothing in particular."""
+    return Harvest()
+
+
+async def test_a_cost_is_booked_though_its_outcome_could_not_be_stored(time: Time) -> None:
+    """INV-8: the ledger knows what Keepa took; nothing is noted, so that the rest is finished."""
+    attempts, ledger = Attempts(time, 0.0), Ledger()
+    attempts.broken = True
+
+    paid = await begun(Answering(), attempts, ledger, reap=good)
+
+    assert isinstance(paid, LookupError)
+    assert [one.consumed for one in ledger.told if isinstance(one, Charge)] == [1]
+    assert attempts.settled == ()
+
+
+@pytest.mark.parametrize(
+    "failure", [Refusal(Kind.UNAVAILABLE, "BUDGET_UNAVAILABLE", "Away."), LookupError()]
+)
+async def test_an_outcome_is_stored_and_answered_though_its_cost_could_not_be_booked(
+    time: Time, failure: Exception
+) -> None:
+    """It is paid for and here; that budget is to be told again stays written down."""
+    attempts, ledger = Attempts(time, 0.0), Ledger(failure)
+
+    paid = await begun(Answering(), attempts, ledger, reap=good)
+
+    assert isinstance(paid, Paid)
+    assert attempts.outcome is not None
+    assert (attempts.outcome.verdict, attempts.outcome.consumed) == (Verdict.ANSWERED, 1)
+    assert attempts.settled == ()
+
+
+async def test_what_budget_knows_for_good_is_not_told_again(time: Time) -> None:
+    """A hold that has another end already has one that no repetition changes."""
+    attempts = Attempts(time, 0.0)
+    ledger = Ledger(Refusal(Kind.FAILED_PRECONDITION, "COMMIT_CONFLICT", "Booked before."))
+
+    await begun(Answering(), attempts, ledger, reap=good)
+
+    assert attempts.settled == (ATTEMPT,)
+
+
+async def test_a_stop_waits_until_a_cost_is_booked(time: Time) -> None:
+    """Storing failed long before: the booking beside it is part of what a stop waits for."""
+    attempts = Attempts(time, 0.0)
+    attempts.broken = True
+
+    class Slow(Ledger):
+        async def commit(self, charge: Charge) -> None:
+            for _ in range(50):
+                await asyncio.sleep(0)
+            await super().commit(charge)
+
+    ledger = Slow()
+    await begun(Answering(), attempts, ledger, reap=good)
+
+    assert len(ledger.told) == 1
