@@ -45,7 +45,7 @@ with asked as (
     on conflict do nothing returning attempt_id
 ), claimed as (
     insert into keepa_gateway.claim (key, attempt_id)
-    select key, attempt_id from wanted order by key
+    select key, attempt_id from wanted order by key collate "C"
     on conflict do nothing returning key
 )
 select keepa_gateway.insist(
@@ -53,6 +53,8 @@ select keepa_gateway.insist(
     and (select count(*) from claimed) = (select count(*) from wanted))
 """
 
+# What it brought is counted before the way out is, so that this row, which every call changes, is
+# locked last: whoever stores a lot holds it no longer than who stores nothing.
 _CLOSE = f"""
 with part as (
     select * from unnest($1::uuid[], $2::bigint[], $3::text[])
@@ -78,17 +80,19 @@ with part as (
     from unnest($9::int[], $10::text[], $11::text[], $12::text[], $13::bool[], $14::text[],
         $15::timestamptz[], $16::bytea[], $17::bytea[])
         as new (domain, asin, profile, options, known, codes, fetched_at, product, raw)
-    where exists (select from ended) order by domain, asin
+    where exists (select from ended) order by domain, asin collate "C", profile collate "C"
     on conflict (domain, asin, profile) do update set options = excluded.options,
         known = excluded.known, codes = excluded.codes, fetched_at = excluded.fetched_at,
         product = excluded.product, raw = excluded.raw
     where stored.fetched_at < excluded.fetched_at
+    returning true
 ), listed as (
     insert into keepa_gateway.listing as stored (fingerprint, fetched_at, payload)
     select fingerprint, $18::timestamptz, $19::bytea from ended where $19 is not null limit 1
     on conflict (fingerprint) do update set fetched_at = excluded.fetched_at,
         payload = excluded.payload
     where stored.fetched_at < excluded.fetched_at
+    returning true
 ), told as (
     insert into keepa_gateway.outbox (event_id, message_name, payload, traceparent)
     select * from unnest($20::uuid[], $21::text[], $22::bytea[], $23::text[])
@@ -101,6 +105,7 @@ with part as (
         and opened_until is not distinct from $30 and paused_until is not distinct from $31
         and pause_balance = $32 and rejected_at is not distinct from $33
         and exists (select from ended)
+        and (select count(*) from kept) + (select count(*) from listed) >= 0
     returning true
 )
 select ended.*, keepa_gateway.insist(exists (select from counted)),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from asyncpg import PostgresError
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import (
     BigInteger,
     FromClause,
@@ -221,7 +221,7 @@ class PostgresAttempts:
         for pause in PATIENCE_SECONDS:
             try:
                 return await self._close(endings, outcome, brought)
-            except (SQLAlchemyError, PostgresError, OSError, TimeoutError) as error:
+            except (SQLAlchemyError, PostgresError, InterfaceError, OSError) as error:
                 if not sql.unavailable(error):
                     raise
                 await asyncio.sleep(pause)
@@ -248,17 +248,17 @@ class PostgresAttempts:
     async def _close_in_turn(
         self, endings: Sequence[Ending], outcome: Outcome, brought: Brought
     ) -> Sequence[rows.Row]:
-        """Store step by step, under the lock of the way out from the second one on."""
+        """Store step by step; the lock of the way out comes last, so that nobody waits for long."""
         async with sql.transaction(self._engine) as connection:
             ended = await self._end(connection, endings, outcome)
             if ended:
-                await self._gate.apply(connection, outcome, trial=False)
                 await keep_snapshots(connection, brought.snapshots)
                 if brought.listing is not None:
                     assert brought.came_at is not None, "who reaps a list says when it came"
                     await keep_listing(
                         connection, ended[0]["fingerprint"], brought.listing, brought.came_at
                     )
+                await self._gate.apply(connection, outcome, trial=False)
                 for event in brought.events:
                     await outbox.put_row(connection, own_outbox, event)
             return ended
