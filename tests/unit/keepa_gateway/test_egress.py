@@ -1,10 +1,13 @@
 """Claims about the way out as one value: what stops whom, and what others are told."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.keepa_gateway.domain.breaker import Circuit
+from services.keepa_gateway.domain.breaker import FAILURES_TO_OPEN, Breaker, Circuit
 from services.keepa_gateway.domain.egress import Egress
 from services.keepa_gateway.domain.envelope import Observation
 from services.keepa_gateway.domain.facts import CircuitChanged, KeyRejected, RateLimited
@@ -115,3 +118,67 @@ def test_only_a_believable_balance_breaks_the_silence() -> None:
 
     assert heard.answered_at == NOW
     assert after(Egress(), Outcome(verdict=Verdict.ANSWERED)).answered_at is None
+
+
+instants = st.none() | st.integers(-120, 120).map(lambda seconds: NOW + seconds * SECOND)
+open_breakers = st.builds(
+    Breaker,
+    failures=st.integers(FAILURES_TO_OPEN, 9),
+    trials=st.integers(0, 2),
+    opened_until=instants,
+)
+breakers = st.builds(Breaker, failures=st.integers(0, FAILURES_TO_OPEN - 1)) | open_breakers
+ways_out = st.builds(
+    Egress,
+    breaker=breakers,
+    paused_until=instants,
+    pause_balance=st.integers(-9, 9),
+    rejected_at=instants,
+    answered_at=instants,
+    quiet_until=instants,
+)
+outcomes = st.builds(
+    Outcome,
+    verdict=st.sampled_from(Verdict),
+    consumed=st.none() | st.integers(0, 9),
+    observation=st.none() | st.integers(-9, 9).map(observation),
+)
+
+
+@given(ways_out, outcomes)
+def test_what_moves_nothing_but_the_last_answer_is_known_before(
+    state: Egress, outcome: Outcome
+) -> None:
+    """G5, G6: what is stored without the way out's lock must be nothing that others would miss."""
+    moved, facts = state.after(outcome, NOW, TICK, trial=False)
+    silent = replace(moved, answered_at=state.answered_at)
+
+    assert state.unmoved_by(outcome, NOW, TICK) == (silent == state and not facts)
+    assert moved.answered_at == (NOW if outcome.observation is not None else state.answered_at)
+
+
+@given(ways_out, outcomes)
+def test_whoever_is_stopped_or_let_go_by_an_outcome_is_moved_by_it(
+    state: Egress, outcome: Outcome
+) -> None:
+    """G5, G6: what moves nothing is nothing to any caller, now or later."""
+    moved = after(state, outcome)
+
+    if any(seen(moved, seconds) != seen(state, seconds) for seconds in (0, 1, 61, 119)):
+        assert not state.unmoved_by(outcome, NOW, TICK)
+
+
+def seen(state: Egress, seconds: int) -> tuple[object, ...]:
+    """What a caller meets after a while."""
+    now = NOW + seconds * SECOND
+    refusal = state.refusal(now)
+    why = None if refusal is None else (refusal.reason, refusal.facts, refusal.retry_after)
+    return why, state.quiet_for(now), state.breaker.circuit(now)
+
+
+@given(outcomes)
+def test_a_way_out_on_which_nothing_happened_is_moved_by_what_is_wrong(outcome: Outcome) -> None:
+    """G6: of an open way only good answers, and those that Keepa rejects, leave all as it is."""
+    fine = outcome.verdict in (Verdict.ANSWERED, Verdict.REJECTED)
+
+    assert Egress().unmoved_by(outcome, NOW, TICK) == fine
