@@ -81,12 +81,14 @@ class Lists:
         question = _Question(call, asking, reap, content, began)
         number = 0
         while True:
+            # The store is read first: what came in between may be this very request's answer.
+            stored = await self._stored(question)
             # Looked at again after each wait: our own earlier call may have been waited for.
             previous = await self._attempts.of_request(asking.request_id)
             if (kept := await self._kept(question, previous)) is not None:
                 return kept
             number = max(number, len(previous))
-            if (stored := await self._stored(question)) is not None:
+            if stored is not None:
                 return stored
             paid = await self._ask(question, number)
             if paid is not None:

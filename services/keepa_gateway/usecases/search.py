@@ -87,8 +87,19 @@ class Search:
             )
             if there is not None:
                 return self._good(self.pending, there, self._not_before)
+        return await self._kept_or_stored()
+
+    async def _kept_or_stored(self) -> list[ProductAnswer]:
+        """Give what this very request was answered before, and what is stored for the rest.
+
+        The store is read first. The same request may be answered in between, by another call of
+        it or by another replica: then that is its answer, with what it cost.
+        """
+        if not self.pending:
+            return []
+        there = await self._look_up(self.pending)
         kept = await self._kept()
-        return kept + await self._stored(self.pending, self._not_before)
+        return kept + self._good(self.pending, there, self._not_before)
 
     async def _kept(self) -> list[ProductAnswer]:
         """Repeat what this very request was answered before; it is paid for already."""
@@ -271,7 +282,7 @@ class Search:
         elsewhere = [one for one in self.pending if self._keys[one] in claims]
         if elsewhere and not given:
             await asyncio.sleep(POLL_SECONDS)
-        return given + await self._stored(list(self.pending), self._not_before)
+        return given + await self._kept_or_stored()
 
     async def _joined(self, landing: Attempt, subjects: Sequence[str]) -> list[ProductAnswer]:
         """Take the answers that somebody else paid for; without any, ask again oneself."""
