@@ -16,6 +16,8 @@ from tests.support import refusal
 pytestmark = pytest.mark.anyio
 
 BOOKS_ROOT = 283155
+# A call takes some 20 ms: repetitions arrive in each of its steps.
+ROUNDS, STEPS, STEP_SECONDS = 6, 30, 0.004
 
 
 async def test_products_come_with_prices_and_cost_what_the_ledger_says(world: World) -> None:
@@ -91,6 +93,22 @@ async def test_one_request_sent_many_times_at_once_tells_its_cost_each_time(worl
     spent = [sum(one.token_count for one in answers.values()) for answers in storm]
     assert Counter(spent) == {3: 20}
     assert len(await world.sandbox.paid()) == before + 1
+
+
+async def test_a_repetition_tells_its_cost_whenever_it_comes(world: World) -> None:
+    """INV-2: some come while the first is out, some between two looks, some after it."""
+    before = len(await world.sandbox.paid())
+
+    async def asked(request: pb.GetProductsRequest, step: int) -> int:
+        await asyncio.sleep(step * STEP_SECONDS)
+        answers = await collected(world.gateway.GetProducts(request))
+        return sum(one.token_count for one in answers.values())
+
+    for _ in range(ROUNDS):
+        request = products(world.sandbox.asins(3))
+        spent = await asyncio.gather(*(asked(request, step) for step in range(STEPS)))
+        assert Counter(spent) == {3: STEPS}
+    assert len(await world.sandbox.paid()) == before + ROUNDS
 
 
 async def test_overlapping_requests_pay_for_each_product_once(world: World) -> None:
