@@ -4,7 +4,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn
@@ -242,9 +242,11 @@ class Connection:
         self.database.kept[state.account] = snapshots.encode(state)
 
     async def ring(self, account: str) -> None:  # noqa: ARG002 - one bell rings for all
-        self.live()
-        await self.weather.statement()
-        self.database.ring()
+        with suppress(Dead):  # Nobody awaits it: it ends with its process.
+            self.live()
+            await self.weather.statement()
+            self.live()
+            self.database.ring()
 
     async def load(self, account: str, rules: Rules) -> State:
         await self.weather.statement()
