@@ -11,11 +11,13 @@ import pytest
 from services.chassis.errors import Kind
 from services.chassis.rpc import border, call, client
 from services.chassis.rpc.call import Call, working_for
+from services.chassis.rpc.status import UPSTREAM_UNAVAILABLE
 from tests.support import refusal
 
 pytestmark = pytest.mark.anyio
 
 Ask = Callable[..., Any]
+TRIES = 5
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -24,7 +26,11 @@ async def test_a_call_with_too_little_time_is_refused_before_anything_is_done(
     ask: Ask, plain: grpc.aio.Channel, method: str
 ) -> None:
     """Work for a caller who cannot wait for it is spent for nobody (S13)."""
-    refused = await refusal(ask(method, "bug", channel=plain, timeout=0.08))
+    for _ in range(TRIES):
+        refused = await refusal(ask(method, "bug", channel=plain, timeout=0.08))
+        # grpc's client says INTERNAL of its own when a call ends while it still sends.
+        if refused.reason != UPSTREAM_UNAVAILABLE:
+            break
 
     assert refused.kind is Kind.DEADLINE_EXCEEDED
     # On a busy machine the caller's own clock may strike first; then nothing was done either.
