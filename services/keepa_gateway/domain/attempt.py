@@ -134,6 +134,26 @@ class Charge:
     after_sequence: int
 
 
+def charge(
+    part: "Intent | Attempt",
+    *,
+    consumed: int | None,
+    verdict: Verdict | None,
+    observation: Observation | None,
+) -> Charge | None:
+    """Say what budget is told of a part of a call; nothing while nobody knows what it cost."""
+    if consumed is None:
+        return None
+    return Charge(
+        attempt_id=part.attempt_id,
+        hold=part.hold,
+        consumed=consumed,
+        sent=verdict is not Verdict.UNSENT,
+        observation=observation,
+        after_sequence=part.after_sequence,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """An attempt as stored.
@@ -176,15 +196,8 @@ class Attempt:
     @property
     def charge(self) -> Charge | None:
         """What budget is to be told; nothing while nobody knows what it cost."""
-        if self.consumed is None:
-            return None
-        return Charge(
-            attempt_id=self.attempt_id,
-            hold=self.hold,
-            consumed=self.consumed,
-            sent=self.verdict is not Verdict.UNSENT,
-            observation=self.observation,
-            after_sequence=self.after_sequence,
+        return charge(
+            self, consumed=self.consumed, verdict=self.verdict, observation=self.observation
         )
 
     def tokens_of(self, subject: str) -> int:

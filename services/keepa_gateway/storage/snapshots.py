@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -117,7 +118,7 @@ async def keep_snapshots(connection: AsyncConnection, packed: Sequence[dict[str,
         set_={name: new[name] for name in names},
         where=snapshot.c.fetched_at < new.fetched_at,
     )
-    await connection.execute(kept, sorted(packed, key=lambda one: (one["domain"], one["asin"])))
+    await connection.execute(kept, sorted(packed, key=itemgetter("domain", "asin", "profile")))
 
 
 class PostgresSnapshots:

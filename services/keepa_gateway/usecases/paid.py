@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
 from services.chassis import telemetry
 from services.chassis.errors import Refusal
-from services.keepa_gateway.domain.attempt import Asking, Attempt, Charge, Intent
+from services.keepa_gateway.domain.attempt import Asking, Attempt, Charge, Intent, charge
 from services.keepa_gateway.domain.bodies import BrokenBody
 from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.covering import end
@@ -244,18 +245,9 @@ def endings_of(outcome: Outcome, harvest: Harvest, parts: Wanted) -> list[Ending
 def charges(payers: Sequence[Intent], endings: Sequence[Ending], outcome: Outcome) -> list[Charge]:
     """Say what each payer of a call is charged; nothing while nobody knows what it cost."""
     consumed = {one.attempt_id: one.consumed for one in endings}
-    return [
-        Charge(
-            attempt_id=one.attempt_id,
-            hold=one.hold,
-            consumed=cost,
-            sent=outcome.verdict is not Verdict.UNSENT,
-            observation=outcome.observation,
-            after_sequence=one.after_sequence,
-        )
-        for one in payers
-        if (cost := consumed[one.attempt_id]) is not None
-    ]
+    known = partial(charge, verdict=outcome.verdict, observation=outcome.observation)
+    told = (known(one, consumed=consumed[one.attempt_id]) for one in payers)
+    return [one for one in told if one is not None]
 
 
 async def _reaped(

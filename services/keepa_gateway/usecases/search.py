@@ -142,14 +142,6 @@ class Search:
             given += answers.fetched(subject, found, attempt if paid else None)
         return self._done(given)
 
-    async def _stored(
-        self, subjects: Sequence[str], not_before: datetime, status: Status = Status.CACHED
-    ) -> list[ProductAnswer]:
-        """Give what the store holds that is good and young enough."""
-        if not subjects:
-            return []
-        return self._good(subjects, await self._look_up(subjects), not_before, status)
-
     def _good(
         self,
         subjects: Sequence[str],
@@ -299,7 +291,8 @@ class Search:
             return []
         old: list[ProductAnswer] = []
         if not self._asking.fresh_only:
-            old = await self._stored(list(self.pending), LONG_AGO, Status.STALE)
+            there = await self._look_up(self.pending)
+            old = self._good(self.pending, there, LONG_AGO, Status.STALE)
         stale = [answers.excused(one, self.refusal) for one in old]
         return stale + self._done(
             [answers.refused(subject, self.refusal) for subject in self.pending]
