@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from services.budget.domain.balance import EPOCH, MILLISECOND, Observation
-from services.budget.domain.commands import Report, Reserve
+from services.budget.domain.commands import Reserve
 from services.budget.domain.reservation import Terms
 from services.budget.domain.rules import STANDARD
 from services.budget.usecases.writer import (
@@ -22,8 +20,8 @@ from services.budget.usecases.writer import (
 from services.chassis.errors import Refusal
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.store import Connection, Database, Weather
+from tests.simulation.stories import BEGIN, report, told
 
-BEGIN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 AROUND = 2  # Turns around the joining: one to begin with it, one to begin to store.
 
 Answer = asyncio.Future[list[Told | Refusal]]
@@ -68,13 +66,7 @@ class Account(Weather):
 
     async def open(self) -> None:
         """Learn the balance, in a batch of its own."""
-        seen = Observation(
-            arrived_ms=(BEGIN - EPOCH) // MILLISECOND,
-            tokens=1_200,
-            refill_in_ms=10_000,
-            refill_rate=20,
-        )
-        await self.writer.ask(Report(request_id=UUID(int=9), observation=seen))
+        await report(self.writer)
 
     def reserve(self) -> Answer:
         """Ask for a token."""
@@ -93,19 +85,21 @@ class Account(Weather):
         assert self.batches[-1] == 1
         return self._stored_in - before
 
+    async def flooded(self, seconds: float) -> int:
+        """Let one more ask in each turn, which takes so long; return the size of the first batch."""
+        first, others = self.reserve(), []
+        while not first.done():
+            others.append(self.reserve())
+            self.steady += seconds
+            await asyncio.sleep(0)
+        await asyncio.gather(*others)
+        return self.batches[1]
+
 
 def tell(story: Callable[[Account], Coroutine[Any, Any, None]]) -> None:
     """Run a story on one account, whose balance is known."""
-
-    async def begin() -> None:
-        account = Account(loop)
-        await account.open()
-        await story(account)
-        await account.writer.close()
-
-    with closing(CountedLoop()) as loop:
-        loop.run_until_complete(begin())
-    assert loop.faults == []
+    loop = CountedLoop()
+    told(loop, lambda: Account(loop), story)
 
 
 def test_callers_who_come_turn_after_turn_share_one_batch() -> None:
@@ -182,14 +176,7 @@ def test_newcomers_without_end_do_not_keep_a_batch_from_being_taken() -> None:
     """Each turn brings somebody, and the clock tells the batch when it has waited enough."""
 
     async def story(account: Account) -> None:
-        first, others = account.reserve(), []
-        while not first.done():
-            others.append(account.reserve())
-            account.steady += LONGEST_JOINING_SECONDS / 10
-            await asyncio.sleep(0)
-
-        assert account.batches[1] <= 12
-        await asyncio.gather(*others)
+        assert await account.flooded(LONGEST_JOINING_SECONDS / 10) <= 12
 
     tell(story)
 
@@ -198,13 +185,7 @@ def test_newcomers_without_end_are_a_full_batch_when_the_clock_stands_still() ->
     """No clock is trusted with the growth of a batch: its size ends it as well."""
 
     async def story(account: Account) -> None:
-        first, others = account.reserve(), []
-        while not first.done():
-            others.append(account.reserve())
-            await asyncio.sleep(0)
-
-        assert account.batches[1] == BATCH
-        await asyncio.gather(*others)
+        assert await account.flooded(0.0) == BATCH
 
     tell(story)
 

@@ -2,21 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.budget.domain.balance import EPOCH, MILLISECOND, Observation
-from services.budget.domain.commands import Commit, Report, Reserve
+from services.budget.domain.commands import Commit, Reserve
 from services.budget.domain.reservation import Terms
 from services.budget.domain.rules import STANDARD
 from services.budget.usecases.writer import RING_SECONDS, Writer
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.store import Connection, Database, Weather
-
-BEGIN = datetime(2026, 11, 20, 12, tzinfo=UTC)
-TOKENS = 1_200
+from tests.simulation.stories import BEGIN, report, told
 
 
 class Bells(Database):
@@ -44,13 +40,7 @@ class Account:
 
     async def open(self) -> None:
         """Learn the balance by a turn, and let the time pass until nothing is due."""
-        seen = Observation(
-            arrived_ms=(BEGIN - EPOCH) // MILLISECOND,
-            tokens=TOKENS,
-            refill_in_ms=60_000,
-            refill_rate=20,
-        )
-        await self.writer.ask(Report(request_id=UUID(int=9), observation=seen))
+        await report(self.writer)
         await asyncio.sleep(2 * RING_SECONDS)
         self.database.rang.clear()
 
@@ -69,16 +59,8 @@ class Account:
 
 def tell(story: Callable[[Account], Coroutine[Any, Any, None]]) -> None:
     """Run a story on one account, whose balance is known."""
-
-    async def begin() -> None:
-        account = Account(loop)
-        await account.open()
-        await story(account)
-        await account.writer.close()
-
-    with closing(VirtualLoop()) as loop:
-        loop.run_until_complete(begin())
-    assert loop.faults == []
+    loop = VirtualLoop()
+    told(loop, lambda: Account(loop), story)
 
 
 def test_many_commits_in_a_row_ring_once_at_once_and_once_later() -> None:
