@@ -28,6 +28,7 @@ from services.chassis.run import Loop, Service
 
 NAME = "budget"
 LINGER_SECONDS = 0.1  # So that a stream of single commits is published in batches.
+KEPT_ON_LOAN = 2  # Connections: a batch is stored on one while somebody reads on the other.
 FULL_NAME = budget_pb2.DESCRIPTOR.services_by_name["BudgetService"].full_name
 
 
@@ -38,8 +39,9 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     )
     engine = sql.create_engine(settings.database_url, application=NAME)
     stack.push_async_callback(engine.dispose)
-    ledger = PostgresReadings(engine)
-    stack.push_async_callback(ledger.close)
+    driver = sql.Driver(engine, kept=KEPT_ON_LOAN)
+    stack.push_async_callback(driver.close)
+    ledger = PostgresReadings(driver)
     desk = Desk(ledger, rules, shortcut=ledger)
     stack.push_async_callback(desk.close)
     with suppress(Refusal):  # Then the first calls read it, or are refused.

@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
@@ -136,7 +137,7 @@ async def driver(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
     """
     async with engine.connect() as connection:
         held = await connection.get_raw_connection()
-        if held.driver_connection is None or held.driver_connection.is_closed():
+        if held.driver_connection is None:
             await connection.invalidate()
             held = await connection.get_raw_connection()
         sound = False
@@ -149,8 +150,52 @@ async def driver(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
         except (OSError, asyncpg.InternalClientError) as error:
             raise exc.OperationalError(None, None, error, connection_invalidated=True) from error
         finally:
-            if not sound:
+            if not sound or held.driver_connection.is_closed():
                 await connection.invalidate()
+
+
+@dataclass(frozen=True, slots=True)
+class _Loan:
+    """A connection on loan from the pool, and what gives it back."""
+
+    connection: asyncpg.Connection
+    back: AsyncExitStack
+
+
+class Driver:
+    """Lends the driver's own connections, a few of which stay on loan from the pool.
+
+    The way through the pool takes three times the processor time of a small statement. What came
+    back last is lent first; `close` gives back what stayed, before the engine is disposed of.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, kept: int) -> None:
+        self._engine = engine
+        self._kept = kept
+        self._idle: list[_Loan] = []
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend one as `driver` does, errors included."""
+        loan = await self._loan()
+        async with loan.back as back:
+            yield loan.connection
+            if len(self._idle) < self._kept:
+                self._idle.append(_Loan(loan.connection, back.pop_all()))
+
+    async def close(self) -> None:
+        """Give back what stayed on loan."""
+        while self._idle:
+            await self._idle.pop().back.aclose()
+
+    async def _loan(self) -> _Loan:
+        while self._idle:
+            loan = self._idle.pop()
+            if not loan.connection.is_closed():
+                return loan
+            await loan.back.aclose()
+        back = AsyncExitStack()
+        return _Loan(await back.enter_async_context(driver(self._engine)), back)
 
 
 async def database_now(connection: AsyncConnection) -> datetime:

@@ -46,6 +46,7 @@ from services.keepa_gateway.usecases.way import Way
 
 NAME = "keepa_gateway"
 LINGER_SECONDS = 0.25  # So that products fetched one by one are told in batches.
+KEPT_ON_LOAN = 3  # Connections: an outcome is stored, one before is noted, the next looks.
 FULL_NAME = keepa_gateway_pb2.DESCRIPTOR.services_by_name["KeepaGatewayService"].full_name
 
 
@@ -95,8 +96,11 @@ async def assemble(
         margin=margin,
     )
     announce = partial(event, account=settings.account)
+    driver = sql.Driver(engine, kept=KEPT_ON_LOAN)
+    stack.push_async_callback(driver.close)
     gate = PostgresGate(
         engine,
+        driver,
         announce,
         account=settings.account,
         tick=tick,
@@ -104,8 +108,8 @@ async def assemble(
         burst=settings.throttle_burst,
     )
     await gate.prepare()
-    attempts = PostgresAttempts(engine, gate, announce, grace=margin)
-    snapshots, listings = PostgresSnapshots(engine), PostgresListings(engine)
+    attempts = PostgresAttempts(engine, driver, gate, announce, grace=margin)
+    snapshots, listings = PostgresSnapshots(engine, driver), PostgresListings(engine)
     turn, tally = PostgresTurn(engine), Tally(gate)
     way = Way(
         gate=gate,

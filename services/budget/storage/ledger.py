@@ -1,15 +1,13 @@
 """The ledgers in PostgreSQL: one short transaction for each batch, under the account's lock."""
 
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 from sqlalchemy import exc
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.budget.domain import refusals
 from services.budget.domain.entries import Entry
@@ -78,30 +76,11 @@ class PostgresTurn:
         await self._connection.execute(_KEEP, *_kept(state))
 
 
-@dataclass(frozen=True, slots=True)
-class _Lease:
-    """A driver connection, and what gives it back to the pool."""
-
-    driver: Any
-    back: AsyncExitStack
-
-
 class PostgresLedger:
-    """Implements the writing half of ``ports.Ledger``, and ``ports.Shortcut``.
+    """Implements the writing half of ``ports.Ledger``, and ``ports.Shortcut``."""
 
-    One connection stays lent between the batches that ``store`` stores: the way through the
-    pool takes twice the time of the statement. ``close`` gives it back.
-    """
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._lease: _Lease | None = None
-
-    async def close(self) -> None:
-        """Give back what stayed lent; before the engine is disposed of."""
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            await lease.back.aclose()
+    def __init__(self, driver: sql.Driver) -> None:
+        self._driver = driver
 
     @asynccontextmanager
     async def turn(
@@ -121,13 +100,9 @@ class PostgresLedger:
         if batch.entries:
             assert batch.entries[0].sequence == batch.after + 1
             statement, columns = _STORE, rows.columns(batch.entries)
-        lease = await self._lent()
-        async with lease.back as back:
-            clock: datetime | None = await lease.driver.fetchval(
-                statement, account, batch.after, *claims, *columns
-            )
-            if self._lease is None:
-                self._lease = _Lease(lease.driver, back.pop_all())
+        async with self._raw() as connection:
+            given = (account, batch.after, *claims, *columns)
+            clock: datetime | None = await connection.fetchval(statement, *given)
         return clock
 
     async def keep(self, state: State) -> None:
@@ -199,21 +174,11 @@ class PostgresLedger:
             async with self._raw() as connection:
                 return list(await connection.fetch(statement, *values))
 
-    async def _lent(self) -> _Lease:
-        """Take the connection that stayed lent; another one while it is in use, or is dead."""
-        lease, self._lease = self._lease, None
-        if lease is not None and not lease.driver.is_closed():
-            return lease
-        if lease is not None:
-            await lease.back.aclose()
-        back = AsyncExitStack()
-        return _Lease(await back.enter_async_context(self._raw()), back)
-
     @asynccontextmanager
     async def _raw(self) -> AsyncIterator[Any]:
         """Lend a driver connection."""
         with _translated():
-            async with sql.driver(self._engine) as connection:
+            async with self._driver.lend() as connection:
                 yield connection
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import asyncpg
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
 from services.chassis.events.outbox import channel
@@ -142,7 +141,7 @@ class Brought:
         return products + len(self.listing or b"")
 
 
-async def open_attempts(engine: AsyncEngine, intents: Sequence[Intent], grace: timedelta) -> bool:
+async def open_attempts(driver: sql.Driver, intents: Sequence[Intent], grace: timedelta) -> bool:
     """Store the intents of one call with all their claims; false when others have some of them."""
     call = intents[0]
     wanted = [(one.attempt_id, *each) for one in intents for each in one.keys.items()]
@@ -151,7 +150,7 @@ async def open_attempts(engine: AsyncEngine, intents: Sequence[Intent], grace: t
         *zip(*(_asked(one) for one in intents), strict=True),
         *zip(*wanted, strict=True),
     )
-    async with sql.driver(engine) as connection:
+    async with driver.lend() as connection:
         try:
             await connection.fetchval(_OPEN, *given)
         except _NOT_SO:
@@ -160,7 +159,7 @@ async def open_attempts(engine: AsyncEngine, intents: Sequence[Intent], grace: t
 
 
 async def close_attempts(
-    engine: AsyncEngine,
+    driver: sql.Driver,
     endings: Sequence[Ending],
     outcome: Outcome,
     brought: Brought,
@@ -183,7 +182,7 @@ async def close_attempts(
         *(state.breaker.failures, state.breaker.trials, state.breaker.opened_until),
         *(state.paused_until, state.pause_balance, state.rejected_at),
     )
-    async with sql.driver(engine) as connection:
+    async with driver.lend() as connection:
         try:
             return list(await connection.fetch(_CLOSE, *given))
         except _NOT_SO:

@@ -69,10 +69,17 @@ class PostgresAttempts:
     """
 
     def __init__(
-        self, engine: AsyncEngine, gate: PostgresGate, announce: Announce, *, grace: timedelta
+        self,
+        engine: AsyncEngine,
+        driver: sql.Driver,
+        gate: PostgresGate,
+        announce: Announce,
+        *,
+        grace: timedelta,
     ) -> None:
         self._grace = grace
         self._engine = engine
+        self._driver = driver
         # For single statements, each a transaction by itself.
         self._single = sql.reading(engine)
         self._gate = gate
@@ -81,7 +88,7 @@ class PostgresAttempts:
     async def open(self, intents: Sequence[Intent]) -> dict[UUID, Opened]:
         """Store all at once when no other call has anything of it, as is nearly always so."""
         first = not any(intent.number for intent in intents)
-        if first and await at_once.open_attempts(self._engine, intents, self._grace):
+        if first and await at_once.open_attempts(self._driver, intents, self._grace):
             return {one.attempt_id: Opened(gained=tuple(one.keys)) for one in intents}
         return await self._open(intents)
 
@@ -235,7 +242,7 @@ class PostgresAttempts:
         state = self._gate.unmoved(outcome)
         if state is not None and brought.bytes < AT_ONCE_BYTES:
             ended = await at_once.close_attempts(
-                self._engine, endings, outcome, brought, account=self._gate.account, state=state
+                self._driver, endings, outcome, brought, account=self._gate.account, state=state
             )
         if ended is None:
             ended = await self._close_in_turn(endings, outcome, brought)
@@ -310,7 +317,7 @@ class PostgresAttempts:
 
     async def _settle(self, attempt_ids: Sequence[UUID], *, only_unknown: bool) -> None:
         """Note settlements and give the claims back, in one statement."""
-        async with sql.driver(self._engine) as connection:
+        async with self._driver.lend() as connection:
             await connection.execute(_SETTLE, attempt_ids, only_unknown)
 
     async def of_request(self, request_id: UUID) -> list[Attempt]:
@@ -323,7 +330,7 @@ class PostgresAttempts:
 
         What is settled in between has no claim any more, or had a claim when it was read.
         """
-        async with sql.driver(self._engine) as connection:
+        async with self._driver.lend() as connection:
             found = await connection.fetch(_CLAIMED, keys)
         claims = {row["key"]: row["attempt_id"] for row in found}
         if not claims:

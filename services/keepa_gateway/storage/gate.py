@@ -54,6 +54,7 @@ class PostgresGate:
     def __init__(
         self,
         engine: AsyncEngine,
+        driver: sql.Driver,
         announce: Announce,
         *,
         account: str,
@@ -62,6 +63,7 @@ class PostgresGate:
         burst: int,
     ) -> None:
         self._engine = engine
+        self._driver = driver
         self._seen: _Seen | None = None
         self._announce = announce
         self.account = account
@@ -106,7 +108,7 @@ class PostgresGate:
         return None if taken else await self._take_in_turn(kept_back)
 
     async def _look(self) -> _Seen:
-        async with sql.driver(self._engine) as connection:
+        async with self._driver.lend() as connection:
             (row,) = await connection.fetch(_LOOK, self.account)
         held = Throttle(full_at=row["full_at"], interval=self._interval, burst=self._burst)
         self._seen = _Seen(rows.egress(row), held, row["now"], monotonic())
@@ -119,7 +121,7 @@ class PostgresGate:
             return taken
         # Whoever comes while the statement is under way takes the place after this one.
         self._seen = replace(seen, throttle=taken)
-        async with sql.driver(self._engine) as connection:
+        async with self._driver.lend() as connection:
             places = (seen.throttle.full_at, taken.full_at)
             return await connection.fetchval(_TAKE, self.account, *places) is not None
 

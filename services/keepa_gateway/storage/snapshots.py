@@ -124,8 +124,9 @@ async def keep_snapshots(connection: AsyncConnection, packed: Sequence[dict[str,
 class PostgresSnapshots:
     """Implements ``ports.Snapshots``."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, driver: sql.Driver) -> None:
         self._engine = engine
+        self._driver = driver
 
     async def find(
         self, domain: int, asins: Sequence[str], *, with_raw: bool, with_product: bool = True
@@ -147,7 +148,7 @@ class PostgresSnapshots:
     ) -> dict[str, list[Snapshot]] | None:
         """Read through the driver itself: of this path every microsecond counts."""
         given = (request_id, domain, asins, not_before, with_raw)
-        async with sql.driver(self._engine) as connection:
+        async with self._driver.lend() as connection:
             found = await connection.fetch(_FIRST_LOOK, *given)
         if found[0][0]:
             return None
@@ -184,7 +185,7 @@ class PostgresSnapshots:
         await purging.forget(self._engine, snapshot, old, chunk=purging.SMALL_CHUNK)
 
     async def _read(self, statement: str, *wanted: Any) -> list[Snapshot]:
-        async with sql.driver(self._engine) as connection:
+        async with self._driver.lend() as connection:
             found = await connection.fetch(statement, *wanted)
         raws = await _expanded([row["raw"] for row in found])
         return [_snapshot(row, raw) for row, raw in zip(found, raws, strict=True)]

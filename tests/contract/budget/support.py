@@ -57,7 +57,8 @@ async def budget(
     database_url: str, rules: Rules = STANDARD, **verifying: Any
 ) -> AsyncIterator[Service]:
     engine = sql.create_engine(database_url, application="test", pool_size=4)
-    ledger = PostgresReadings(engine)
+    driver = sql.Driver(engine, kept=1)
+    ledger = PostgresReadings(driver)
     desk = Desk(ledger, rules, shortcut=ledger)
     readings = Readings(desk, ledger, rules, **verifying)
     servicer = BudgetServicer(Budget(desk, ledger), readings)
@@ -70,7 +71,7 @@ async def budget(
             yield Service(budget_pb2_grpc.BudgetServiceStub(served.channel), served, desk)
     finally:
         await desk.close()
-        await ledger.close()
+        await driver.close()
         await engine.dispose()
 
 

@@ -85,13 +85,14 @@ class Replica:
 @asynccontextmanager
 async def replica(database_url: str, rules: Rules = STANDARD) -> AsyncIterator[Replica]:
     engine = sql.create_engine(database_url, application="test", pool_size=4)
-    ledger = PostgresReadings(engine)
+    driver = sql.Driver(engine, kept=1)
+    ledger = PostgresReadings(driver)
     desk = Desk(ledger, rules, shortcut=ledger)
     try:
         yield Replica(Budget(desk, ledger), Readings(desk, ledger, rules), desk, ledger)
     finally:
         await desk.close()
-        await ledger.close()
+        await driver.close()
         await engine.dispose()
 
 

@@ -4,8 +4,10 @@ import asyncio
 import gc
 from pathlib import Path
 
+import asyncpg
 import pytest
-from sqlalchemy import exc, make_url, text
+from sqlalchemy import AsyncAdaptedQueuePool, exc, make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres import Postgres
 from services.chassis import sql
@@ -111,6 +113,65 @@ async def test_the_driver_itself_is_lent_from_the_pool_and_given_back(postgres: 
     await asyncio.gather(leaving, return_exceptions=True)
     assert await driven("select 1") == 1
     await engine.dispose()
+
+
+async def test_what_stays_on_loan_is_lent_again_unless_it_failed_or_died(postgres: str) -> None:
+    """So a pool of two never needs a third, and nobody gets a connection that is not sound."""
+    engine = sql.create_engine(postgres, application="test", pool_size=2)
+    driver = sql.Driver(engine, kept=1)
+
+    async def driven(statement: str) -> object:
+        async with driver.lend() as connection:
+            return await connection.fetchval(statement)
+
+    own = "select pg_backend_pid()"
+    first = await driven(own)
+    assert await driven(own) == first
+    async with driver.lend(), driver.lend():
+        pass  # The second is another one, and goes home to the pool.
+    assert _on_loan(engine) == 1
+
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await driven("select 1 / 0")
+    assert _on_loan(engine) == 0
+    second = await driven(own)
+    async with driver.lend() as connection:
+        lent = connection
+    await _end_backend(engine, second)
+    while not lent.is_closed():  # noqa: ASYNC110 - its socket tells, a moment later
+        await asyncio.sleep(0.01)
+    assert await driven(own) not in (first, second)
+    leaving = asyncio.create_task(driven("select pg_sleep(30)"))
+    while not await _asleep(engine):  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.01)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    assert _on_loan(engine) == 0
+
+    assert await driven("select 1") == 1
+    assert _on_loan(engine) == 1
+    await driver.close()
+    assert _on_loan(engine) == 0
+    await engine.dispose()
+
+
+def _on_loan(engine: AsyncEngine) -> int:
+    pool = engine.pool
+    assert isinstance(pool, AsyncAdaptedQueuePool)
+    return pool.checkedout()
+
+
+async def _end_backend(engine: AsyncEngine, pid: object) -> None:
+    """End a backend from another connection."""
+    async with engine.connect() as connection:
+        query = text("select pg_terminate_backend(:pid, 5000)")
+        assert await connection.scalar(query, {"pid": pid})
+
+
+async def _asleep(engine: AsyncEngine) -> bool:
+    async with engine.connect() as connection:
+        query = text("select count(*) from pg_stat_activity where wait_event = 'PgSleep'")
+        return bool(await connection.scalar(query))
 
 
 async def test_who_uses_the_driver_is_told_of_a_silent_server(

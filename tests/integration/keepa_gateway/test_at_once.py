@@ -77,6 +77,7 @@ class Replica:
     """A replica's attempts and gate."""
 
     engine: AsyncEngine
+    driver: sql.Driver
     gate: PostgresGate
     attempts: PostgresAttempts
 
@@ -115,8 +116,11 @@ async def running(service_database: Callable[[str], str]) -> AsyncIterator[list[
             stack.push_async_callback(engine.dispose)
             announce = partial(event, account=ACCOUNT)
             # A place a minute: none comes back while a test stands still.
+            driver = sql.Driver(engine, kept=1)
+            stack.push_async_callback(driver.close)
             gate = PostgresGate(
                 engine,
+                driver,
                 announce,
                 account=ACCOUNT,
                 tick=timedelta(seconds=60),
@@ -125,7 +129,12 @@ async def running(service_database: Callable[[str], str]) -> AsyncIterator[list[
             )
             await gate.prepare()
             replicas.append(
-                Replica(engine, gate, PostgresAttempts(engine, gate, announce, grace=GRACE))
+                Replica(
+                    engine,
+                    driver,
+                    gate,
+                    PostgresAttempts(engine, driver, gate, announce, grace=GRACE),
+                )
             )
         yield replicas
 
@@ -341,7 +350,7 @@ async def test_intents_of_which_others_have_a_key_leave_nothing_behind(replica: 
     await replica.attempts.open([other])
     before = await replica.left()
 
-    assert not await at_once.open_attempts(replica.engine, [ONE, two, three], GRACE)
+    assert not await at_once.open_attempts(replica.driver, [ONE, two, three], GRACE)
     assert await replica.left() == before
 
     opened = await replica.attempts.open([ONE, two, three])
@@ -450,7 +459,7 @@ async def closed_at_once(one: Replica, outcome: Outcome) -> Any:
     assert state is not None, "by what was seen nothing moves"
     nothing = at_once.Brought(snapshots=(), listing=None, came_at=None, events=())
     return await at_once.close_attempts(
-        one.engine, [ending(1, outcome.consumed)], outcome, nothing, account=ACCOUNT, state=state
+        one.driver, [ending(1, outcome.consumed)], outcome, nothing, account=ACCOUNT, state=state
     )
 
 

@@ -45,9 +45,9 @@ async def test_only_what_is_old_and_settled_is_forgotten(
         for statement in STATEMENTS.split(";"):
             await connection.execute(text(statement))
 
-    await PostgresAttempts(engine, nobody, nobody, grace=timedelta(0)).purge()
+    await PostgresAttempts(engine, nobody, nobody, nobody, grace=timedelta(0)).purge()
     await PostgresListings(engine).purge()
-    await PostgresSnapshots(engine).purge()
+    await PostgresSnapshots(engine, nobody).purge()
 
     async with engine.connect() as connection:
         left = (await connection.execute(text(LEFT))).one()

@@ -52,7 +52,9 @@ async def test_a_product_stored_by_an_older_version_is_made_anew(
 
         await connection.run_sync(migration.rewrite)
 
-    found = await PostgresSnapshots(engine).find(1, [*asins, "B999999999"], with_raw=True)
+    found = await PostgresSnapshots(engine, sql.Driver(engine, kept=0)).find(
+        1, [*asins, "B999999999"], with_raw=True
+    )
     assert set(found) == set(asins)
     for asin, raw in zip(asins, sent, strict=True):
         (one,) = found[asin]
