@@ -140,9 +140,10 @@ async def driver(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
         if held.driver_connection is None:
             await connection.invalidate()
             held = await connection.get_raw_connection()
-        sound = False
+        lent, sound = held.driver_connection, False
+        assert lent is not None, "a pool lends what it has connected"
         try:
-            yield held.driver_connection
+            yield lent
             sound = True
         except Refusal:
             sound = True
@@ -150,7 +151,7 @@ async def driver(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
         except (OSError, asyncpg.InternalClientError) as error:
             raise exc.OperationalError(None, None, error, connection_invalidated=True) from error
         finally:
-            if not sound or held.driver_connection.is_closed():
+            if not sound or lent.is_closed():
                 await connection.invalidate()
 
 

@@ -135,6 +135,19 @@ class Budget(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Products that the store could not give.
+
+    Attributes:
+        since: How young they would have to be.
+    """
+
+    domain: int
+    asins: Sequence[str]
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """What became of an intent.
@@ -142,10 +155,12 @@ class Opened:
     Attributes:
         gained: Subjects that are ours to ask for; the others are out under another attempt.
         foreign: The attempt was there already: its call is another process's, or long over.
+        missing: Nothing of what was sought is stored even now, under the claims.
     """
 
     gained: tuple[str, ...]
     foreign: bool = False
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,10 +197,13 @@ class Harvest:
 class Attempts(Protocol):
     """The record of every paid call, and the claims that keep two from asking the same."""
 
-    async def open(self, intents: Sequence[Intent]) -> dict[UUID, Opened]:
+    async def open(
+        self, intents: Sequence[Intent], sought: Sought | None = None
+    ) -> dict[UUID, Opened]:
         """Store the intents of one call and claim their keys, all or none, before it leaves.
 
-        Claims that others hold are not gained; an attempt with none gained is fenced.
+        Claims that others hold are not gained; an attempt with none gained is fenced. Whether
+        what was ``sought`` is missing still may be left open.
         """
         ...
 
@@ -312,7 +330,11 @@ class Gate(Protocol):
         ...
 
     async def take_place(self, kept_back: int) -> timedelta | None:
-        """Take a place of the throttle, or say how long until there is one."""
+        """Take a place of the throttle, or say how long until there is one.
+
+        A way that is closed has none: no time at all means to read why. What is read right after
+        is as new as the place.
+        """
         ...
 
     async def give_back_place(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -17,7 +18,7 @@ from services.chassis.events.outbox import channel
 from services.keepa_gateway.domain.attempt import Intent
 from services.keepa_gateway.domain.egress import Egress
 from services.keepa_gateway.domain.outcome import Outcome, Verdict
-from services.keepa_gateway.ports import Ending
+from services.keepa_gateway.ports import Ending, Opened, Sought
 from services.keepa_gateway.storage import rows
 from services.keepa_gateway.storage.tables import outbox
 
@@ -47,9 +48,10 @@ with asked as (
     select key, attempt_id from wanted order by key collate "C"
     on conflict do nothing returning key
 )
-select keepa_gateway.insist(
+select case when keepa_gateway.insist(
     (select count(*) from opened) = (select count(*) from asked)
     and (select count(*) from claimed) = (select count(*) from wanted))
+then not keepa_gateway.stored_since($16, $17, $18) end
 """
 
 # What it brought is counted before the way out is, so that this row, which every call changes, is
@@ -100,17 +102,14 @@ with part as (
 ), counted as (
     update keepa_gateway.egress set requests = requests + $24, spent = spent + $25,
         answered_at = case when $26 then clock_timestamp() else answered_at end
-    where account = $27 and failures = $28 and trials = $29
-        and opened_until is not distinct from $30 and paused_until is not distinct from $31
-        and pause_balance = $32 and rejected_at is not distinct from $33
-        and exists (select from ended)
+    where account = $27 and {rows.stands(28)} and exists (select from ended)
         and (select count(*) from kept) + (select count(*) from listed) >= 0
     returning true
 )
 select ended.*, keepa_gateway.insist(exists (select from counted)),
     (select count(*) from told)
 from ended
-"""  # noqa: S608 - only the name of a channel is put in
+"""  # noqa: S608 - only names of columns and of a channel are put in
 
 _SNAPSHOT = (
     *("domain", "asin", "profile", "options", "known", "codes"),
@@ -141,21 +140,25 @@ class Brought:
         return products + len(self.listing or b"")
 
 
-async def open_attempts(driver: sql.Driver, intents: Sequence[Intent], grace: timedelta) -> bool:
-    """Store the intents of one call with all their claims; false when others have some of them."""
+async def open_attempts(
+    driver: sql.Driver, intents: Sequence[Intent], grace: timedelta, sought: Sought | None
+) -> dict[UUID, Opened] | None:
+    """Store the intents of one call with all their claims; nothing when others have some of them."""
     call = intents[0]
     wanted = [(one.attempt_id, *each) for one in intents for each in one.keys.items()]
     given = (
         *(call.call_id, call.endpoint, call.deadline, grace),
         *zip(*(_asked(one) for one in intents), strict=True),
         *zip(*wanted, strict=True),
+        *((sought.domain, sought.asins, sought.since) if sought else (None, None, None)),
     )
     async with driver.lend() as connection:
         try:
-            await connection.fetchval(_OPEN, *given)
+            missing = await connection.fetchval(_OPEN, *given)
         except _NOT_SO:
-            return False
-    return True
+            return None
+    known = sought is not None and missing
+    return {one.attempt_id: Opened(gained=tuple(one.keys), missing=known) for one in intents}
 
 
 async def close_attempts(
@@ -179,8 +182,7 @@ async def close_attempts(
         *_columns(brought.events, _EVENT),
         *(int(outcome.verdict is not Verdict.UNSENT), outcome.consumed or 0),
         *(outcome.observation is not None, account),
-        *(state.breaker.failures, state.breaker.trials, state.breaker.opened_until),
-        *(state.paused_until, state.pause_balance, state.rejected_at),
+        *rows.standing(state),
     )
     async with driver.lend() as connection:
         try:

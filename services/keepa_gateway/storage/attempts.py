@@ -30,7 +30,7 @@ from services.chassis import purging, sql
 from services.chassis.events import outbox
 from services.keepa_gateway.domain.attempt import Attempt, Intent, State
 from services.keepa_gateway.domain.outcome import Outcome, Verdict
-from services.keepa_gateway.ports import Ending, Harvest, Opened
+from services.keepa_gateway.ports import Ending, Harvest, Opened, Sought
 from services.keepa_gateway.storage import at_once, rows
 from services.keepa_gateway.storage.announcing import Announce
 from services.keepa_gateway.storage.at_once import Brought
@@ -85,12 +85,15 @@ class PostgresAttempts:
         self._gate = gate
         self._announce = announce
 
-    async def open(self, intents: Sequence[Intent]) -> dict[UUID, Opened]:
+    async def open(
+        self, intents: Sequence[Intent], sought: Sought | None = None
+    ) -> dict[UUID, Opened]:
         """Store all at once when no other call has anything of it, as is nearly always so."""
-        first = not any(intent.number for intent in intents)
-        if first and await at_once.open_attempts(self._driver, intents, self._grace):
-            return {one.attempt_id: Opened(gained=tuple(one.keys)) for one in intents}
-        return await self._open(intents)
+        opened: dict[UUID, Opened] | None = None
+        if not any(intent.number for intent in intents):
+            given = (intents, self._grace, sought)
+            opened = await at_once.open_attempts(self._driver, *given)
+        return await self._open(intents) if opened is None else opened
 
     async def _open(self, intents: Sequence[Intent]) -> dict[UUID, Opened]:
         """Store the intents first, then their claims.

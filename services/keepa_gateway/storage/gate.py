@@ -26,12 +26,18 @@ from keepa_gateway.egress join keepa_gateway.throttle using (account) where acco
 """
 # What a crash of the database undoes of it are places of its last half second: not worth a wait
 # for the disk.
-_TAKE = """
-with unhurried as (select set_config('synchronous_commit', 'off', true) as commit)
-update keepa_gateway.throttle set full_at = $3 from unhurried
-where account = $1 and full_at = $2 and unhurried.commit = 'off'
-returning true
-"""
+_TAKE = f"""
+with unhurried as (select set_config('synchronous_commit', 'off', true) as commit), taken as (
+    update keepa_gateway.throttle set full_at = $3 from unhurried, keepa_gateway.egress
+    where throttle.account = $1 and throttle.full_at = $2 and unhurried.commit = 'off'
+        and egress.account = $1 and egress.quiet_until is not distinct from $4
+        and {rows.stands(5)}
+    returning true
+)
+select egress.*, throttle.full_at, clock_timestamp() as now, exists (select from taken) as taken
+from keepa_gateway.egress join keepa_gateway.throttle using (account) where account = $1
+"""  # noqa: S608 - only names of columns are put in
+_LOOK_AGAIN = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,15 @@ class _Seen:
     at: float
 
     @property
-    def age(self) -> timedelta:
-        return timedelta(seconds=monotonic() - self.at)
+    def present(self) -> datetime:
+        """The instant by the clock that all replicas share."""
+        return self.now + timedelta(seconds=monotonic() - self.at)
+
+    @property
+    def open(self) -> bool:
+        """Whether calls may leave now, as far as this tells."""
+        now = self.present
+        return self.egress.refusal(now) is None and not self.egress.quiet_for(now)
 
 
 class PostgresGate:
@@ -65,6 +78,7 @@ class PostgresGate:
         self._engine = engine
         self._driver = driver
         self._seen: _Seen | None = None
+        self._moves = 0  # Changes by this process, which a look that began before does not see.
         self._announce = announce
         self.account = account
         self._tick = tick
@@ -83,47 +97,66 @@ class PostgresGate:
     async def read(self, *, within: timedelta = timedelta(0)) -> tuple[Egress, datetime]:
         """Read without a lock."""
         seen = self._seen
-        if seen is None or seen.age >= within:
+        if seen is None or monotonic() - seen.at >= within.total_seconds():
             seen = await self._look()
-        return seen.egress, seen.now + seen.age
+        return seen.egress, seen.present
 
     def unmoved(self, outcome: Outcome) -> Egress | None:
         """The state as it was seen last, when an outcome changes nothing of it but the sums."""
         seen = self._seen
-        if seen is None or not seen.egress.unmoved_by(outcome, seen.now + seen.age, self._tick):
+        if seen is None or not seen.egress.unmoved_by(outcome, seen.present, self._tick):
             return None
         return seen.egress
 
     async def take_place(self, kept_back: int) -> timedelta | None:
-        """Take if nobody else took one since the look, so that no lock is held on the way.
+        """Take if the way out and its places are as this process saw them last, and look with it.
 
-        Mostly the last look will do. Where many take at once the lock decides after all: it lets
-        each of them in, in turn.
+        So that no lock is held on the way, and one statement is enough. Where many take at once
+        the lock decides after all: it lets each of them in, in turn.
         """
-        if self._seen is not None and await self._take(self._seen, kept_back) is True:
-            return None
-        taken = await self._take(await self._look(), kept_back)
+        taken = await self._take(self._seen or await self._look(), kept_back)
+        if isinstance(taken, timedelta):
+            taken = await self._take(await self._look(), kept_back)
+        elif not taken:
+            taken = await self._take(self._seen or await self._look(), kept_back)
         if isinstance(taken, timedelta):
             return taken
         return None if taken else await self._take_in_turn(kept_back)
 
     async def _look(self) -> _Seen:
+        moves = self._moves
         async with self._driver.lend() as connection:
             (row,) = await connection.fetch(_LOOK, self.account)
-        held = Throttle(full_at=row["full_at"], interval=self._interval, burst=self._burst)
-        self._seen = _Seen(rows.egress(row), held, row["now"], monotonic())
-        return self._seen
+        return self._saw(row, moves)
 
     async def _take(self, seen: _Seen, kept_back: int) -> bool | timedelta:
-        """Take a place unless there is none, or somebody was quicker, as false says."""
-        taken = seen.throttle.take(seen.now + seen.age, kept_back=kept_back)
+        """Take a place unless there is none, or something moved, as false says."""
+        if not seen.open:
+            return _LOOK_AGAIN
+        taken = seen.throttle.take(seen.present, kept_back=kept_back)
         if isinstance(taken, timedelta):
             return taken
         # Whoever comes while the statement is under way takes the place after this one.
-        self._seen = replace(seen, throttle=taken)
+        self._seen, moves = replace(seen, throttle=taken), self._moves
+        places = (seen.throttle.full_at, taken.full_at)
+        known = (seen.egress.quiet_until, *rows.standing(seen.egress))
         async with self._driver.lend() as connection:
-            places = (seen.throttle.full_at, taken.full_at)
-            return await connection.fetchval(_TAKE, self.account, *places) is not None
+            (row,) = await connection.fetch(_TAKE, self.account, *places, *known)
+        newest = self._seen.throttle if self._seen is not None else taken
+        self._saw(row, moves)
+        if row["taken"] and self._seen is not None:
+            self._seen = replace(self._seen, throttle=newest)
+        return bool(row["taken"])
+
+    def _saw(self, row: rows.Row, moves: int) -> _Seen:
+        """Remember a look, unless this process itself moved something after it began."""
+        held = Throttle(full_at=row["full_at"], interval=self._interval, burst=self._burst)
+        seen = _Seen(rows.egress(row), held, row["now"], monotonic())
+        if moves == self._moves:
+            self._seen = seen
+        elif self._seen is not None:
+            seen = replace(seen, egress=self._seen.egress)
+        return seen
 
     async def _take_in_turn(self, kept_back: int) -> timedelta | None:
         """Take under the lock, and never sleep while holding it."""
@@ -158,6 +191,7 @@ class PostgresGate:
         await self._write(connection, after, spent=spent, requests=sent)
         for fact in facts:
             await outbox.put(connection, own_outbox, self._announce(fact))
+        self._moves += 1
         if self._seen is not None:  # Whoever asks here knows it at once.
             self._seen = replace(self._seen, egress=after)
 
@@ -166,7 +200,7 @@ class PostgresGate:
         async with sql.transaction(self._engine) as connection:
             lifted = update(egress).where(self._own(egress)).values(rejected_at=None)
             await connection.execute(lifted)
-        self._seen = None
+        self._forget()
 
     async def hush(self, duration: timedelta) -> None:
         """Set by the database's clock."""
@@ -175,7 +209,11 @@ class PostgresGate:
             await connection.execute(
                 update(egress).where(self._own(egress)).values(quiet_until=until)
             )
+        self._forget()
+
+    def _forget(self) -> None:
         self._seen = None
+        self._moves += 1
 
     async def count_hits(self, hits: int, saved: int) -> None:
         """Add in one statement."""

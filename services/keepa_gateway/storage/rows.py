@@ -14,6 +14,10 @@ from services.keepa_gateway.domain.outcome import Verdict
 from services.keepa_gateway.domain.products_request import ProductOptions
 
 Row: TypeAlias = Mapping[Any, Any]
+_STANDING = (
+    *("failures", "trials", "opened_until"),
+    *("paused_until", "pause_balance", "rejected_at"),
+)
 
 
 def attempt(row: Row) -> Attempt:
@@ -83,6 +87,23 @@ def egress_columns(state: Egress) -> dict[str, Any]:
         "answered_at": state.answered_at,
         "quiet_until": state.quiet_until,
     }
+
+
+def stands(first: int) -> str:
+    """Write the condition that a row of the way out, ``egress``, stands as ``standing`` told it.
+
+    ``first`` is the number of the first of its parameters.
+    """
+    return " and ".join(
+        f"egress.{name} is not distinct from ${first + place}"
+        for place, name in enumerate(_STANDING)
+    )
+
+
+def standing(state: Egress) -> tuple[Any, ...]:
+    """Tell what of the way out decides whether a call may leave, and for how long it may not."""
+    columns = egress_columns(state)
+    return tuple(columns[name] for name in _STANDING)
 
 
 def options(value: str) -> ProductOptions:

@@ -10,7 +10,7 @@ from services.keepa_gateway.domain import refusals
 from services.keepa_gateway.domain.attempt import Asking
 from services.keepa_gateway.domain.batches import affordable, limit, size
 from services.keepa_gateway.domain.products_request import MOST_PRODUCTS, ProductsRequest
-from services.keepa_gateway.ports import Attempts, Budget, Packer, Snapshots
+from services.keepa_gateway.ports import Attempts, Budget, Packer, Snapshots, Sought
 from services.keepa_gateway.usecases import harvesting
 from services.keepa_gateway.usecases.flights import Flights, landing
 from services.keepa_gateway.usecases.gathering import Gatherer, Share
@@ -178,6 +178,7 @@ class Buying:
                 deadline=self._own.way.deadlines.of(call.pace),
             ),
             Plan(
+                sought=self._sought(batch),
                 missing=self._order.missing,
                 narrow=lambda gained: batch.narrowed(gained).call(),
                 reap=harvesting.products(batch, self._own.packer, self._own.way),
@@ -186,6 +187,12 @@ class Buying:
         self._landing(batch, section)
         self._own.flights.depart(self._order.keys[subject] for subject in batch.subjects)
         return await asyncio.shield(section)
+
+    def _sought(self, batch: ProductsRequest) -> Sought | None:
+        """What the store could not answer; a code may be that of any product."""
+        if not batch.asins:
+            return None
+        return Sought(batch.domain, batch.asins, self._order.not_before)
 
     def _landing(self, batch: ProductsRequest, paid: "asyncio.Future[Paid]") -> None:
         """Let a purchase land its flights itself, whatever becomes of this request."""

@@ -15,10 +15,10 @@ from services.keepa_gateway.domain.attempt import Asking, Priority
 from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.products_request import MOST_PRODUCTS, ProductsRequest
 from services.keepa_gateway.domain.snapshot import best
-from services.keepa_gateway.ports import Packer, Snapshots
+from services.keepa_gateway.ports import Packer, Snapshots, Sought
 from services.keepa_gateway.usecases import harvesting
 from services.keepa_gateway.usecases.paid import Paid, PaidSections, Plan, Wanted, intent
-from services.keepa_gateway.usecases.way import Held, Way
+from services.keepa_gateway.usecases.way import OPEN_WITHIN, Held, Way
 
 # How long a call waits for others that are known to be on their way; alone it never waits.
 LONGEST_SECONDS = 0.01
@@ -208,7 +208,7 @@ class Gatherer:
         Nobody takes a place while the way is closed, also when it closed while they waited.
         """
         while gathering.shares:
-            refusal = await self._way.closed()
+            refusal = await self._way.closed(within=OPEN_WITHIN)
             if refusal is not None:
                 self._close(gathering)
                 for share in gathering.shares:
@@ -320,6 +320,7 @@ class Gatherer:
         sequences is what had been read by then.
         """
         call_id, first = uuid4(), held[0][0].request
+        subjects = [subject for share, _ in held for subject in share.request.subjects]
         newest = max(one.hold.sequence for _, one in held)
         intents = [
             intent(
@@ -337,6 +338,7 @@ class Gatherer:
         section = self._paid.start_shared(
             intents,
             Plan(
+                sought=Sought(first.domain, subjects, min(share.not_before for share, _ in held)),
                 missing=lambda wanted: self._missing(wanted, parts),
                 narrow=lambda gained: first.narrowed(gained).call(),
                 reap=harvesting.products(first, self._packer, self._way),

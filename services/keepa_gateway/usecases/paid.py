@@ -17,7 +17,7 @@ from services.keepa_gateway.domain.calls import Call
 from services.keepa_gateway.domain.covering import end
 from services.keepa_gateway.domain.outcome import Outcome, Verdict, unsent, unusable
 from services.keepa_gateway.domain.shares import shares
-from services.keepa_gateway.ports import Attempts, Budget, Ending, Harvest, Keepa
+from services.keepa_gateway.ports import Attempts, Budget, Ending, Harvest, Keepa, Sought
 from services.keepa_gateway.usecases.reading import Reading, read
 from services.keepa_gateway.usecases.way import Held, Way
 
@@ -58,11 +58,13 @@ class Plan:
         missing: Says which subjects the store cannot answer.
         narrow: Builds the call for some of the subjects.
         reap: Turns a good answer into what is stored.
+        sought: What the store could not answer when it was looked into; of products alone.
     """
 
     missing: Missing
     narrow: Narrow
     reap: Reap
+    sought: Sought | None = None
 
 
 class PaidSections:
@@ -145,12 +147,13 @@ class PaidSections:
         """Store the intents and claim what nobody else asks for; with nothing left, let go.
 
         What somebody answered between our look into the store and our claim is not asked again:
-        under the claim the store is looked into once more.
+        under the claim the store is looked into once more, unless to claim told enough.
         """
-        opened = await self._attempts.open(intents)
+        opened = await self._attempts.open(intents, plan.sought)
         own = [intent for intent in intents if not opened[intent.attempt_id].foreign]
         gained = {intent.attempt_id: opened[intent.attempt_id].gained for intent in own}
-        missing = await plan.missing(gained) if any(gained.values()) else gained
+        known = all(opened[attempt_id].missing for attempt_id in gained)
+        missing = gained if known or not any(gained.values()) else await plan.missing(gained)
         for intent in own:
             left = missing[intent.attempt_id]
             if left != gained[intent.attempt_id]:

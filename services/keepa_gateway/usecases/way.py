@@ -20,6 +20,8 @@ from services.keepa_gateway.ports import Attempts, Budget, Gate, Hold
 COMPARED_FOR_SECONDS = 5.0
 # A look at the gate that is younger will do: others of this process have looked at the same.
 LOOKED_WITHIN = timedelta(milliseconds=20)
+# So old may a look be that a place is asked for by: to take the place insists on what it saw.
+OPEN_WITHIN = timedelta(seconds=5)
 _log = telemetry.get_logger(__name__)
 
 
@@ -162,7 +164,7 @@ class Way:
             if refusal is not None:
                 raise refusal
 
-    async def check(self, call: Call, asking: Asking) -> None:
+    async def check(self, call: Call, asking: Asking, *, within: timedelta = LOOKED_WITHIN) -> None:
         """Look whether a call could leave now and its answer still find its caller.
 
         Looked at again after the waits: the first 429 stops everybody.
@@ -171,7 +173,7 @@ class Way:
             Refusal: Whatever stands in the way.
         """
         self.check_deadline(call, asking)
-        refusal = await self.closed()
+        refusal = await self.closed(within=within)
         if refusal is not None:
             raise refusals.of_call(refusal, call)
 
@@ -237,19 +239,24 @@ class Way:
         if left < call.pace.usual.total_seconds():
             raise refusals.deadline_too_short(left, call.pace.usual)
 
-    async def closed(self) -> Refusal | None:
+    async def closed(self, *, within: timedelta = LOOKED_WITHIN) -> Refusal | None:
         """Why no call may leave, or nothing when one may; waits while the way is kept quiet.
 
-        The refusal is KEEPA_KEY_REJECTED, KEEPA_RATE_LIMITED or CIRCUIT_OPEN.
+        The refusal is KEEPA_KEY_REJECTED, KEEPA_RATE_LIMITED or CIRCUIT_OPEN. A look that is as
+        old as ``within`` may only say that the way is open.
         """
         while True:
-            egress, now = await self._gate.read(within=LOOKED_WITHIN)
+            egress, now = await self._gate.read(within=within)
             self._compare(now)
-            refusal = egress.refusal(now)
-            quiet = egress.quiet_for(now)
-            if refusal is not None or not quiet:
+            refusal, quiet = egress.refusal(now), egress.quiet_for(now)
+            if refusal is None and not quiet:
+                return None
+            if within > LOOKED_WITHIN:
+                within = LOOKED_WITHIN
+            elif refusal is not None:
                 return refusal
-            await asyncio.sleep(min(quiet.total_seconds(), 0.2))
+            else:
+                await asyncio.sleep(min(quiet.total_seconds(), 0.2))
 
     async def _take_place(self, call: Call, asking: Asking, patience: float) -> None:
         """Sleep between tries and never inside: a sleeper blocks nobody (INC-9).
@@ -260,7 +267,7 @@ class Way:
         while True:
             self.check_deadline(call, asking)
             await self.refuse_hopeless(call, asking.spending)
-            await self.check(call, asking)
+            await self.check(call, asking, within=OPEN_WITHIN)
             wait = await self.place([asking])
             if wait is None:
                 return
@@ -269,7 +276,10 @@ class Way:
             await asyncio.sleep(wait.total_seconds())
 
     async def place(self, askings: Iterable[Asking]) -> timedelta | None:
-        """Take one place for a call of theirs, or say how long until there is one."""
+        """Take one place for a call of theirs, or say how long until there is one.
+
+        No time at all means that the way must be looked at again.
+        """
         urgency = min(asking.spending.priority for asking in askings)
         return await self._gate.take_place(urgency.kept_back(self._burst))
 

@@ -7,12 +7,13 @@ leave nothing behind, and it is done step by step.
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 from sqlalchemy import text
@@ -26,10 +27,11 @@ from services.keepa_gateway.domain.outcome import Outcome, Verdict, unknown
 from services.keepa_gateway.domain.products_request import ProductOptions
 from services.keepa_gateway.domain.snapshot import Snapshot
 from services.keepa_gateway.events.announce import event
-from services.keepa_gateway.ports import Ending, Harvest
+from services.keepa_gateway.ports import Ending, Harvest, Opened, Sought
 from services.keepa_gateway.storage import at_once
 from services.keepa_gateway.storage.attempts import PostgresAttempts
 from services.keepa_gateway.storage.gate import PostgresGate
+from services.keepa_gateway.storage.snapshots import keep_snapshots, packed_snapshots
 from tests.integration.keepa_gateway.world import until
 
 pytestmark = pytest.mark.anyio
@@ -58,7 +60,7 @@ NAMES = ("id", "event_id", "started_at", "give_up_at", "occurred_at")
 INSTANTS = ("ended_at", "settled_at", "answered_at")
 UNMOVED = """
 update keepa_gateway.egress set failures = 0, trials = 0, opened_until = null, paused_until = null,
-    pause_balance = 0, rejected_at = null, answered_at = null, requests = 0, spent = 0
+    pause_balance = 0, rejected_at = null, quiet_until = null, answered_at = null, requests = 0, spent = 0
 """
 CLEAR = (
     UNMOVED,
@@ -350,7 +352,7 @@ async def test_intents_of_which_others_have_a_key_leave_nothing_behind(replica: 
     await replica.attempts.open([other])
     before = await replica.left()
 
-    assert not await at_once.open_attempts(replica.driver, [ONE, two, three], GRACE)
+    assert not await at_once.open_attempts(replica.driver, [ONE, two, three], GRACE, None)
     assert await replica.left() == before
 
     opened = await replica.attempts.open([ONE, two, three])
@@ -369,6 +371,50 @@ async def test_an_intent_that_is_there_already_is_foreign(replica: Replica) -> N
     assert opened[uuid.UUID(int=2)].gained == ("C",)
     claims = {row["key"] for row in await replica.table("claim")}
     assert claims == {"product:A", "product:C"}
+
+
+@pytest.mark.parametrize(
+    ("sought", "missing"),
+    [
+        (None, False),
+        (Sought(1, ["A"], NOW + timedelta(milliseconds=1)), True),
+        (Sought(1, ["A"], NOW), False),
+        (Sought(1, ["B"], NOW), True),
+        (Sought(2, ["A"], NOW), True),
+    ],
+)
+async def test_to_claim_tells_whether_the_store_has_it_by_now(
+    replica: Replica,
+    sought: Sought | None,
+    missing: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """G4: who is told that nothing is there need not look again; else nothing is said."""
+    await replica.attempts.open([ONE])
+    await replica.attempts.close([ending(1, 5)], ANSWERED, Harvest(snapshots=[book("A")]))
+
+    opened = await replica.attempts.open([intent(2, "A")], sought)
+
+    assert opened == {uuid.UUID(int=2): Opened(gained=("A",), missing=missing)}
+
+
+async def test_what_was_stored_while_a_claim_waited_is_seen(replicas: list[Replica]) -> None:
+    """G4, INC-9: the other call's outcome is committed while ours waits for its claim."""
+    one, other = replicas
+    await one.attempts.open([ONE])
+    async with sql.transaction(other.engine) as connection:
+        await connection.execute(text("delete from keepa_gateway.claim"))
+        packed = await packed_snapshots([book("A")])
+        await keep_snapshots(connection, packed)
+        opening = asyncio.create_task(one.attempts.open([intent(2, "A")], Sought(1, ["A"], NOW)))
+        await until(lambda: _waits_for_a_lock(other))
+
+    assert await opening == {uuid.UUID(int=2): Opened(gained=("A",), missing=False)}
+
+
+async def _waits_for_a_lock(replica: Replica) -> bool:
+    query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+    async with sql.reading(replica.engine).connect() as connection:
+        return bool(await connection.scalar(text(query)))
 
 
 async def test_many_who_want_the_same_at_once_share_it_out(replicas: list[Replica]) -> None:
@@ -514,6 +560,79 @@ async def test_a_place_that_another_replica_took_is_not_taken_from_memory(
 
     assert taken[:BURST] == [None] * BURST
     assert all(isinstance(wait, timedelta) for wait in taken[BURST:])
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        OPENED,
+        f"update keepa_gateway.egress set paused_until = {FAR}",
+        f"update keepa_gateway.egress set quiet_until = {FAR}",
+        "update keepa_gateway.egress set rejected_at = clock_timestamp()",
+    ],
+)
+async def test_no_place_is_taken_while_the_way_is_closed_unseen(
+    replicas: list[Replica], moved: str
+) -> None:
+    """T10, INC-2: what another replica met is learned by asking for a place; none is lost by it."""
+    one, other = replicas
+    await other.change(moved)
+
+    assert await one.gate.take_place(0) == timedelta(0)
+
+    egress, now = await one.gate.read(within=GRACE)
+    assert egress.refusal(now) is not None or egress.quiet_for(now)
+    await other.change(UNMOVED)
+    taken = [await one.gate.take_place(0) for _ in range(BURST + 1)]
+    assert taken.count(None) == BURST
+
+
+class Slow(sql.Driver):
+    """Gives what was read only when it is told to."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        super().__init__(engine, kept=1)
+        self.read, self.go = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[asyncpg.Connection]:
+        """Hold back what it was lent for."""
+        async with super().lend() as connection:
+            yield connection
+            self.read.set()
+            await self.go.wait()
+
+
+@pytest.mark.parametrize("asking", ["read", "take_place"])
+async def test_an_own_429_is_not_forgotten_by_a_look_from_before(
+    replica: Replica, asking: str
+) -> None:
+    """INC-2: the first 429 stops everybody, and who sent the call first of all."""
+    slow = Slow(replica.engine)
+    gate = PostgresGate(
+        replica.engine,
+        slow,
+        partial(event, account=ACCOUNT),
+        account=ACCOUNT,
+        tick=timedelta(seconds=60),
+        per_minute=1,
+        burst=BURST,
+    )
+    looking = asyncio.create_task(gate.read() if asking == "read" else gate.take_place(0))
+    await slow.read.wait()
+    if asking == "take_place":  # Its own look is done; the statement that takes comes next.
+        slow.read.clear()
+        slow.go.set()
+        slow.go.clear()
+        await slow.read.wait()
+
+    await gate.record(replace(FAILED, verdict=Verdict.RATE_LIMITED, status=429), trial=False)
+    slow.go.set()
+    await looking
+
+    egress, now = await gate.read(within=GRACE)
+    assert egress.refusal(now) is not None
+    await slow.close()
 
 
 async def test_many_at_once_take_no_more_places_than_there_are(replicas: list[Replica]) -> None:

@@ -56,7 +56,7 @@ class Open:
     async def refuse_hopeless(self, call: Call, spending: Spending) -> None:
         """Everybody can pay."""
 
-    async def closed(self) -> None:
+    async def closed(self, **_: object) -> None:
         """Nothing is in the way."""
 
     def left(self, _: Call, asking: Asking, __: float) -> float:
@@ -205,7 +205,7 @@ class Fenced:
         """Remember them."""
         self.settled += attempt_ids
 
-    async def open(self, intents: list[Intent]) -> dict[UUID, Opened]:
+    async def open(self, intents: list[Intent], _: object) -> dict[UUID, Opened]:
         """Let nobody gain anything."""
         return {one.attempt_id: Opened(gained=()) for one in intents}
 
@@ -251,7 +251,8 @@ async def test_parts_that_others_had_claimed_are_given_back_at_once() -> None:
         for one in wanted
     ]
 
-    paid = await sections.start_shared(intents, cast("Plan", None))
+    nothing = cast("Any", None)
+    paid = await sections.start_shared(intents, Plan(missing=nothing, narrow=nothing, reap=nothing))
 
     assert [one.attempt for one in paid.values()] == [None] * 3
     assert budget.most == 3

@@ -84,7 +84,7 @@ class Attempts:
         self.outcome: Outcome | None = None
         self.settled: tuple[UUID, ...] = ()
 
-    async def open(self, intents: Sequence[Intent]) -> dict[UUID, Opened]:
+    async def open(self, intents: Sequence[Intent], _: object) -> dict[UUID, Opened]:
         """Let everybody ask for everything."""
         self._time.now += self._seconds
         return {one.attempt_id: Opened(gained=tuple(one.keys)) for one in intents}
