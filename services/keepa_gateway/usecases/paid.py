@@ -23,6 +23,7 @@ from services.keepa_gateway.usecases.way import Held, Way
 
 UNSENT_TRIES = 3
 UNSENT_PAUSE_SECONDS = 0.1
+NOTE_SECONDS = 0.25  # So that calls one after the other are noted as booked by one statement.
 
 Result = TypeVar("Result")
 Wanted = Mapping[UUID, tuple[str, ...]]
@@ -80,6 +81,8 @@ class PaidSections:
         self._budget = budget
         self._way = way
         self._running: set[asyncio.Task[Any]] = set()
+        self._known: list[UUID] = []  # Outcomes that budget knows of, not noted yet.
+        self._noting: asyncio.Task[None] | None = None
 
     def start(self, intent: Intent, plan: Plan) -> "asyncio.Task[Paid]":
         """Begin a section with one payer; it ends by itself even when its caller goes away."""
@@ -137,8 +140,8 @@ class PaidSections:
         self._keep(booking)
         attempts = await self._attempts.close(endings, outcome, harvest)
         await asyncio.wait((booking,))  # Whatever goes wrong with it, the answer is here.
-        # To note that budget knows is not worth waiting for.
-        self._keep(asyncio.create_task(self._noted(booking), name="note what is booked"))
+        if not booking.cancelled() and booking.exception() is None:
+            self._note(booking.result())
         for attempt_id, gained in parts.items():
             paid[attempt_id] = Paid(attempt=attempts[attempt_id], gained=gained, harvest=harvest)
         return paid
@@ -196,16 +199,26 @@ class PaidSections:
 
     async def settle(self, attempt: Attempt) -> None:
         """Tell budget how an attempt ended, when that is known; the reconciler repeats it."""
-        if attempt.charge is not None and not attempt.settled:
-            await self._attempts_told(await self._booked([attempt.charge]))
+        if attempt.charge is None or attempt.settled:
+            return
+        if known := await self._booked([attempt.charge]):
+            await self._attempts.mark_settled(*known)
 
-    async def _noted(self, booking: "asyncio.Task[list[UUID]]") -> None:
-        if not booking.cancelled() and booking.exception() is None:
-            await self._attempts_told(booking.result())
+    def _note(self, known: Sequence[UUID]) -> None:
+        """Note that budget knows of outcomes, soon and together with those of other calls.
 
-    async def _attempts_told(self, told: Sequence[UUID]) -> None:
-        if told:
-            await self._attempts.mark_settled(*told)
+        Nobody waits for it: what a crash undoes of it the reconciler tells budget once more.
+        """
+        self._known += known
+        if self._known and (self._noting is None or self._noting.done()):
+            self._noting = asyncio.create_task(self._note_soon(), name="note what is booked")
+            self._keep(self._noting)
+
+    async def _note_soon(self) -> None:
+        while self._known:
+            await asyncio.sleep(NOTE_SECONDS)
+            known, self._known = self._known, []
+            await self._attempts.mark_settled(*known)
 
     async def _booked(self, told: Sequence[Charge]) -> list[UUID]:
         """Tell budget what attempts cost, and return those that it now knows of.

@@ -145,19 +145,35 @@ async def begun(
     reap: Reap | None = None,
 ) -> Paid | BaseException:
     """Run one paid section, wait as a stop does, and return what its caller gets."""
-    asking = Asking(request_id=uuid4())
-    held = Held(ATTEMPT, 0, Hold("reservations/1", 1, covers_until))
-    nothing = cast("Any", None)
-    sections = PaidSections(
+    sections = sections_of(keepa, attempts, ledger)
+    task = started(sections, ATTEMPT, covers_until=covers_until, reap=reap)
+    (paid,) = await asyncio.gather(task, return_exceptions=True)
+    await sections.finish()
+    return paid
+
+
+def sections_of(keepa: Keepa, attempts: Attempts, ledger: Ledger) -> PaidSections:
+    """Wire what runs sections."""
+    return PaidSections(
         keepa=keepa,
         attempts=cast("Any", attempts),
         budget=cast("Any", ledger),
         way=cast("Any", Way()),
     )
+
+
+def started(
+    sections: PaidSections,
+    attempt_id: UUID,
+    *,
+    covers_until: float = float("inf"),
+    reap: Reap | None = None,
+) -> "asyncio.Task[Paid]":
+    """Begin a section."""
     planned = intent(
-        held,
+        Held(attempt_id, 0, Hold("reservations/1", 1, covers_until)),
         CALL,
-        asking,
+        Asking(request_id=uuid4()),
         content="",
         keys={"0306406152": "key"},
         deadline=timedelta(seconds=DEADLINE),
@@ -166,10 +182,9 @@ async def begun(
     async def all_missing(wanted: Wanted) -> Wanted:
         return wanted
 
+    nothing = cast("Any", None)
     plan = Plan(missing=all_missing, narrow=lambda _: CALL, reap=reap or nothing)
-    (paid,) = await asyncio.gather(sections.start(planned, plan), return_exceptions=True)
-    await sections.finish()
-    return paid
+    return sections.start(planned, plan)
 
 
 @pytest.fixture
@@ -306,3 +321,22 @@ async def test_a_stop_waits_until_a_cost_is_booked(time: Time) -> None:
     await begun(Answering(), attempts, ledger, reap=good)
 
     assert len(ledger.told) == 1
+
+
+async def test_calls_of_a_moment_are_noted_as_booked_together(time: Time) -> None:
+    """Those that end while it is done come next; a stop waits for all of them."""
+    noted: list[set[UUID]] = []
+    late = uuid4()
+
+    class Noting(Attempts):
+        async def mark_settled(self, *attempt_ids: UUID) -> None:
+            noted.append(set(attempt_ids))
+            if len(noted) == 1:
+                await started(sections, late, reap=good)
+
+    sections = sections_of(Answering(), Noting(time, 0.0), Ledger())
+    first = {uuid4() for _ in range(5)}
+    await asyncio.gather(*(started(sections, one, reap=good) for one in first))
+    await sections.finish()
+
+    assert noted == [first, {late}]
