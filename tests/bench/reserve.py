@@ -1,7 +1,8 @@
 """ReserveTokens and CommitReservation against an echo, and against the plain way of doing it.
 
 The server is a process of its own with PostgreSQL (fsync on), NATS and the event relay running.
-What a variant reserves and does not commit is released between the rounds: no real account has
+A local disk flushes in a fraction of a millisecond, a disk in a network takes some: the crowd and the
+batches are measured on such a one as well. What a variant reserves and does not commit is released between the rounds: no real account has
 tens of thousands of open holds.
 """
 
@@ -29,8 +30,10 @@ from tests.bench import harness, plain
 from tests.bench.harness import Call, Figure, Variant
 
 CALLERS = (1, 16, 64, 256)
+CROWD = 64
 BATCH, BATCH_CALLERS = 100, 4
 RELEASERS = 64
+FLUSH_MICROSECONDS = 2_000
 RATE = 1_000_000  # Tokens a minute: the measured calls must never run short.
 OBSERVE_SECONDS = 30.0
 LONGEST_BACKLOG_SECONDS = 120.0
@@ -57,6 +60,9 @@ async def measure(rounds: int, seconds: float) -> list[Figure]:
             for callers in CALLERS:
                 figures += await _singles(reserve, callers, rounds, seconds)
             figures += await _batches(reserve, rounds, seconds)
+            async with slow_disk(database) as disk:
+                figures += await _singles(reserve, CROWD, rounds, seconds, disk)
+                figures += await _batches(reserve, rounds, seconds, disk)
         await database.close()
     return figures
 
@@ -86,7 +92,26 @@ async def observed(channel: grpc.aio.Channel, tokens: int = 60 * RATE) -> AsyncI
         observing.cancel()
 
 
-async def _singles(reserve: "Reserves", callers: int, rounds: int, seconds: float) -> list[Figure]:
+@asynccontextmanager
+async def slow_disk(database: asyncpg.Connection) -> AsyncIterator[str]:
+    """Let each flush of the log take as long as on a disk that is reached over a network.
+
+    PostgreSQL itself sleeps before it flushes, with the log's lock held; gives a name for it.
+    """
+    await _set(database, commit_delay=FLUSH_MICROSECONDS, commit_siblings=0)
+    yield f", a disk of {FLUSH_MICROSECONDS // 1000} ms"
+    await _set(database, commit_delay="default", commit_siblings="default")
+
+
+async def _set(database: asyncpg.Connection, **settings: int | str) -> None:
+    for name, value in settings.items():
+        await database.execute(f"alter system set {name} = {value}")
+    await database.execute("select pg_reload_conf()")
+
+
+async def _singles(
+    reserve: "Reserves", callers: int, rounds: int, seconds: float, disk: str = ""
+) -> list[Figure]:
     channels = reserve.channels
     variants = {
         "echo": Variant([_call(channel, "Echo") for channel in channels]),
@@ -98,14 +123,16 @@ async def _singles(reserve: "Reserves", callers: int, rounds: int, seconds: floa
         "echo+echo": Variant([_echoes(channel) for channel in channels], work=2),
     }
     samples = await harness.interleaved(variants, callers, rounds, seconds)
-    setting = f"{callers} callers" if callers > 1 else "1 caller"
+    setting = (f"{callers} callers" if callers > 1 else "1 caller") + disk
     pairs = {name: samples[name] for name in ("reserve+commit", "echo+echo")}
     rated = {name: taken for name, taken in samples.items() if name != "echo+echo"}
     figures = harness.rates(rated, setting, ("echo", "plain"), "calls/s")
     return figures + harness.medians(pairs, f"{setting}, a pair", "echo+echo")
 
 
-async def _batches(reserve: "Reserves", rounds: int, seconds: float) -> list[Figure]:
+async def _batches(
+    reserve: "Reserves", rounds: int, seconds: float, disk: str = ""
+) -> list[Figure]:
     channels = reserve.channels
     variants = {
         "echo": Variant([_call(channel, "EchoBatch") for channel in channels], work=BATCH),
@@ -115,7 +142,7 @@ async def _batches(reserve: "Reserves", rounds: int, seconds: float) -> list[Fig
         ),
     }
     samples = await harness.interleaved(variants, BATCH_CALLERS, rounds, seconds)
-    setting = f"batch of {BATCH}, {BATCH_CALLERS} callers"
+    setting = f"batch of {BATCH}, {BATCH_CALLERS} callers{disk}"
     return harness.rates(samples, setting, ("echo", "plain"), "items/s")
 
 
