@@ -394,9 +394,17 @@ class PostgresAttempts:
         return (await self._one(attempt_id)).state is State.FENCED
 
     async def purge(self) -> None:
-        """Forget what was settled so long ago that nobody asks for it again."""
+        """Forget what was settled so long ago that nobody asks for it again.
+
+        And what was never sent: its hold was given back, though a crash may have kept us from
+        noting it.
+        """
         old = purging.older(attempt, attempt.c.settled_at, KEPT_FOR)
         await purging.forget(self._engine, attempt, old)
+        fenced = purging.older(attempt, attempt.c.started_at, KEPT_FOR).where(
+            attempt.c.settled_at.is_(None), attempt.c.state == State.FENCED
+        )
+        await purging.forget(self._engine, attempt, fenced)
 
     async def _one(self, attempt_id: UUID) -> Attempt:
         (found,) = await self._all(select(attempt).where(attempt.c.attempt_id == attempt_id))

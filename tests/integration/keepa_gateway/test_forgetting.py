@@ -14,7 +14,8 @@ from services.keepa_gateway.storage.snapshots import PostgresSnapshots
 
 pytestmark = pytest.mark.anyio
 
-# Of each kind one that is too old and one that is not; of attempts also one nobody has settled.
+# Of each kind one that is too old and one that is not; of attempts also some nobody has settled:
+# one that may have been sent, and of those that were not an old one and a young one.
 STATEMENTS = """
 insert into keepa_gateway.attempt (attempt_id, request_id, number, content, endpoint, fingerprint,
     subjects, hold, bound, after_sequence, state, started_at, give_up_at, settled_at)
@@ -23,6 +24,11 @@ select gen_random_uuid(), gen_random_uuid(), 1, '', '', '', '{}', '', 1, 0, 'sen
 from (values (now() - interval '31 days'), (now()), (null)) as settled (settled_at);
 insert into keepa_gateway.claim select 'open', attempt_id
 from keepa_gateway.attempt where settled_at is null;
+insert into keepa_gateway.attempt (attempt_id, request_id, number, content, endpoint, fingerprint,
+    subjects, hold, bound, after_sequence, state, started_at, give_up_at)
+select gen_random_uuid(), gen_random_uuid(), 1, '', '', '', '{}', '', 1, 0, 'fenced',
+    started_at, now()
+from (values (now() - interval '31 days'), (now() - interval '29 days')) as started (started_at);
 insert into keepa_gateway.listing values
     ('old', now() - interval '31 days', ''), ('new', now() - interval '29 days', '');
 insert into keepa_gateway.snapshot
@@ -52,4 +58,4 @@ async def test_only_what_is_old_and_settled_is_forgotten(
     async with engine.connect() as connection:
         left = (await connection.execute(text(LEFT))).one()
     await engine.dispose()
-    assert tuple(left) == (2, 1, "new", "new")
+    assert tuple(left) == (3, 1, "new", "new")
