@@ -7,7 +7,7 @@ from functools import partial
 import grpc.aio
 from arbitragevault.budget.v1 import budget_pb2, budget_pb2_grpc
 
-from services.budget.api import present
+from services.budget.api import responses
 from services.budget.api.servicer import BudgetServicer
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import State
@@ -61,7 +61,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         told = await readings.account(account)
         return told.state, told.now
 
-    words = Words(present.account, present.reservation, present.warning)
+    words = Words(responses.account, responses.reservation, responses.warning)
     source = LedgerSource(ledger, Announcer(words), look)
     relay = Relay(engine, source, Publisher(js), f"{NAME} relay", linger_seconds=LINGER_SECONDS)
 

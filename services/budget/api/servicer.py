@@ -1,4 +1,4 @@
-"""BudgetService on the wire: translate, ask, translate."""
+"""BudgetService on the wire: translate, ask, requests."""
 # ruff: noqa: ARG002 - the contract fixes the parameters
 
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from arbitragevault.budget.v1 import budget_pb2 as pb
 from arbitragevault.budget.v1 import budget_pb2_grpc
 from google.protobuf.duration_pb2 import Duration
 
-from services.budget.api import present, translate
+from services.budget.api import requests, responses
 from services.budget.domain.reservation import Reservation
 from services.budget.usecases.budget import Budget
 from services.budget.usecases.readings import Readings, actions
@@ -31,8 +31,8 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
         """Set tokens aside."""
         call = current_call()
         told = await self._budget.reserve(
-            translate.terms(request, call.caller),
-            translate.max_wait(request, call.remaining()),
+            requests.terms(request, call.caller),
+            requests.max_wait(request, call.remaining()),
         )
         return pb.ReserveTokensResponse(
             reservation=_reservation(told),
@@ -44,21 +44,21 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
         self, request: pb.CommitReservationRequest, context: Context
     ) -> pb.CommitReservationResponse:
         """Book what a call consumed."""
-        told = await self._budget.commit(translate.commit(request))
+        told = await self._budget.commit(requests.commit(request))
         return pb.CommitReservationResponse(reservation=_reservation(told), account=_account(told))
 
     async def ReleaseReservation(
         self, request: pb.ReleaseReservationRequest, context: Context
     ) -> pb.ReleaseReservationResponse:
         """Give tokens back."""
-        told = await self._budget.release(translate.release(request))
+        told = await self._budget.release(requests.release(request))
         return pb.ReleaseReservationResponse(reservation=_reservation(told), account=_account(told))
 
     async def ExtendReservation(
         self, request: pb.ExtendReservationRequest, context: Context
     ) -> pb.ExtendReservationResponse:
         """Move an expiry."""
-        told = await self._budget.extend(translate.extend(request))
+        told = await self._budget.extend(requests.extend(request))
         return pb.ExtendReservationResponse(reservation=_reservation(told))
 
     async def BatchReserveTokens(
@@ -69,7 +69,7 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
             if single.HasField("max_wait_duration") and single.max_wait_duration.ToTimedelta():
                 raise invalid_field(f"requests[{number}].max_wait_duration", "must be absent.")
         caller = current_call().caller
-        many = [translate.terms(single, caller) for single in request.requests]
+        many = [requests.terms(single, caller) for single in request.requests]
         outcomes = await self._budget.reserve_all(many)
         answer = pb.BatchReserveTokensResponse()
         for single, outcome in zip(request.requests, outcomes, strict=True):
@@ -78,40 +78,40 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
                 result.error.CopyFrom(_error(outcome))
             else:
                 assert isinstance(outcome.answer, Reservation)
-                present.write(outcome.answer, result.reservation)
+                responses.write(outcome.answer, result.reservation)
         return answer
 
     async def GetReservation(
         self, request: pb.GetReservationRequest, context: Context
     ) -> pb.GetReservationResponse:
         """Read one reservation."""
-        told = await self._readings.reservation(translate.reservation(request.name))
-        return pb.GetReservationResponse(reservation=present.reservation(told))
+        told = await self._readings.reservation(requests.reservation(request.name))
+        return pb.GetReservationResponse(reservation=responses.reservation(told))
 
     async def ListReservations(
         self, request: pb.ListReservationsRequest, context: Context
     ) -> pb.ListReservationsResponse:
         """List reservations, newest first."""
-        query = translate.reservation_query(request)
+        query = requests.reservation_query(request)
         found, onward = await self._readings.reservations(query)
         return pb.ListReservationsResponse(
-            reservations=map(present.reservation, found),
-            next_page_token=translate.page_token(request, onward),
+            reservations=map(responses.reservation, found),
+            next_page_token=requests.page_token(request, onward),
         )
 
     async def ReportBalance(
         self, request: pb.ReportBalanceRequest, context: Context
     ) -> pb.ReportBalanceResponse:
         """Record a balance."""
-        account = translate.account(request.account)
-        told = await self._budget.report(account, translate.report(request))
+        account = requests.account(request.account)
+        told = await self._budget.report(account, requests.report(request))
         return pb.ReportBalanceResponse(account=_account(told), accepted=told.answer is True)
 
     async def GetAccount(
         self, request: pb.GetAccountRequest, context: Context
     ) -> pb.GetAccountResponse:
         """Read one account."""
-        told = await self._readings.account(translate.account(request.name))
+        told = await self._readings.account(requests.account(request.name))
         return pb.GetAccountResponse(account=_account(told))
 
     async def ListAccounts(
@@ -120,35 +120,35 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
         """List accounts by name."""
         size = pages.size(request.page_size)
         told = await self._readings.accounts(
-            translate.named_place(request, request.page_token), size
+            requests.named_place(request, request.page_token), size
         )
         last = told[-1].state.account if len(told) == size else ""
         return pb.ListAccountsResponse(
-            accounts=map(_account, told), next_page_token=translate.page_token(request, last)
+            accounts=map(_account, told), next_page_token=requests.page_token(request, last)
         )
 
     async def WatchAccount(
         self, request: pb.WatchAccountRequest, context: Context
     ) -> AsyncIterator[pb.WatchAccountResponse]:
         """Stream an account and its changes."""
-        account = translate.account(request.name)
-        async for seen in self._readings.watch(account, translate.after_sequence(request)):
-            yield present.watched(seen, account)
+        account = requests.account(request.name)
+        async for seen in self._readings.watch(account, requests.after_sequence(request)):
+            yield responses.watched(seen, account)
 
     async def CheckAction(
         self, request: pb.CheckActionRequest, context: Context
     ) -> pb.CheckActionResponse:
         """Say whether an action could start."""
-        check = await self._readings.check(*translate.check(request))
+        check = await self._readings.check(*requests.check(request))
         wait = None if check.start is None else check.start - check.told.now
         return pb.CheckActionResponse(
             allowed=check.allowed,
             balance_token_count=check.balance,
             required_token_count=check.required,
             deficit_token_count=0 if check.allowed else check.required - check.balance,
-            start_time=present.timestamp(check.start),
+            start_time=responses.timestamp(check.start),
             wait_duration=times.duration(wait),
-            warning=present.level(check.told.state.balance(check.told.now))[1],
+            warning=responses.level(check.told.state.balance(check.told.now))[1],
         )
 
     async def ListActions(
@@ -156,7 +156,7 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
     ) -> pb.ListActionsResponse:
         """List the registry of actions."""
         size = pages.size(request.page_size)
-        after = translate.named_place(request, request.page_token)
+        after = requests.named_place(request, request.page_token)
         found = [action for action in actions() if action.key > after]
         listed = [
             pb.Action(
@@ -169,26 +169,26 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
         ]
         onward = found[size - 1].key if len(found) > size else ""
         return pb.ListActionsResponse(
-            actions=listed, next_page_token=translate.page_token(request, onward)
+            actions=listed, next_page_token=requests.page_token(request, onward)
         )
 
     async def ListLedgerEntries(
         self, request: pb.ListLedgerEntriesRequest, context: Context
     ) -> pb.ListLedgerEntriesResponse:
         """List the ledger."""
-        query = translate.entry_query(request)
+        query = requests.entry_query(request)
         found = await self._readings.entries(query)
         onward = found[-1].sequence if len(found) == query.limit else 0
         return pb.ListLedgerEntriesResponse(
-            entries=[present.entry(each, query.account) for each in found],
-            next_page_token=translate.page_token(request, onward),
+            entries=[responses.entry(each, query.account) for each in found],
+            next_page_token=requests.page_token(request, onward),
         )
 
     async def GetUsage(self, request: pb.GetUsageRequest, context: Context) -> pb.GetUsageResponse:
         """Sum what was spent."""
-        usage = await self._readings.usage(translate.usage_query(request))
+        usage = await self._readings.usage(requests.usage_query(request))
         return pb.GetUsageResponse(
-            rows=[present.usage_row(row) for row in usage.rows], total_token_count=usage.total
+            rows=[responses.usage_row(row) for row in usage.rows], total_token_count=usage.total
         )
 
     async def VerifyLedger(
@@ -196,19 +196,19 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
     ) -> pb.VerifyLedgerResponse:
         """Check a ledger, or a part of it."""
         findings = await self._readings.verify(
-            translate.account(request.account),
+            requests.account(request.account),
             full=request.full,
-            place=translate.verified(request),
-            seconds=translate.patience(current_call().remaining()),
+            place=requests.verified(request),
+            seconds=requests.patience(current_call().remaining()),
         )
-        answer = present.findings(findings)
-        answer.next_page_token = translate.verified_token(request, findings.onward)
+        answer = responses.findings(findings)
+        answer.next_page_token = requests.verified_token(request, findings.onward)
         return answer
 
 
 def _reservation(told: Told) -> pb.Reservation:
     assert isinstance(told.answer, Reservation)
-    return present.reservation(told.answer)
+    return responses.reservation(told.answer)
 
 
 def _remaining(told: Told) -> Duration | None:
@@ -219,7 +219,7 @@ def _remaining(told: Told) -> Duration | None:
 
 
 def _account(told: Told) -> pb.Account:
-    return present.account(told.state, told.now)
+    return responses.account(told.state, told.now)
 
 
 def _error(refusal: Refusal) -> pb.ReserveTokensError:

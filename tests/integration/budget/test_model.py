@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from services.budget.api import present
+from services.budget.api import responses
 from services.budget.domain.balance import EPOCH, MILLISECOND, Observation
 from services.budget.domain.commands import (
     Admit,
@@ -131,7 +131,7 @@ class Machine(RuleBasedStateMachine):
             assert isinstance(stored, Refusal), (stored, expected)
             assert (stored.reason, stored.facts) == (expected.reason, expected.facts)
         elif isinstance(expected, Reservation):
-            assert present.reservation(stored.answer) == present.reservation(expected)
+            assert responses.reservation(stored.answer) == responses.reservation(expected)
         else:
             assert stored.answer == expected
 

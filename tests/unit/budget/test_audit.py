@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.budget.api.translate import patience
+from services.budget.api.requests import patience
 from services.budget.domain.audit import Audit, Auditor
 from services.budget.domain.entries import Entry
 from services.budget.domain.evolve import forget

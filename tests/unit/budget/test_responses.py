@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from arbitragevault.budget.v1 import budget_pb2 as pb
 
-from services.budget.api import present
+from services.budget.api import responses
 from services.budget.domain.reservation import HOLD, Reservation, Tags, Terms
 from services.budget.domain.rules import Kind, Priority, Stage
 
@@ -31,7 +31,7 @@ def test_a_reservation_of_a_batch_is_told_as_if_it_were_alone() -> None:
     answer = pb.BatchReserveTokensResponse()
 
     for each in told:
-        present.write(each, answer.results.add().reservation)
+        responses.write(each, answer.results.add().reservation)
 
-    expected = [present.reservation(each) for each in told]
+    expected = [responses.reservation(each) for each in told]
     assert [result.reservation for result in answer.results] == expected
