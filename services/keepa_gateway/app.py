@@ -18,7 +18,6 @@ from services.chassis.events.publisher import Publisher
 from services.chassis.events.relay import Relay
 from services.chassis.rpc.client import create_channel
 from services.chassis.run import Loop, Service, StartError
-from services.keepa_gateway.api.asked import UseCases
 from services.keepa_gateway.api.servicer import KeepaGatewayServicer
 from services.keepa_gateway.clients.budget import GrpcBudget
 from services.keepa_gateway.clients.keepa import HttpKeepa, create_client
@@ -146,7 +145,7 @@ async def assemble(
         gatherer=gatherer,
     )
     lists = Lists(attempts=attempts, listings=listings, way=way, paid=paid)
-    ask = UseCases(
+    servicer = KeepaGatewayServicer(
         products=Products(tools),
         lists=lists,
         estimates=Estimates(snapshots=snapshots, lists=lists, way=way),
@@ -159,7 +158,7 @@ async def assemble(
     )
     chores = Chores(turn, [attempts.purge, snapshots.purge, listings.purge])
     return Parts(
-        register=partial(_register, KeepaGatewayServicer(ask)),
+        register=partial(_register, servicer),
         loops=[
             Loop("balance", balance.watch),
             Loop("reconciler", reconciler.run),

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from services.keepa_gateway.api.translate_deals import deals_answer, lightning_deal
-from services.keepa_gateway.api.translate_lists import categories_answer
-from services.keepa_gateway.api.translate_sellers import sellers_answer
+from services.keepa_gateway.api.responses_deals import deals_answer, lightning_deal
+from services.keepa_gateway.api.responses_lists import categories_answer
+from services.keepa_gateway.api.responses_sellers import sellers_answer
 from services.keepa_gateway.domain.answers import ListAnswer
 from services.keepa_gateway.domain.bodies import BrokenBody
 from services.keepa_gateway.domain.lists import CategoriesBody, CategoryObject

@@ -7,18 +7,19 @@ Source: https://protobuf.dev/programming-guides/encoding/
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 
-from services.keepa_gateway.api import translate
+from services.chassis.rpc import times
 from services.keepa_gateway.domain.answers import ProductAnswer
 
 MOST_RESULTS = 100
 MOST_BYTES = 1 << 20
 """The contract's bounds of one message; a single larger product has one of its own."""
 
+FRESH = timedelta(0)
 _LENGTH_DELIMITED = 2
 _GROUP, _MORE = 0x7F, 0x80
 
@@ -53,7 +54,7 @@ def messages(answers: Sequence[ProductAnswer], now: datetime, *, with_raw: bool)
         in_common = _in_common(one)
         head = heads.get(in_common)
         if head is None:
-            head = translate.product_result(one, now).SerializeToString()
+            head = product_result(one, now).SerializeToString()
             heads[in_common] = head
         result = [head, *_own(one, with_raw=with_raw)]
         length = sum(map(len, result))
@@ -68,6 +69,21 @@ def messages(answers: Sequence[ProductAnswer], now: datetime, *, with_raw: bool)
         size += length
     if count:
         yield b"".join(parts)
+
+
+def product_result(answer: ProductAnswer, now: datetime) -> pb.ProductResult:
+    """Say what became of a product: all but what was asked for, the product and its raw JSON."""
+    built = pb.ProductResult(
+        status=pb.ProductStatus.ValueType(answer.status),
+        token_count=answer.tokens,
+        unsettled_token_count=answer.unsettled,
+        reason=answer.reason,
+        retry_delay=times.duration(answer.retry_after) if answer.retry_after is not None else None,
+    )
+    if answer.snapshot is not None:
+        built.fetch_time.CopyFrom(times.timestamp(answer.snapshot.fetched_at))
+        built.age_duration.CopyFrom(times.duration(max(now - answer.snapshot.fetched_at, FRESH)))
+    return built
 
 
 def _in_common(answer: ProductAnswer) -> object:

@@ -1,58 +1,19 @@
-"""Between the contract's messages for sellers and the domain's values."""
+"""Answers about sellers as messages."""
 
 from collections.abc import Sequence
 
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 
 from services.chassis.rpc import times
-from services.keepa_gateway.api import fields
+from services.keepa_gateway.api import responses
 from services.keepa_gateway.domain.answers import ListAnswer
 from services.keepa_gateway.domain.bodies import decoded
 from services.keepa_gateway.domain.market_bodies import SellerObject, SellersBody, SellerStatistics
-from services.keepa_gateway.domain.market_requests import (
-    SellerFinderRequest,
-    SellersRequest,
-    TopSellersRequest,
-)
 from services.keepa_gateway.domain.markets import MARKETS
 from services.keepa_gateway.domain.product import present
 from services.keepa_gateway.domain.series import seconds
 
-DEFAULT_PER_PAGE = 50
 MOST_STOREFRONT = 100_000
-
-
-def sellers_request(request: pb.GetSellersRequest) -> SellersRequest:
-    """Read a request for sellers."""
-    return SellersRequest(
-        domain=request.domain or pb.DOMAIN_COM,
-        sellers=tuple(request.seller_ids),
-        storefront=request.storefront,
-    )
-
-
-def top_sellers_request(request: pb.ListTopSellersRequest) -> TopSellersRequest:
-    """Read a request for the most rated sellers."""
-    return TopSellersRequest(domain=request.domain or pb.DOMAIN_COM)
-
-
-def seller_finder_request(request: pb.FindSellersRequest) -> SellerFinderRequest:
-    """Read a Seller Finder request in Keepa's own words."""
-    selection = fields.plain(request.selection.extra)
-    for one in request.selection.ranges:
-        if one.HasField("minimum"):
-            selection[f"{one.field}_gte"] = one.minimum
-        if one.HasField("maximum"):
-            selection[f"{one.field}_lte"] = one.maximum
-    sorts = [[one.field, "desc" if one.descending else "asc"] for one in request.selection.sorts]
-    if sorts:
-        selection["sort"] = sorts
-    return SellerFinderRequest(
-        domain=request.domain or pb.DOMAIN_COM,
-        selection=selection,
-        page=request.page,
-        per_page=request.per_page or DEFAULT_PER_PAGE,
-    )
 
 
 def sellers_answer(answer: ListAnswer, asked: Sequence[str]) -> pb.GetSellersResponse:
@@ -77,8 +38,8 @@ def seller(one: SellerObject, id_: str) -> pb.Seller:
         id=one.seller_id or id_,
         domain=pb.Domain.ValueType(one.domain_id or 0 if known else 0),
         display_name=one.seller_name or "",
-        tracking_start_time=fields.time(one.tracked_since),
-        update_time=fields.time(one.last_update),
+        tracking_start_time=responses.time(one.tracked_since),
+        update_time=responses.time(one.last_update),
         rating_percent=present(one.current_rating),
         rating_count=present(one.current_rating_count),
         rating_count_30d=present(one.ratings_last30_days),
@@ -95,9 +56,9 @@ def seller(one: SellerObject, id_: str) -> pb.Seller:
             pb.SellerCompetitor(seller_id=each.seller_id or "", shared_percent=each.percent or 0)
             for each in one.competitors or ()
         ],
-        mean_buy_box_competitor_count=fields.number(one.avg_buy_box_competitors),
-        buy_box_new_percent=fields.number(one.buy_box_new_ownership_rate),
-        buy_box_used_percent=fields.number(one.buy_box_used_ownership_rate),
+        mean_buy_box_competitor_count=responses.number(one.avg_buy_box_competitors),
+        buy_box_new_percent=responses.number(one.buy_box_new_ownership_rate),
+        buy_box_used_percent=responses.number(one.buy_box_used_ownership_rate),
     )
 
 

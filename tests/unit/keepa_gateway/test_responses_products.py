@@ -7,7 +7,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.keepa_gateway.api import translate, wire
+from services.keepa_gateway.api import responses_products
 from services.keepa_gateway.domain.answers import ProductAnswer, Status
 from services.keepa_gateway.domain.products_request import ProductOptions
 from services.keepa_gateway.domain.snapshot import Snapshot
@@ -55,7 +55,7 @@ answers = st.builds(
 
 def plainly(answer: ProductAnswer, *, with_raw: bool) -> pb.ProductResult:
     """The result as protobuf itself builds it: parsed, set field by field."""
-    built = translate.product_result(answer, NOW)
+    built = responses_products.product_result(answer, NOW)
     built.requested = answer.requested
     if answer.snapshot is not None and answer.snapshot.known:
         built.product.CopyFrom(pb.Product.FromString(answer.snapshot.product))
@@ -68,7 +68,7 @@ def plainly(answer: ProductAnswer, *, with_raw: bool) -> pb.ProductResult:
 def test_put_together_is_what_protobuf_would_write(
     given_answers: list[ProductAnswer], *, with_raw: bool
 ) -> None:
-    sent = list(wire.messages(given_answers, NOW, with_raw=with_raw))
+    sent = list(responses_products.messages(given_answers, NOW, with_raw=with_raw))
 
     read = [one for each in sent for one in pb.GetProductsResponse.FromString(each).results]
     assert read == [plainly(one, with_raw=with_raw) for one in given_answers]
@@ -91,7 +91,7 @@ def test_answers_that_differ_in_one_thing_stay_apart() -> None:
         }.items()
     ]
 
-    (sent,) = wire.messages([one, *others], NOW, with_raw=False)
+    (sent,) = responses_products.messages([one, *others], NOW, with_raw=False)
 
     read = list(pb.GetProductsResponse.FromString(sent).results)
     assert read == [plainly(each, with_raw=False) for each in (one, *others)]
@@ -99,9 +99,12 @@ def test_answers_that_differ_in_one_thing_stay_apart() -> None:
 
 @given(st.integers(1, 300) | st.integers(1, 2**63 - 1))
 def test_a_length_is_written_as_protobuf_writes_it(length: int) -> None:
-    tag = wire.varint(pb.ProductResult.TOKEN_COUNT_FIELD_NUMBER << 3)
+    tag = responses_products.varint(pb.ProductResult.TOKEN_COUNT_FIELD_NUMBER << 3)
 
-    assert tag + wire.varint(length) == pb.ProductResult(token_count=length).SerializeToString()
+    assert (
+        tag + responses_products.varint(length)
+        == pb.ProductResult(token_count=length).SerializeToString()
+    )
 
 
 def stored(size: int) -> ProductAnswer:
@@ -119,35 +122,44 @@ def stored(size: int) -> ProductAnswer:
 
 def test_small_products_come_together() -> None:
     """A message each would cost more than all that is in them."""
-    (sent,) = wire.messages([stored(1000)] * 100, NOW, with_raw=False)
+    (sent,) = responses_products.messages([stored(1000)] * 100, NOW, with_raw=False)
 
     assert len(pb.GetProductsResponse.FromString(sent).results) == 100
 
 
 @settings(max_examples=20)
-@given(st.lists(st.sampled_from([0, LARGE, wire.MOST_BYTES, 2 * wire.MOST_BYTES]), max_size=8))
+@given(
+    st.lists(
+        st.sampled_from(
+            [0, LARGE, responses_products.MOST_BYTES, 2 * responses_products.MOST_BYTES]
+        ),
+        max_size=8,
+    )
+)
 def test_a_message_keeps_its_bounds(sizes: list[int]) -> None:
     """What a reader must hold at once does not depend on how much was asked for."""
-    many = [*map(stored, sizes), *[stored(0)] * (2 * wire.MOST_RESULTS)]
+    many = [*map(stored, sizes), *[stored(0)] * (2 * responses_products.MOST_RESULTS)]
 
-    sent = list(wire.messages(many, NOW, with_raw=False))
+    sent = list(responses_products.messages(many, NOW, with_raw=False))
 
     read = [pb.GetProductsResponse.FromString(each).results for each in sent]
     assert sum(map(len, read)) == len(many)
     for message, results in zip(sent, read, strict=True):
-        assert 1 <= len(results) <= wire.MOST_RESULTS
-        assert len(message) <= wire.MOST_BYTES or len(results) == 1
+        assert 1 <= len(results) <= responses_products.MOST_RESULTS
+        assert len(message) <= responses_products.MOST_BYTES or len(results) == 1
 
 
 def test_the_bound_of_a_message_holds_to_the_byte() -> None:
     """Two products of half a message each, a little less or more."""
     for less in range(80):
-        half = stored(wire.MOST_BYTES // 2 - less)
+        half = stored(responses_products.MOST_BYTES // 2 - less)
 
-        sent = [len(each) for each in wire.messages([half, half], NOW, with_raw=False)]
+        sent = [
+            len(each) for each in responses_products.messages([half, half], NOW, with_raw=False)
+        ]
 
-        assert len(sent) == (1 if sum(sent) <= wire.MOST_BYTES else 2)
+        assert len(sent) == (1 if sum(sent) <= responses_products.MOST_BYTES else 2)
 
 
 def test_nothing_is_no_message() -> None:
-    assert list(wire.messages([], NOW, with_raw=False)) == []
+    assert list(responses_products.messages([], NOW, with_raw=False)) == []

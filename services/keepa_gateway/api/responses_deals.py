@@ -1,11 +1,9 @@
-"""Between the contract's messages for deals and the domain's values."""
-
-from collections.abc import Iterable
+"""Answers about deals as messages."""
 
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 
 from services.chassis.rpc import times
-from services.keepa_gateway.api import fields
+from services.keepa_gateway.api import responses
 from services.keepa_gateway.domain.answers import ListAnswer
 from services.keepa_gateway.domain.bodies import decoded
 from services.keepa_gateway.domain.market_bodies import (
@@ -17,14 +15,11 @@ from services.keepa_gateway.domain.market_bodies import (
 from services.keepa_gateway.domain.market_requests import (
     DEALS_PER_PAGE,
     DealsRequest,
-    LightningDealsRequest,
 )
 from services.keepa_gateway.domain.markets import MARKETS
 from services.keepa_gateway.domain.product import present
 from services.keepa_gateway.domain.series import name
 
-# Keepa's open ends: 32 bits everywhere, -1 for ranks.
-OPEN_LEAST, OPEN_MOST, OPEN_RANK = -(2**31), 2**31 - 1, -1
 _INTERVALS = 4
 _LAST_CONDITION = 10
 _STATES = {
@@ -36,84 +31,6 @@ _STATES = {
     "EXPIRED": pb.LIGHTNING_DEAL_STATE_EXPIRED,
     "SUPPRESSED": pb.LIGHTNING_DEAL_STATE_SUPPRESSED,
 }
-
-
-def deals_request(request: pb.ListDealsRequest) -> DealsRequest:
-    """Read a request for deals in Keepa's own words."""
-    return DealsRequest(
-        domain=request.domain or pb.DOMAIN_COM,
-        price_type=request.selection.price_type,
-        selection=deal_selection(request.selection),
-        extra=fields.plain(request.selection.extra),
-        page=request.page,
-    )
-
-
-def deal_selection(value: pb.DealSelection) -> dict[str, object]:
-    """Spell a deal selection as Keepa does; what is absent does not restrict."""
-    amazon = value.amazon_offer
-    order = value.order or pb.DEAL_ORDER_NEWEST
-    built: dict[str, object] = {
-        "dateRange": max(value.interval - 1, 0),
-        "isFilterEnabled": True,
-        "filterErotic": not value.include_adult,
-        "sortType": -order if value.reversed else int(order),
-    }
-    flags = {
-        "isLowest": value.lowest_ever,
-        "isLowest90": value.lowest_90d,
-        "isLowestOffer": value.lowest_offer,
-        "isBackInStock": value.back_in_stock,
-        "isOutOfStock": value.out_of_stock,
-        "hasReviews": value.has_reviews,
-        "isPrimeExclusive": value.prime_exclusive,
-        "singleVariation": value.single_variation,
-        "mustHaveAmazonOffer": amazon == pb.DEAL_AMAZON_OFFER_PRESENT,
-        "mustNotHaveAmazonOffer": amazon == pb.DEAL_AMAZON_OFFER_ABSENT,
-    }
-    built |= {key: True for key, wanted in flags.items() if wanted}
-    texts: dict[str, Iterable[object]] = {
-        "includeCategories": value.category_ids,
-        "excludeCategories": value.excluded_category_ids,
-        "warehouseConditions": value.warehouse_conditions,
-        "author": value.authors,
-        "binding": value.bindings,
-        "brand": value.brands,
-    }
-    built |= {key: list(given) for key, given in texts.items() if given}
-    if value.title:
-        built["titleSearch"] = value.title
-    if value.minimum_rating_tenths:
-        built["minRating"] = value.minimum_rating_tenths
-    return built | _ranges(value)
-
-
-def _ranges(value: pb.DealSelection) -> dict[str, object]:
-    fields = {
-        "deltaRange": "change_range",
-        "deltaPercentRange": "change_percent_range",
-        "deltaLastRange": "last_change_range",
-        "currentRange": "current_range",
-        "salesRankRange": "sales_rank_range",
-    }
-    built: dict[str, object] = {}
-    for key, field in fields.items():
-        if value.HasField(field):  # type: ignore[arg-type]  # one of the names above
-            given: pb.ValueRange = getattr(value, field)
-            rank = field == "sales_rank_range"
-            least = given.minimum if given.HasField("minimum") else (0 if rank else OPEN_LEAST)
-            most = OPEN_RANK if rank else OPEN_MOST
-            built[key] = [least, given.maximum if given.HasField("maximum") else most]
-    if built:
-        built["isRangeEnabled"] = True
-    return built
-
-
-def lightning_deals_request(request: pb.ListLightningDealsRequest) -> LightningDealsRequest:
-    """Read a request for lightning deals."""
-    return LightningDealsRequest(
-        domain=request.domain or pb.DOMAIN_COM, asin=request.asin, full_list=request.full_list
-    )
 
 
 def deals_answer(answer: ListAnswer, wanted: DealsRequest) -> pb.ListDealsResponse:
@@ -153,14 +70,16 @@ def deal(one: DealObject) -> pb.Deal:
         title=one.title or "",
         root_category_id=max(one.root_cat or 0, 0),
         category_ids=one.categories or (),
-        image_url=fields.IMAGES + bytes(one.image).decode("ascii", "replace") if one.image else "",
+        image_url=responses.IMAGES + bytes(one.image).decode("ascii", "replace")
+        if one.image
+        else "",
         series=[
             row for place in range(len(one.current or ())) if (row := _deal_series(one, place))
         ],
-        create_time=fields.time(one.creation_date),
-        update_time=fields.time(one.last_update),
-        lightning_start_time=fields.time(one.lightning_start),
-        lightning_end_time=fields.time(one.lightning_end),
+        create_time=responses.time(one.creation_date),
+        update_time=responses.time(one.last_update),
+        lightning_start_time=responses.time(one.lightning_start),
+        lightning_end_time=responses.time(one.lightning_end),
         warehouse_condition=pb.OfferCondition.ValueType(
             condition if 0 <= condition <= _LAST_CONDITION else 0
         ),
@@ -175,7 +94,7 @@ def deal(one: DealObject) -> pb.Deal:
 
 def _deal_series(one: DealObject, place: int) -> pb.DealSeries | None:
     """One series of a deal; nothing when it holds no value and did not change."""
-    current = present(fields.at(one.current, place))
+    current = present(responses.at(one.current, place))
     changes = [
         change for interval in range(_INTERVALS) if (change := _change(one, interval, place))
     ]
@@ -184,23 +103,23 @@ def _deal_series(one: DealObject, place: int) -> pb.DealSeries | None:
     return pb.DealSeries(
         name=name(place),
         current=current,
-        current_start_time=fields.time(fields.at(one.current_since, place))
+        current_start_time=responses.time(responses.at(one.current_since, place))
         if current is not None
         else None,
-        last_change=fields.at(one.delta_last, place),
+        last_change=responses.at(one.delta_last, place),
         changes=changes,
     )
 
 
 def _change(one: DealObject, interval: int, place: int) -> pb.DealChange | None:
-    average = present(fields.at(fields.at(one.avg, interval), place))
+    average = present(responses.at(responses.at(one.avg, interval), place))
     if average is None:
         return None
     return pb.DealChange(
         interval=pb.DealInterval.ValueType(interval + 1),
         average=average,
-        change=fields.at(fields.at(one.delta, interval), place),
-        change_percent=fields.at(fields.at(one.delta_percent, interval), place),
+        change=responses.at(responses.at(one.delta, interval), place),
+        change_percent=responses.at(responses.at(one.delta_percent, interval), place),
     )
 
 
@@ -215,18 +134,18 @@ def lightning_deal(one: LightningDealObject) -> pb.LightningDeal:
         seller_id=one.seller_id or "",
         deal_cents=present(one.deal_price),
         current_cents=present(one.current_price),
-        image_url=fields.IMAGES + one.image if one.image else "",
+        image_url=responses.IMAGES + one.image if one.image else "",
         rating_tenths=present(one.rating),
         review_count=present(one.total_reviews),
         state=lightning_state(one),
-        start_time=fields.time(one.start_time),
-        end_time=fields.time(one.end_time),
+        start_time=responses.time(one.start_time),
+        end_time=responses.time(one.end_time),
         claimed_percent=present(one.percent_claimed),
         off_percent=present(one.percent_off),
         variation_attributes=[
             f"{each.get('dimension', '')}: {each.get('value', '')}" for each in one.variation or ()
         ],
-        update_time=fields.time(one.last_update),
+        update_time=responses.time(one.last_update),
         currency_code=market.currency if market else "",
     )
 

@@ -10,6 +10,8 @@ import msgspec
 from services.chassis.errors import invalid_field
 from services.keepa_gateway.domain.answers import ListAnswer
 
+DEFAULT_SIZE = 1_000
+
 Item = TypeVar("Item")
 
 
