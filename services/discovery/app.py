@@ -20,7 +20,7 @@ from services.chassis.events.relay import Relay
 from services.chassis.rpc.call import current_call, working_for
 from services.chassis.rpc.client import create_channel
 from services.chassis.run import Loop, Service
-from services.discovery.api import read, write
+from services.discovery.api import requests, responses
 from services.discovery.api.servicer import DiscoveryServicer
 from services.discovery.clients.budget import GrpcEnvelopes
 from services.discovery.clients.keepa_gateway import GrpcGateway
@@ -108,7 +108,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         recorder=recorder,
         clock=clock,
     )
-    announcer = Announcer(write.appraisal, write.info, clock)
+    announcer = Announcer(responses.appraisal, responses.info, clock)
     taken = steps.PostgresSteps(engine, bell, announcer.announce)
     lease = timedelta(seconds=settings.step_lease_seconds)
     worker = Worker(
@@ -153,7 +153,7 @@ def _detached() -> AbstractContextManager[object]:
 
 def _readers(js: JetStreamContext, engine: AsyncEngine) -> list[Loop]:
     """One consumer for each event of autosourcing that asks for a step."""
-    handlers = JobEvents(steps.PostgresIntake, read.filter_of, read.options)
+    handlers = JobEvents(steps.PostgresIntake, requests.filter_of, requests.options)
 
     def reader(event: type[E], handler: Handler[E]) -> Loop:
         mail = tables.dead_letters

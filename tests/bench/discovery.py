@@ -27,7 +27,7 @@ from services.chassis import migrate, sql, telemetry
 from services.chassis.loops import supervise
 from services.chassis.testing.serving import serve
 from services.discovery import app
-from services.discovery.api import write
+from services.discovery.api import responses
 from services.discovery.clients.facts import facts
 from services.discovery.domain.answers import Fetched, Status, appraisal
 from services.discovery.domain.product import ProductFacts
@@ -137,7 +137,7 @@ def _told(product: ProductFacts) -> bytes:
     assert product.updated_at is not None
     fetched = Fetched(asin=product.asin, status=Status.FOUND, facts=product)
     scored = score(product, Terms(), product.updated_at)
-    return write.appraisal(appraisal(fetched, scored)).SerializeToString()
+    return responses.appraisal(appraisal(fetched, scored)).SerializeToString()
 
 
 async def _searching(channels: list[grpc.aio.Channel], rounds: int, seconds: float) -> list[Figure]:

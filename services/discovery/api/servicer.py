@@ -8,17 +8,15 @@ from arbitragevault.discovery.v1 import discovery_pb2_grpc
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2
 
 from services.chassis.clock import Clock
-from services.chassis.rpc.call import Context, current_call
-from services.discovery.api import read, write
-from services.discovery.api.blocking import BlockingMethods
-from services.discovery.api.checking import CheckingMethods
-from services.discovery.api.config import ConfigMethods
-from services.discovery.api.exporting import ExportMethods
-from services.discovery.api.keeping import KeepingMethods, ask
-from services.discovery.api.niches import NicheMethods
-from services.discovery.api.views import ViewMethods
+from services.chassis.rpc.call import Context
+from services.discovery.api import requests, requests_pages, responses
+from services.discovery.api.servicer_config import ConfigMethods
+from services.discovery.api.servicer_exports import ExportMethods
+from services.discovery.api.servicer_kept import KeptMethods
+from services.discovery.api.servicer_niches import NicheMethods
+from services.discovery.api.servicer_products import ProductMethods
+from services.discovery.api.servicer_views import ViewMethods
 from services.discovery.domain.looking import CLOSE_TOKENS
-from services.discovery.usecases.asking import Request
 from services.discovery.usecases.blocking import Blocker
 from services.discovery.usecases.checking import Checker
 from services.discovery.usecases.configuring import Configurator
@@ -36,11 +34,10 @@ PREVIOUS = "scores/-"
 
 
 class DiscoveryServicer(
-    CheckingMethods,
-    BlockingMethods,
+    ProductMethods,
     ConfigMethods,
     ExportMethods,
-    KeepingMethods,
+    KeptMethods,
     NicheMethods,
     ViewMethods,
     discovery_pb2_grpc.DiscoveryServiceServicer,
@@ -80,14 +77,14 @@ class DiscoveryServicer(
         self, request: pb.DiscoverProductsRequest, _: Context
     ) -> pb.DiscoverProductsResponse:
         """Find ASINs that match a filter."""
-        wanted = read.filter_of(request.filter)
-        found = await self._desk.discover(_request(request), wanted)
+        wanted = requests.filter_of(request.filter)
+        found = await self._desk.discover(requests.search(request), wanted)
         return pb.DiscoverProductsResponse(
             asins=found.listing.asins,
             total_count=found.listing.total,
-            filter=write.filter_message(wanted),
+            filter=responses.filter_of(wanted),
             blocked_asins=found.listing.blocked,
-            info=write.info(found.tally, found.seconds, self._clock.now()),
+            info=responses.info(found.tally, found.seconds, self._clock.now()),
         )
 
     async def ScoreProducts(
@@ -95,35 +92,35 @@ class DiscoveryServicer(
     ) -> AsyncGenerator[pb.ScoreProductsResponse]:
         """Score given products, one message each as they become known."""
         parts = self._desk.score(
-            _request(request),
-            read.domain(request.domain),
-            read.asins(request.asins),
-            read.options(request.options),
+            requests.search(request),
+            requests.domain(request.domain),
+            requests.asins(request.asins),
+            requests.options(request.options),
         )
         async with aclosing(parts):
             async for part in parts:
                 if isinstance(part, Ended):
-                    info = write.info(part.tally, part.seconds, self._clock.now())
+                    info = responses.info(part.tally, part.seconds, self._clock.now())
                     yield pb.ScoreProductsResponse(info=info)
                 else:
                     for one in part:
-                        yield pb.ScoreProductsResponse(score=write.appraisal(one))
+                        yield pb.ScoreProductsResponse(score=responses.appraisal(one))
 
     async def DiscoverScoredProducts(
         self, request: pb.DiscoverScoredProductsRequest, _: Context
     ) -> pb.DiscoverScoredProductsResponse:
         """Find products and score them, best first."""
-        wanted = read.filter_of(request.filter)
-        options = read.options(request.options, request.filter.condition)
+        wanted = requests.filter_of(request.filter)
+        options = requests.options(request.options, request.filter.condition)
         ranked = await self._desk.discover_scored(
-            _request(request), wanted, options, least_rung=request.minimum_recommendation
+            requests.search(request), wanted, options, least_rung=request.minimum_recommendation
         )
         return pb.DiscoverScoredProductsResponse(
-            scores=[write.appraisal(one) for one in ranked.appraisals],
+            scores=[responses.appraisal(one) for one in ranked.appraisals],
             total_count=ranked.total,
-            filter=write.filter_message(wanted),
+            filter=responses.filter_of(wanted),
             blocked_asins=ranked.blocked,
-            info=write.info(ranked.tally, ranked.seconds, self._clock.now()),
+            info=responses.info(ranked.tally, ranked.seconds, self._clock.now()),
         )
 
     async def EstimateDiscovery(
@@ -146,24 +143,26 @@ class DiscoveryServicer(
         """Read one score with everything that is needed to redo it by hand."""
         other = request.compare_to
         explained = await self._reader.explain(
-            read.identity(request.name),
-            other_id=read.identity(other, "compare_to") if other and other != PREVIOUS else None,
+            requests.identity(request.name),
+            other_id=requests.identity(other, "compare_to")
+            if other and other != PREVIOUS
+            else None,
             before=other == PREVIOUS,
         )
         assert explained.appraisal.score is not None
         return pb.ExplainScoreResponse(
-            score=write.appraisal(explained.appraisal),
-            inputs=write.inputs(explained.appraisal.score),
+            score=responses.appraisal(explained.appraisal),
+            inputs=responses.inputs(explained.appraisal.score),
             steps=explained.steps,
-            lines=[write.score_line(one) for one in explained.lines],
-            other=None if explained.other is None else write.appraisal(explained.other),
-            differences=[write.score_difference(one) for one in explained.differences],
+            lines=[responses.score_line(one) for one in explained.lines],
+            other=None if explained.other is None else responses.appraisal(explained.other),
+            differences=[responses.score_difference(one) for one in explained.differences],
         )
 
     async def ListScores(self, request: pb.ListScoresRequest, _: Context) -> pb.ListScoresResponse:
         """List stored scores, best first, or those of one product over time."""
-        size = read.page_size(request.page_size)
-        after = read.page_place(request, request.page_token)
+        size = requests_pages.size(request.page_size)
+        after = requests_pages.place(request, request.page_token)
         if request.include_former:
             page = await self._reader.former_scores(request.asin, size=size, after=after)
         else:
@@ -171,8 +170,8 @@ class DiscoveryServicer(
                 request.asin, request.minimum_recommendation, size=size, after=after
             )
         return pb.ListScoresResponse(
-            scores=[write.appraisal(one) for one in page.items],
-            next_page_token=read.page_token(request, page.next_place),
+            scores=[responses.appraisal(one) for one in page.items],
+            next_page_token=requests_pages.token(request, page.next_place),
         )
 
     async def ListSearches(
@@ -180,14 +179,14 @@ class DiscoveryServicer(
     ) -> pb.ListSearchesResponse:
         """List former searches, newest first."""
         page = await self._reader.searches(
-            read.KINDS.get(request.kind),
+            requests.KINDS.get(request.kind),
             request.job,
-            size=read.page_size(request.page_size),
-            after=read.page_place(request, request.page_token),
+            size=requests_pages.size(request.page_size),
+            after=requests_pages.place(request, request.page_token),
         )
         return pb.ListSearchesResponse(
-            searches=[write.search(one) for one in page.items],
-            next_page_token=read.page_token(request, page.next_place),
+            searches=[responses.search(one) for one in page.items],
+            next_page_token=requests_pages.token(request, page.next_place),
         )
 
     async def GetCacheHealth(
@@ -195,23 +194,23 @@ class DiscoveryServicer(
     ) -> pb.GetCacheHealthResponse:
         """Say how well the caches serve."""
         found = await self._reader.health()
-        return pb.GetCacheHealthResponse(caches=[write.cache_health(one) for one in found])
+        return pb.GetCacheHealthResponse(caches=[responses.cache_health(one) for one in found])
 
     async def PurgeCache(self, request: pb.PurgeCacheRequest, _: Context) -> pb.PurgeCacheResponse:
         """Delete cache entries: expired ones, or all."""
         gone = await self._purger.purge(
-            ask(request.request_id), request.cache, include_fresh=request.include_fresh
+            requests.ask(request.request_id), request.cache, include_fresh=request.include_fresh
         )
         return pb.PurgeCacheResponse(purged_count=gone.entries, purged_bytes=gone.size_bytes)
 
     async def _estimate(self, request: pb.EstimateDiscoveryRequest) -> Estimate:
         force = request.force_refresh
         if request.WhichOneof("subject") == "filter":
-            wanted = read.filter_of(request.filter)
+            wanted = requests.filter_of(request.filter)
             return await self._estimator.search(wanted, request.scored_count, force_refresh=force)
-        market = read.domain(request.asins.domain or keepa_gateway_pb2.DOMAIN_COM)
+        market = requests.domain(request.asins.domain or keepa_gateway_pb2.DOMAIN_COM)
         return await self._estimator.products(
-            market, read.asins(request.asins.asins, "asins.asins"), force_refresh=force
+            market, requests.asins(request.asins.asins, "asins.asins"), force_refresh=force
         )
 
 
@@ -220,18 +219,3 @@ def _offer_tokens(request: pb.EstimateDiscoveryRequest) -> int:
     by_filter = request.WhichOneof("subject") == "filter"
     products = request.scored_count if by_filter else len(request.asins.asins)
     return CLOSE_TOKENS * min(request.offer_check_count, products)
-
-
-def _request(
-    message: pb.DiscoverProductsRequest
-    | pb.ScoreProductsRequest
-    | pb.DiscoverScoredProductsRequest,
-) -> Request:
-    return Request(
-        id=read.request_id(message.request_id),
-        errand=read.errand(message.spending, current_call().caller),
-        force_refresh=message.force_refresh,
-        cache_only=message.cache_only,
-        accept_stale=message.accept_stale,
-        close_looks=getattr(message, "offer_check_count", 0),
-    )

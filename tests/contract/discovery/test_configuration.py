@@ -15,7 +15,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis.rpc.status import refusal_from
 from services.chassis.testing import refusal as refused
-from services.discovery.api import read
+from services.discovery.api import requests_pages
 from services.discovery.domain.answers import Appraisal, Status
 from services.discovery.domain.scoring.rules import Rules
 from services.discovery.domain.scoring.score import score
@@ -270,7 +270,7 @@ async def test_revisions_page_newest_first_down_to_the_built_in_one(discovery: A
             break
         page.page_token = answer.next_page_token
     forgeries = ["forged"] + [
-        read.page_token(pb.ListScoringConfigRevisionsRequest(), (place, ""))
+        requests_pages.token(pb.ListScoringConfigRevisionsRequest(), (place, ""))
         for place in ("abc", "-1", "9" * 30)
     ]
     reasons = {

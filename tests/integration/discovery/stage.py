@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis import sql
 from services.chassis.clock import SystemClock
 from services.chassis.errors import Kind, Refusal
-from services.discovery.api import write
+from services.discovery.api import responses
 from services.discovery.api.servicer import DiscoveryServicer
 from services.discovery.domain.answers import Fetched, Listing, Status
 from services.discovery.domain.criteria import Filter, Options
@@ -308,7 +308,7 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
         recorder=Recorder(searches, clock),
         clock=clock,
     )
-    announcer = Announcer(write.appraisal, write.info, clock)
+    announcer = Announcer(responses.appraisal, responses.info, clock)
     async with sql.Bell(database_url, step_storage.CHANNEL) as bell:
         steps = step_storage.PostgresSteps(engine, bell, announcer.announce)
         yield Replica(

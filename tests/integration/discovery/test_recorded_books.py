@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
 
-from services.discovery.api import write
+from services.discovery.api import responses
 from services.discovery.clients.facts import facts
 from services.discovery.domain.answers import Fetched, Status, appraisal
 from services.discovery.domain.product import ProductFacts
@@ -109,12 +109,12 @@ def test_a_recorded_product_s_score_fits_the_contract(name: str) -> None:
     product = read(name)
     for one in scores(name):
         fetched = Fetched(asin=product.asin, status=Status.FOUND, facts=product)
-        built = write.appraisal(appraisal(fetched, one))
+        built = responses.appraisal(appraisal(fetched, one))
 
         assert pb.ProductScore.FromString(built.SerializeToString()) == built
         assert built.recommendation
         assert built.summary == built.reasons[0].message
-        assert write.inputs(one)["document"]
+        assert responses.inputs(one)["document"]
 
 
 def test_amazon_s_own_bestseller_is_gated_and_its_used_copies_are_not() -> None:

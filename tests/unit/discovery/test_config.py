@@ -7,7 +7,7 @@ import protovalidate
 import pytest
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
 
-from services.discovery.api.config import scoring_config
+from services.discovery.api.responses_config import scoring_config
 from services.discovery.domain.criteria import Options
 from services.discovery.domain.product import Kind
 from services.discovery.domain.scoring.config import BUILT_IN, Proposal

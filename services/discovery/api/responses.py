@@ -1,4 +1,4 @@
-"""Domain values as outgoing messages."""
+"""Values of the domain as messages: scores, searches, and what several answers share."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -62,7 +62,7 @@ def info(tally: Tally, seconds: float, now: datetime) -> pb.SearchInfo:
     return built
 
 
-def filter_message(wanted: Filter) -> pb.DiscoveryFilter:
+def filter_of(wanted: Filter) -> pb.DiscoveryFilter:
     """Write a filter as it was applied."""
     return pb.DiscoveryFilter(
         domain=keepa.Domain.ValueType(wanted.domain),
@@ -96,7 +96,7 @@ def search(one: Search) -> pb.Search:
         kind=pb.SearchKind.Value(f"SEARCH_KIND_{one.kind}"),
         source=pb.SearchSource.Value(f"SEARCH_SOURCE_{one.source}"),
         caller=one.caller,
-        filter=None if one.filter is None else filter_message(one.filter),
+        filter=None if one.filter is None else filter_of(one.filter),
         result_count=one.results,
         token_count=one.tokens,
         cache_hit=one.cache_hit,

@@ -1,4 +1,4 @@
-"""Files of former searches, cut into the pieces of a stream."""
+"""The methods of DiscoveryService that hand out files."""
 
 from collections.abc import AsyncIterator
 
@@ -8,7 +8,7 @@ from services.chassis.errors import invalid_field
 from services.chassis.files import forms
 from services.chassis.files.cells import Row
 from services.chassis.rpc.call import Context
-from services.discovery.api import read
+from services.discovery.api import requests
 from services.discovery.domain import exports
 from services.discovery.usecases.exporting import Exporter
 
@@ -31,7 +31,7 @@ class ExportMethods:
         form = _FORMS.get(request.format)
         if form is None:
             raise invalid_field("format", "must be CSV, JSON_LINES or XLSX")
-        search = await self._exporter.search(read.identity(request.name))
+        search = await self._exporter.search(requests.identity(request.name))
         yield pb.ExportSearchResponse(
             content_type=form.media_type,
             file_name=f"search-{search.created_at:%Y-%m-%d}.{form.ending}",

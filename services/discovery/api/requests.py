@@ -1,39 +1,28 @@
-"""Incoming messages as domain values: every default and every check that annotations cannot say."""
+"""Requests as values of the domain: every default, every check that annotations cannot say."""
 
-import re
 from collections.abc import Sequence
-from datetime import MAXYEAR, MINYEAR, datetime
+from dataclasses import replace
 from uuid import UUID
 
 from arbitragevault.budget.v1 import budget_pb2
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2
-from google.protobuf.message import Message
 
 from services.chassis import identifiers
 from services.chassis.errors import FieldViolation, invalid_field, invalid_fields
-from services.chassis.rpc import pages
+from services.chassis.rpc.call import current_call
 from services.discovery.domain.criteria import Availability, Filter, Options, Source
 from services.discovery.domain.errand import Errand, Priority
 from services.discovery.domain.past import SearchKind
 from services.discovery.domain.scoring.terms import Condition
-from services.discovery.ports import Place
+from services.discovery.usecases.asking import Request
+from services.discovery.usecases.keeping import Ask
 
 BOOKS = 283155
 DEFAULT_RESULTS = 50
 
-page_size = pages.size
-
-_OF_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_OF_PRODUCT = re.compile(r"[0-9]{1,2}-[A-Z0-9]{10}")
-_OF_REVISION = re.compile(r"[0-9]{1,18}")
-_TIMED_LISTS = {
-    "ListSearchesRequest": _OF_ID,
-    "ListSavedNichesRequest": _OF_ID,
-    "ListFavoritesRequest": _OF_PRODUCT,
-    "ListBlockedProductsRequest": _OF_PRODUCT,
-}
-"""Lists in order of time, and what tells rows of one instant apart."""
+Searched = pb.DiscoverProductsRequest | pb.ScoreProductsRequest | pb.DiscoverScoredProductsRequest
+Asked = Searched | pb.GetProductMetricsRequest | pb.EstimateStockRequest | pb.DiscoverNichesRequest
 
 PRIORITIES = {
     budget_pb2.PRIORITY_JOB: Priority.JOB,
@@ -125,6 +114,30 @@ def errand(spending: keepa_gateway_pb2.Spending, caller: str) -> Errand:
     )
 
 
+def ask(text: str) -> Ask:
+    """Read who asks, under which id."""
+    return Ask(id=request_id(text), caller=current_call().caller)
+
+
+def request(message: Asked) -> Request:
+    """Read what is asked that may cost tokens: under which id, who pays, what may be stored."""
+    return Request(
+        id=request_id(message.request_id),
+        errand=errand(message.spending, current_call().caller),
+        force_refresh=message.force_refresh,
+        cache_only=message.cache_only,
+    )
+
+
+def search(message: Searched) -> Request:
+    """Read what a search brings beside its question."""
+    return replace(
+        request(message),
+        accept_stale=message.accept_stale,
+        close_looks=getattr(message, "offer_check_count", 0),
+    )
+
+
 def request_id(text: str) -> UUID:
     """Read a request's id, whose form the annotations have checked."""
     return UUID(text)
@@ -170,36 +183,3 @@ def asins(values: Sequence[str], field: str = "asins") -> tuple[str, ...]:
 
 def _no_asin(field: str, value: str, error: identifiers.BadIdentifierError) -> FieldViolation:
     return FieldViolation(field, f"{value!r} is no ASIN: {error}")
-
-
-def page_place(request: Message, token: str) -> Place:
-    """Read where the last page ended; None for the first page."""
-    if not token:
-        return None
-    first, second = map(str, pages.place(request, token, 2))
-    if not _comparable(request, first, second):
-        raise pages.bad_token()
-    return first, second
-
-
-def _comparable(request: Message, first: str, second: str) -> bool:
-    """Tell whether the database can compare a place: anybody can make a token."""
-    if "\0" in first + second:
-        return False
-    if isinstance(request, pb.ListScoringConfigRevisionsRequest):
-        return bool(_OF_REVISION.fullmatch(first))
-    second_form = _TIMED_LISTS.get(request.DESCRIPTOR.name)
-    if isinstance(request, pb.ListScoresRequest) and request.include_former:
-        second_form = _OF_ID
-    if second_form is None:
-        return True
-    try:
-        year = datetime.fromisoformat(first).year
-    except ValueError:
-        return False
-    return MINYEAR < year < MAXYEAR and bool(second_form.fullmatch(second))
-
-
-def page_token(request: Message, place: Place) -> str:
-    """Write a token that goes on with the same question; empty on the last page."""
-    return "" if place is None else pages.token(request, *place)
