@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from nats.js import JetStreamContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.autosourcing.api import specs, translate
+from services.autosourcing.api import responses_jobs, responses_specs
 from services.autosourcing.api.servicer import AutoSourcingServicer
 from services.autosourcing.clients.budget import GrpcBudget
 from services.autosourcing.clients.discovery import GrpcDiscovery
@@ -64,11 +64,13 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     await stack.enter_async_context(budget_channel)
     await stack.enter_async_context(discovery_channel)
 
-    announcing = Announcing(Messages(translate.job, translate.pick, specs.filter_message))
+    announcing = Announcing(
+        Messages(responses_jobs.job, responses_jobs.pick, responses_specs.filter_of)
+    )
     jobs, library = PostgresJobs(engine, announcing), PostgresLibrary(engine)
     heard = changes.PostgresChanges(bell)
     budget = GrpcBudget(budget_channel)
-    discovery = GrpcDiscovery(discovery_channel, specs.filter_message)
+    discovery = GrpcDiscovery(discovery_channel, responses_specs.filter_of)
     planning = Planning(jobs, discovery, budget, limits)
     launching = Launching(jobs, budget, planning, limits)
     rota = PostgresRota(engine, announcing)

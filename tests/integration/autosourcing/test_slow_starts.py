@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.autosourcing.api import specs, translate
+from services.autosourcing.api import responses_jobs, responses_specs
 from services.autosourcing.clients.budget import GrpcBudget
 from services.autosourcing.clients.discovery import GrpcDiscovery
 from services.autosourcing.domain.job import Job, State
@@ -78,9 +78,11 @@ class Replica:
     @classmethod
     def of(cls, world: Any, engine: AsyncEngine, peers: Any) -> "Replica":
         """Wire it as app.py does."""
-        announcing = Announcing(Messages(translate.job, translate.pick, specs.filter_message))
+        announcing = Announcing(
+            Messages(responses_jobs.job, responses_jobs.pick, responses_specs.filter_of)
+        )
         jobs = PostgresJobs(engine, announcing)
-        discovery = HangingDiscovery(peers, specs.filter_message)
+        discovery = HangingDiscovery(peers, responses_specs.filter_of)
         budget, limits = OvertakenBudget(peers), Limits()
         launching = Launching(jobs, budget, Planning(jobs, discovery, budget, limits), limits)
         rota, library = PostgresRota(engine, announcing), PostgresLibrary(engine)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 
-from services.autosourcing.api import reviews
+from services.autosourcing.api import requests_reviews
 from services.autosourcing.domain.picks import Action, Finding, Pick, Recommendation, judge
 from services.autosourcing.domain.review import ReviewClass, Sighting, in_order, opportunity, review
 from services.autosourcing.domain.spec import Thresholds
@@ -102,8 +102,8 @@ def test_a_day_is_the_day_of_its_time_zone() -> None:
     """Also the one on which the clocks change, which has 23 hours."""
     request = pb.GetDailyReviewRequest(date="2026-03-29", time_zone="Europe/Paris")
 
-    day = reviews.day(request, NOW)
-    today = reviews.day(pb.GetDailyReviewRequest(time_zone="Pacific/Auckland"), NOW)
+    day = requests_reviews.day(request, NOW)
+    today = requests_reviews.day(pb.GetDailyReviewRequest(time_zone="Pacific/Auckland"), NOW)
 
     assert (day.start, day.end - day.start) == (
         datetime(2026, 3, 28, 23, tzinfo=UTC),
@@ -125,6 +125,6 @@ def test_a_day_is_the_day_of_its_time_zone() -> None:
 )
 def test_no_day_and_no_zone_are_refused(date: str, zone: str, field: str) -> None:
     with pytest.raises(Refusal) as refused:
-        reviews.day(pb.GetDailyReviewRequest(date=date, time_zone=zone), NOW)
+        requests_reviews.day(pb.GetDailyReviewRequest(date=date, time_zone=zone), NOW)
 
     assert refused.value.violations[0].field == field

@@ -7,7 +7,7 @@ import pytest
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
 
-from services.autosourcing.api.specs import criteria, spec
+from services.autosourcing.api.requests_specs import criteria, spec
 from services.autosourcing.domain.limits import Limits
 from services.autosourcing.domain.spec import (
     Criteria,

@@ -1,4 +1,4 @@
-"""Jobs, picks and the rest of the domain as messages of the contract."""
+"""Jobs and picks as callers see them, and what a job would cost."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
 
-from services.autosourcing.api import specs, words
+from services.autosourcing.api import responses, responses_specs
 from services.autosourcing.domain import endings
 from services.autosourcing.domain.job import Job
 from services.autosourcing.domain.limits import Limits
@@ -20,9 +20,9 @@ def job(value: Job, now: datetime, products: Iterable[Analysis] = ()) -> pb.Job:
     """A job as callers see it at ``now``."""
     counts, envelope, ending = value.counts, value.envelope, value.ending
     message = pb.Job(
-        name=words.job_name(value.id),
-        spec=specs.spec_message(value.plan.spec),
-        state=words.state(value.state),
+        name=responses.job_name(value.id),
+        spec=responses_specs.spec(value.plan.spec),
+        state=responses.state(value.state),
         message=ending.message if ending else endings.doing(value),
         suggestion=ending.suggestion if ending else "",
         caller=value.caller,
@@ -54,9 +54,9 @@ def product(value: Analysis) -> pb.AnalyzedProduct:
     return pb.AnalyzedProduct(
         asin=value.asin,
         title=value.title,
-        outcome=words.outcome(value.outcome),
+        outcome=responses.outcome(value.outcome),
         reason=value.reason,
-        recommendation=words.recommendation(value.recommendation),
+        recommendation=responses.recommendation(value.recommendation),
     )
 
 
@@ -67,12 +67,12 @@ def pick(value: SavedPick) -> pb.Pick:
     score.tier = discovery_pb.Tier.Value(f"TIER_{found.tier}")
     score.rating = _rating(found.rating)
     return pb.Pick(
-        name=words.pick_name(found.id),
-        job=words.job_name(found.job_id),
+        name=responses.pick_name(found.id),
+        job=responses.job_name(found.job_id),
         score=score,
-        kind=words.kind(found.kind),
+        kind=responses.kind(found.kind),
         reason=found.reason,
-        action=words.action(value.action),
+        action=responses.action(value.action),
         notes=value.notes,
         create_time=times.timestamp(value.created_at),
         update_time=times.timestamp(value.updated_at),
@@ -120,7 +120,7 @@ def stats(value: Stats) -> pb.GetJobStatsResponse:
     message = pb.GetJobStatsResponse(
         job_count=value.jobs,
         states=[
-            pb.JobStateCount(state=words.state(state), job_count=count)
+            pb.JobStateCount(state=responses.state(state), job_count=count)
             for state, count in sorted(value.states.items())
         ],
         token_count=value.tokens,

@@ -10,7 +10,7 @@ from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from services.autosourcing.api import profiles
+from services.autosourcing.api import requests_profiles
 from services.autosourcing.domain.limits import Limits
 from services.autosourcing.domain.spec import Criteria, Profile, Spec, Thresholds, filled
 from services.chassis.errors import Refusal
@@ -34,12 +34,12 @@ def changed(*mask: str, **values: object) -> Profile:
         profile=pb.Profile(name="profiles/books", **values),  # type: ignore[arg-type]
         update_mask=FieldMask(paths=mask) if mask else None,
     )
-    return profiles.change(request)(SAVED)
+    return requests_profiles.change(request)(SAVED)
 
 
 def created(display_name: str, profile_id: str = "", **values: object) -> Profile:
     profile = pb.Profile(display_name=display_name, **values)  # type: ignore[arg-type]
-    return profiles.new(pb.CreateProfileRequest(profile_id=profile_id, profile=profile))
+    return requests_profiles.new(pb.CreateProfileRequest(profile_id=profile_id, profile=profile))
 
 
 @pytest.mark.parametrize(

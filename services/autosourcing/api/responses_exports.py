@@ -12,6 +12,7 @@ from services.chassis.files.cells import Row
 
 Pages = AsyncIterator[list[exports.Line]]
 
+
 _FORMS = {
     pb.EXPORT_FORMAT_CSV: forms.CSV,
     pb.EXPORT_FORMAT_JSON_LINES: forms.JSON_LINES,

@@ -12,7 +12,7 @@ Value = TypeVar("Value")
 Given = TypeVar("Given", bound=Message)
 
 
-def asked(
+def named(
     request: pb.UpdateProfileRequest | pb.UpdateScheduleRequest,
     given: Message,
     fields: Collection[str],

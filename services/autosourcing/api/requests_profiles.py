@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 
-from services.autosourcing.api import changes, specs, words
+from services.autosourcing.api import requests, requests_masks, requests_specs
 from services.autosourcing.domain.spec import Criteria, Profile, Thresholds
 from services.chassis.errors import invalid_field
 
 _LONGEST_ID = 64
 _MOST_PRODUCTS = 1000
 _BLANK = Profile("", "", Criteria(), "", 0, Thresholds(), 0, datetime.min.replace(tzinfo=UTC))
-
 Setter = Callable[[Profile, pb.Profile], Profile]
 
 
@@ -28,7 +27,7 @@ def new(request: pb.CreateProfileRequest) -> Profile:
     profile_id = request.profile_id or _id(request.profile.display_name)
     if not profile_id:
         raise invalid_field("profile_id", "is needed: none can be made from the display_name")
-    return replace(changes.made(_BLANK, request.profile, _SETTERS, _SETTERS), id=profile_id)
+    return replace(requests_masks.made(_BLANK, request.profile, _SETTERS, _SETTERS), id=profile_id)
 
 
 def change(request: pb.UpdateProfileRequest) -> Callable[[Profile], Profile]:
@@ -38,10 +37,10 @@ def change(request: pb.UpdateProfileRequest) -> Callable[[Profile], Profile]:
         Refusal: The mask names a part of a field, or takes the name for people away.
     """
     given = request.profile
-    names = changes.asked(request, given, _SETTERS)
+    names = requests_masks.named(request, given, _SETTERS)
     if "display_name" in names and not given.display_name:
         raise invalid_field("profile.display_name", "must not be empty")
-    return lambda saved: changes.made(saved, given, names, _SETTERS)
+    return lambda saved: requests_masks.made(saved, given, names, _SETTERS)
 
 
 def _id(display_name: str) -> str:
@@ -52,14 +51,14 @@ def _id(display_name: str) -> str:
 
 def _filter(saved: Profile, given: pb.Profile) -> Profile:
     """How many products there are is the profile's own word, so the filter keeps none."""
-    found = specs.criteria(given.filter, "profile.filter")
+    found = requests_specs.criteria(given.filter, "profile.filter")
     products = saved.products or min(found.products, _MOST_PRODUCTS)
     return replace(saved, criteria=replace(found, products=0), products=products)
 
 
 def _threshold(name: str, field: str) -> Setter:
     def setter(saved: Profile, given: pb.Profile) -> Profile:
-        least = specs.decimal(getattr(given, field))
+        least = requests_specs.decimal(getattr(given, field))
         return replace(saved, thresholds=replace(saved.thresholds, **{name: least}))
 
     return setter
@@ -70,7 +69,7 @@ _SETTERS: dict[str, Setter] = {
     "max_products": lambda saved, given: replace(saved, products=given.max_products),
     "filter": _filter,
     "strategy": lambda saved, given: replace(
-        saved, strategy=words.strategy_asked(given.strategy) or "BALANCED"
+        saved, strategy=requests.strategy(given.strategy) or "BALANCED"
     ),
     "minimum_roi_percent": _threshold("roi_percent", "minimum_roi_percent"),
     "minimum_velocity_score": _threshold("velocity", "minimum_velocity_score"),

@@ -1,4 +1,4 @@
-"""Where the pages of each list end, read from tokens that anybody could have made."""
+"""Where the pages of each list go on, read from tokens that anybody could have made."""
 
 import re
 from collections.abc import Sequence
@@ -10,26 +10,19 @@ from google.protobuf.message import Message
 
 from services.autosourcing.domain.job import Job
 from services.autosourcing.domain.picks import Kind
+from services.autosourcing.domain.review import Reviewed
 from services.autosourcing.domain.schedule import Schedule
-from services.autosourcing.ports import PickPlace
-from services.chassis.rpc.pages import bad_token, place, size, token
+from services.autosourcing.ports import PickPlace, SavedPick
+from services.autosourcing.usecases.desk import place
+from services.chassis.rpc import pages
+
+size, token = pages.size, pages.token
 
 # What the database cannot compare is refused here.
 _DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _ASIN = re.compile(r"[A-Z0-9]{10}")
 _PROFILE = re.compile(r"[a-z0-9-]{1,64}")
-
-__all__ = [
-    "cut",
-    "newest_place",
-    "newest_token",
-    "pick_place",
-    "profile_place",
-    "review_place",
-    "size",
-    "token",
-]
 
 T = TypeVar("T")
 
@@ -43,39 +36,47 @@ def newest_place(request: Message, given: str) -> tuple[datetime, UUID] | None:
     """Where a page that lists the newest first ended; None for the first page."""
     if not given:
         return None
-    created, last_id = place(request, given, 2)
+    created, last_id = pages.place(request, given, 2)
     try:
         return datetime.fromisoformat(str(created)).astimezone(UTC), UUID(str(last_id))
     except (ValueError, OverflowError):
-        raise bad_token() from None
+        raise pages.bad_token() from None
 
 
 def newest_token(request: Message, last: Job | Schedule | None) -> str:
     """Go on behind the last of a page that lists the newest first; empty when nothing follows."""
-    return token(request, last.created_at.isoformat(), str(last.id)) if last else ""
+    return pages.token(request, last.created_at.isoformat(), str(last.id)) if last else ""
 
 
 def pick_place(request: Message, given: str) -> PickPlace | None:
     """Where a page of picks ended; None for the first page."""
     if not given:
         return None
-    kind, score, profit, asin, pick_id = place(request, given, 5)
+    kind, score, profit, asin, pick_id = pages.place(request, given, 5)
     forms = ((_DECIMAL, score), (_INTEGER, profit), (_ASIN, asin))
     if not all(form.fullmatch(str(part)) for form, part in forms):
-        raise bad_token()
+        raise pages.bad_token()
     try:
         return PickPlace(Kind(str(kind)), str(score), int(profit), str(asin), UUID(str(pick_id)))
     except ValueError:
-        raise bad_token() from None
+        raise pages.bad_token() from None
+
+
+def pick_token(request: Message, last: SavedPick | None) -> str:
+    """Go on behind the last pick of a page; empty when nothing follows."""
+    if last is None:
+        return ""
+    at = place(last)
+    return pages.token(request, at.kind, at.sort_score, at.profit_cents, at.asin, str(at.id))
 
 
 def profile_place(request: Message, given: str) -> str:
     """Where a page of profiles ended; empty for the first page."""
     if not given:
         return ""
-    profile_id = str(place(request, given, 1)[0])
+    profile_id = str(pages.place(request, given, 1)[0])
     if not _PROFILE.fullmatch(profile_id):
-        raise bad_token()
+        raise pages.bad_token()
     return profile_id
 
 
@@ -84,6 +85,21 @@ def review_place(request: Message, given: str) -> UUID | None:
     if not given:
         return None
     try:
-        return UUID(str(place(request, given, 1)[0]))
+        return UUID(str(pages.place(request, given, 1)[0]))
     except ValueError:
-        raise bad_token() from None
+        raise pages.bad_token() from None
+
+
+def behind(reviewed: Sequence[Reviewed], last: UUID | None) -> Sequence[Reviewed]:
+    """What follows the pick with which the last page ended.
+
+    Raises:
+        Refusal: There is no such pick in this list.
+    """
+    if last is None:
+        return reviewed
+    places = (at for at, each in enumerate(reviewed, 1) if each.sighting.pick.id == last)
+    found = next(places, None)
+    if found is None:
+        raise pages.bad_token()
+    return reviewed[found:]

@@ -4,7 +4,7 @@ import pytest
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.autosourcing.api import pages, words
+from services.autosourcing.api import requests, requests_pages
 from services.chassis.errors import Refusal
 
 PICK = "9f0e5d39-2f8f-4a0e-8f5b-6f1a5f2f6f11"
@@ -14,7 +14,7 @@ LISTING = pb.ListPicksRequest(page_size=1)
 
 def test_a_token_goes_on_where_its_page_ended() -> None:
     """The forms below refuse none of our own tokens."""
-    place = pages.pick_place(LISTING, pages.token(LISTING, *PLACE))
+    place = requests_pages.pick_place(LISTING, requests_pages.token(LISTING, *PLACE))
 
     assert place is not None
     assert (place.kind, place.sort_score, place.profit_cents) == ("PRICED", "97.828", 1214)
@@ -39,7 +39,7 @@ def test_a_forged_token_is_refused(position: int, forged: str) -> None:
     place[position] = forged
 
     with pytest.raises(Refusal) as refused:
-        pages.pick_place(LISTING, pages.token(LISTING, *place))
+        requests_pages.pick_place(LISTING, requests_pages.token(LISTING, *place))
 
     assert refused.value.violations[0].field == "page_token"
 
@@ -49,9 +49,11 @@ def test_a_forged_instant_or_profile_is_refused() -> None:
     jobs, profiles = pb.ListJobsRequest(), pb.ListProfilesRequest()
 
     with pytest.raises(Refusal):
-        pages.newest_place(jobs, pages.token(jobs, "0001-01-01T00:00:00+23:00", PICK))
+        requests_pages.newest_place(
+            jobs, requests_pages.token(jobs, "0001-01-01T00:00:00+23:00", PICK)
+        )
     with pytest.raises(Refusal):
-        pages.profile_place(profiles, pages.token(profiles, "a\x00"))
+        requests_pages.profile_place(profiles, requests_pages.token(profiles, "a\x00"))
 
 
 @pytest.mark.parametrize("seconds", [10**18, -(10**18), 2**63 - 1])
@@ -60,6 +62,6 @@ def test_an_instant_outside_the_calendar_is_refused(seconds: int) -> None:
     asked = pb.GetJobStatsRequest(start_time=Timestamp(seconds=seconds))
 
     with pytest.raises(Refusal) as refused:
-        words.instant(asked, "start_time")
+        requests.instant(asked, "start_time")
 
     assert refused.value.violations[0].field == "start_time"

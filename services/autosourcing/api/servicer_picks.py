@@ -1,0 +1,55 @@
+"""The methods of AutoSourcingService about picks."""
+# ruff: noqa: ARG002 - the signatures are the contract's
+
+from collections.abc import AsyncIterator
+
+from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
+
+from services.autosourcing.api import requests, requests_pages, responses_exports, responses_jobs
+from services.autosourcing.usecases.desk import Decision, Desk
+from services.chassis.clock import Clock
+from services.chassis.rpc.call import Context
+
+
+class PickMethods:
+    """The part of the servicer that answers about picks."""
+
+    _desk: Desk
+    _clock: Clock
+
+    async def ListPicks(
+        self, request: pb.ListPicksRequest, context: Context
+    ) -> pb.ListPicksResponse:
+        """List picks."""
+        size = requests_pages.size(request.page_size)
+        after = requests_pages.pick_place(request, request.page_token)
+        found = await self._desk.picks(requests.pick_filter(request), after, size + 1)
+        page, last = requests_pages.cut(found, size)
+        return pb.ListPicksResponse(
+            picks=[responses_jobs.pick(each) for each in page],
+            next_page_token=requests_pages.pick_token(request, last),
+        )
+
+    async def UpdatePick(
+        self, request: pb.UpdatePickRequest, context: Context
+    ) -> pb.UpdatePickResponse:
+        """Store what a reseller decided."""
+        decision = Decision(
+            action=requests.action(request.action),
+            notes=request.notes if request.HasField("notes") else None,
+            etag=request.etag,
+        )
+        asked = requests.request("UpdatePick", request)
+        saved = await self._desk.decide(asked, requests.identity(request.name), decision)
+        return pb.UpdatePickResponse(pick=responses_jobs.pick(saved))
+
+    async def ExportPicks(
+        self, request: pb.ExportPicksRequest, context: Context
+    ) -> AsyncIterator[pb.ExportPicksResponse]:
+        """Stream a file of picks."""
+        wanted = requests.pick_filter(request)
+        if wanted.job_id is not None:
+            await self._desk.job(wanted.job_id)
+        lines = self._desk.export(wanted)
+        async for piece in responses_exports.pieces(request.format, lines, self._clock.now()):
+            yield piece
