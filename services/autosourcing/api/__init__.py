@@ -1,1 +1,1 @@
-"""What callers see: the servicer and its translations."""
+"""gRPC in: the servicer, requests as values of the domain, and its values as responses."""

@@ -1,1 +1,1 @@
-"""gRPC in: the servicer, and every translation between the contract and the domain."""
+"""gRPC in: the servicer, requests as values of the domain, and its values as responses."""

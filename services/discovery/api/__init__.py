@@ -1,1 +1,1 @@
-"""gRPC in: messages to domain values, and back."""
+"""gRPC in: the servicer, requests as values of the domain, and its values as responses."""

@@ -1,1 +1,1 @@
-"""The contract of KeepaGatewayService over gRPC."""
+"""gRPC in: the servicer, requests as values of the domain, and its values as responses."""

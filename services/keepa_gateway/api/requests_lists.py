@@ -6,9 +6,7 @@ from typing import Any
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from google.protobuf.message import Message
 
-from services.keepa_gateway.api import requests
-from services.keepa_gateway.api import requests_deals as deals
-from services.keepa_gateway.api import requests_sellers as sellers
+from services.keepa_gateway.api import requests, requests_deals, requests_sellers
 from services.keepa_gateway.domain.list_requests import (
     BestSellersRequest,
     CategoriesRequest,
@@ -112,11 +110,11 @@ _READERS: dict[type, Callable[[Any], ListRequest]] = {
     pb.ListBestSellersRequest: best_sellers_request,
     pb.GetCategoriesRequest: categories_request,
     pb.SearchCategoriesRequest: category_search_request,
-    pb.ListDealsRequest: deals.deals_request,
-    pb.GetSellersRequest: sellers.sellers_request,
-    pb.ListTopSellersRequest: sellers.top_sellers_request,
-    pb.FindSellersRequest: sellers.seller_finder_request,
-    pb.ListLightningDealsRequest: deals.lightning_deals_request,
+    pb.ListDealsRequest: requests_deals.deals_request,
+    pb.GetSellersRequest: requests_sellers.sellers_request,
+    pb.ListTopSellersRequest: requests_sellers.top_sellers_request,
+    pb.FindSellersRequest: requests_sellers.seller_finder_request,
+    pb.ListLightningDealsRequest: requests_deals.lightning_deals_request,
 }
 
 
