@@ -16,6 +16,7 @@ from services.autosourcing.domain.job import State
 from services.autosourcing.domain.picks import Action
 from services.autosourcing.ports import PickFilter, Request
 from services.chassis.errors import invalid_field
+from services.chassis.files import forms
 
 
 def request(method: str, message: Message, leave_out: tuple[str, ...] = ()) -> Request:
@@ -95,6 +96,11 @@ def availability(value: discovery_pb.Availability.ValueType) -> str:
 def condition(value: discovery_pb.Condition.ValueType) -> str:
     """The word of a condition; empty when none is named."""
     return discovery_pb.Condition.Name(value).removeprefix("CONDITION_") if value else ""
+
+
+def form(value: pb.ExportFormat.ValueType) -> forms.Form:
+    """The form of a file; annotations demand one."""
+    return forms.FORMS[pb.ExportFormat.Name(value).removeprefix("EXPORT_FORMAT_")]
 
 
 def instant(message: Message, field: str) -> datetime | None:

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 
-from services.autosourcing.api import requests, requests_pages, responses_exports, responses_jobs
+from services.autosourcing.api import requests, requests_pages, responses_jobs
+from services.autosourcing.domain import exports
 from services.autosourcing.usecases.desk import Decision, Desk
 from services.chassis.clock import Clock
+from services.chassis.files import forms
 from services.chassis.rpc.call import Context
 
 
@@ -46,10 +48,14 @@ class PickMethods:
     async def ExportPicks(
         self, request: pb.ExportPicksRequest, context: Context
     ) -> AsyncIterator[pb.ExportPicksResponse]:
-        """Stream a file of picks."""
+        """Stream a file; its first piece says what it is and is never missing."""
         wanted = requests.pick_filter(request)
         if wanted.job_id is not None:
             await self._desk.job(wanted.job_id)
-        lines = self._desk.export(wanted)
-        async for piece in responses_exports.pieces(request.format, lines, self._clock.now()):
-            yield piece
+        form = requests.form(request.format)
+        yield pb.ExportPicksResponse(
+            content_type=form.media_type, file_name=form.file_name("picks", self._clock.now())
+        )
+        rows = forms.rows(self._desk.export(wanted), exports.values)
+        async for piece in form.pieces(exports.NAMES, rows):
+            yield pb.ExportPicksResponse(content=piece)

@@ -10,6 +10,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2
 
 from services.chassis import identifiers
 from services.chassis.errors import FieldViolation, invalid_field, invalid_fields
+from services.chassis.files import forms
 from services.chassis.rpc.call import current_call
 from services.discovery.domain.criteria import Availability, Filter, Options, Source
 from services.discovery.domain.errand import Errand, Priority
@@ -99,6 +100,11 @@ def options(message: pb.ScoringOptions, fallback: int = 0) -> Options:
 def strategy(value: pb.Strategy.ValueType) -> str:
     """Read a strategy; the balanced one when none is named."""
     return STRATEGIES.get(value, "balanced")
+
+
+def form(value: pb.ExportFormat.ValueType) -> forms.Form:
+    """Read the form of a file, of which annotations demand one."""
+    return forms.FORMS[pb.ExportFormat.Name(value).removeprefix("EXPORT_FORMAT_")]
 
 
 def errand(spending: keepa_gateway_pb2.Spending, caller: str) -> Errand:
