@@ -1,7 +1,7 @@
 """Requests as domain values: who asks under which id, names, instants and enum words."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,6 @@ from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.discovery.v1 import discovery_pb2 as discovery_pb
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as gateway_pb
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.autosourcing.domain.calendar import known_zone
 from services.autosourcing.domain.job import State
@@ -17,6 +16,7 @@ from services.autosourcing.domain.picks import Action
 from services.autosourcing.ports import PickFilter, Request
 from services.chassis.errors import invalid_field
 from services.chassis.files import forms
+from services.chassis.rpc import times
 
 
 def request(method: str, message: Message, leave_out: tuple[str, ...] = ()) -> Request:
@@ -107,8 +107,4 @@ def instant(message: Message, field: str) -> datetime | None:
     """The instant in a field; None when it is absent."""
     if not message.HasField(field):
         return None
-    stamp: Timestamp = getattr(message, field)
-    try:
-        return stamp.ToDatetime(tzinfo=UTC)
-    except ValueError:
-        raise invalid_field(field, "must lie within the years 1 to 9999") from None
+    return times.instant(getattr(message, field), field)

@@ -1,10 +1,12 @@
-"""Instants and spans as the messages that stand for them; None stays absent."""
+"""Instants and spans as the messages that stand for them, where None stays absent; and instants back."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import overload
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.chassis.errors import invalid_field
 
 
 @overload
@@ -31,3 +33,15 @@ def duration(span: timedelta | None) -> Duration | None:
     message = Duration()
     message.FromTimedelta(span)
     return message
+
+
+def instant(stamp: Timestamp, field: str) -> datetime:
+    """Read an instant in UTC; ``field`` is where in the request it stands.
+
+    Raises:
+        Refusal: INVALID_FIELD; no calendar has it.
+    """
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise invalid_field(field, "must lie within the years 1 to 9999") from None

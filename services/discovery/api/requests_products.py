@@ -1,9 +1,8 @@
 """Requests about one product as values of the domain."""
 
-from datetime import UTC
-
 from arbitragevault.discovery.v1 import discovery_pb2 as pb
 
+from services.chassis.rpc import times
 from services.chassis.rpc.call import current_call
 from services.discovery.api import requests
 from services.discovery.domain.scoring.terms import Condition
@@ -36,7 +35,9 @@ def decision(request: pb.VerifyProductRequest) -> Decision:
 
 
 def _view(told: pb.VerificationBaseline) -> View:
-    observed = told.observe_time.ToDatetime(tzinfo=UTC) if told.HasField("observe_time") else None
+    observed = None
+    if told.HasField("observe_time"):
+        observed = times.instant(told.observe_time, "baseline.observe_time")
     return View(
         sell_cents=told.sell_cents,
         rank=told.sales_rank or None,

@@ -243,6 +243,23 @@ async def test_a_mistyped_asin_is_refused_by_its_place_before_anything_is_spent(
     assert one.till.tokens == before
 
 
+async def test_a_decision_of_no_day_is_refused_before_anything_is_spent(
+    discovery: Any, one: Replica
+) -> None:
+    """No number in a request makes a service fail: not even an instant that no calendar has."""
+    request = pb.VerifyProductRequest(
+        request_id=str(uuid4()),
+        asin=asin(1),
+        baseline=pb.VerificationBaseline(sell_cents=1, observe_time={"seconds": 10**12}),
+    )
+    before = one.till.tokens
+
+    told = await refused(discovery.VerifyProduct(request))
+
+    assert [violation.field for violation in told.violations] == ["baseline.observe_time"]
+    assert one.till.tokens == before
+
+
 @pytest.mark.parametrize("other", ["cache_only", "accept_stale"])
 async def test_what_is_stored_is_not_both_wanted_and_not_wanted(
     discovery: Any, one: Replica, other: str
