@@ -1,13 +1,9 @@
 """The composition root: settings become engine, broker, peers, use cases and loops."""
 
 from contextlib import AsyncExitStack
-from typing import TypeVar
 
 from arbitragevault.autosourcing.v1 import autosourcing_pb2, autosourcing_pb2_grpc
 from arbitragevault.discovery.v1 import events_pb2 as discovery_events
-from google.protobuf.message import Message
-from nats.js import JetStreamContext
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.autosourcing.api import responses_jobs, responses_specs
 from services.autosourcing.api.servicer import AutoSourcingServicer
@@ -36,13 +32,12 @@ from services.autosourcing.usecases.watching import Watching
 from services.chassis import sql
 from services.chassis.clock import SystemClock
 from services.chassis.events import nats
-from services.chassis.events.consumer import Consumer, Handler
+from services.chassis.events.consumer import Subscriber
 from services.chassis.events.publisher import Publisher
 from services.chassis.events.relay import Relay
 from services.chassis.rpc.client import create_channel
 from services.chassis.run import Loop, Service
 
-E = TypeVar("E", bound=Message)
 NAME = "autosourcing"
 FULL_NAME = autosourcing_pb2.DESCRIPTOR.services_by_name["AutoSourcingService"].full_name
 
@@ -86,6 +81,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         limits=limits,
         clock=SystemClock(),
     )
+    subscriber = Subscriber(js, engine, NAME, tables.inbox, tables.dead_letters)
     return Service(
         name=NAME,
         register=lambda server: autosourcing_pb2_grpc.add_AutoSourcingServiceServicer_to_server(
@@ -99,22 +95,16 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
             Loop("schedules", Starting(rota, launching).run),
             Loop("forgetting", Forgetting(PostgresPast(engine)).run),
             Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} relay").run),
-            *_readers(js, engine, DiscoveryEvents(Answering(limits), jobs.joined)),
+            *_readers(subscriber, DiscoveryEvents(Answering(limits), jobs.joined)),
         ],
     )
 
 
-def _readers(js: JetStreamContext, engine: AsyncEngine, handlers: DiscoveryEvents) -> list[Loop]:
+def _readers(subscriber: Subscriber, handlers: DiscoveryEvents) -> list[Loop]:
     """One consumer for each event of discovery that answers a step."""
-
-    def reader(event: type[E], handler: Handler[E]) -> Loop:
-        mail = tables.dead_letters
-        consumer = Consumer(js, engine, tables.inbox, NAME, event, handler, mail)
-        return Loop(event.DESCRIPTOR.name, consumer.run)
-
     return [
-        reader(discovery_events.DiscoveryCompleted, handlers.on_discovery_completed),
-        reader(discovery_events.DiscoveryFailed, handlers.on_discovery_failed),
-        reader(discovery_events.ScoringCompleted, handlers.on_scoring_completed),
-        reader(discovery_events.ScoringFailed, handlers.on_scoring_failed),
+        subscriber.loop(discovery_events.DiscoveryCompleted, handlers.on_discovery_completed),
+        subscriber.loop(discovery_events.DiscoveryFailed, handlers.on_discovery_failed),
+        subscriber.loop(discovery_events.ScoringCompleted, handlers.on_scoring_completed),
+        subscriber.loop(discovery_events.ScoringFailed, handlers.on_scoring_failed),
     ]

@@ -3,18 +3,14 @@
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
-from typing import TypeVar
 
 from arbitragevault.autosourcing.v1 import events_pb2 as job_events
 from arbitragevault.discovery.v1 import discovery_pb2, discovery_pb2_grpc
-from google.protobuf.message import Message
-from nats.js import JetStreamContext
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
 from services.chassis.clock import SystemClock
 from services.chassis.events import nats
-from services.chassis.events.consumer import Consumer, Handler
+from services.chassis.events.consumer import Subscriber
 from services.chassis.events.publisher import Publisher
 from services.chassis.events.relay import Relay
 from services.chassis.rpc.call import current_call, working_for
@@ -57,7 +53,6 @@ from services.discovery.usecases.searching import SearchDesk
 from services.discovery.usecases.stepping import Worker
 from services.discovery.usecases.viewing import Viewer
 
-E = TypeVar("E", bound=Message)
 NAME = "discovery"
 FULL_NAME = discovery_pb2.DESCRIPTOR.services_by_name["DiscoveryService"].full_name
 
@@ -130,6 +125,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         checker=checker,
         clock=clock,
     )
+    subscriber = Subscriber(js, engine, NAME, tables.inbox, tables.dead_letters)
     return Service(
         name=NAME,
         register=lambda server: discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server(
@@ -140,7 +136,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
             *(Loop(f"worker {number}", worker.run) for number in range(settings.step_workers)),
             Loop("purger", purger.run),
             Loop("relay", Relay(engine, tables.outbox, Publisher(js), f"{NAME} relay").run),
-            *_readers(js, engine),
+            *_readers(subscriber),
         ],
         finish=[renewals.finish, envelopes.finish],
     )
@@ -151,16 +147,10 @@ def _detached() -> AbstractContextManager[object]:
     return working_for(replace(current_call(), deadline=None))
 
 
-def _readers(js: JetStreamContext, engine: AsyncEngine) -> list[Loop]:
+def _readers(subscriber: Subscriber) -> list[Loop]:
     """One consumer for each event of autosourcing that asks for a step."""
     handlers = JobEvents(steps.PostgresIntake, requests.filter_of, requests.options)
-
-    def reader(event: type[E], handler: Handler[E]) -> Loop:
-        mail = tables.dead_letters
-        consumer = Consumer(js, engine, tables.inbox, NAME, event, handler, mail)
-        return Loop(event.DESCRIPTOR.name, consumer.run)
-
     return [
-        reader(job_events.DiscoveryRequested, handlers.on_discovery_requested),
-        reader(job_events.ScoringRequested, handlers.on_scoring_requested),
+        subscriber.loop(job_events.DiscoveryRequested, handlers.on_discovery_requested),
+        subscriber.loop(job_events.ScoringRequested, handlers.on_scoring_requested),
     ]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -20,10 +21,11 @@ from services.chassis.events import inbox as inboxes
 from services.chassis.events import nats
 from services.chassis.events.delivery import Delivery, Poison
 from services.chassis.events.names import durable_name, publisher_of, subject
+from services.chassis.loops import Loop
 from services.chassis.purging import Rounds
 from services.chassis.rpc.call import working_for
 
-__all__ = ["Consumer", "Delivery", "Poison"]
+__all__ = ["Consumer", "Delivery", "Poison", "Subscriber"]
 
 MOST_DELIVERIES = 10
 # What a reader that was killed had fetched is delivered to the others after this long. A
@@ -38,6 +40,24 @@ _log = telemetry.get_logger(__name__)
 
 E = TypeVar("E", bound=Message)
 Handler = Callable[[E, Delivery, AsyncConnection], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """A service as a reader of events: where they come from, and the tables that remember them."""
+
+    js: JetStreamContext
+    engine: AsyncEngine
+    name: str
+    inbox: Table
+    dead_letters: Table
+
+    def loop(self, event_type: type[E], handler: Handler[E]) -> Loop:
+        """Read one kind of event for as long as the service runs."""
+        consumer = Consumer(
+            self.js, self.engine, self.inbox, self.name, event_type, handler, self.dead_letters
+        )
+        return Loop(event_type.DESCRIPTOR.name, consumer.run)
 
 
 class Consumer(Generic[E]):
