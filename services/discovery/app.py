@@ -26,12 +26,12 @@ from services.discovery.settings import Settings
 from services.discovery.storage import steps, tables
 from services.discovery.storage.caches import PostgresCaches
 from services.discovery.storage.flights import PostgresFlights
+from services.discovery.storage.kept import PostgresKept
 from services.discovery.storage.lists import PostgresLists
 from services.discovery.storage.requests import PostgresRequests
 from services.discovery.storage.rulebook import PostgresRulebook
 from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.searches import PostgresSearches
-from services.discovery.storage.shelf import PostgresShelf
 from services.discovery.usecases.blocking import Blocker
 from services.discovery.usecases.checking import Checker
 from services.discovery.usecases.closely import CloserLook
@@ -77,9 +77,9 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     gateway, flights = GrpcGateway(gateway_channel, clock), PostgresFlights(engine)
     lists, scores = PostgresLists(engine), PostgresScores(engine)
     searches, caches = PostgresSearches(engine), PostgresCaches(engine)
-    shelf, rulebook = PostgresShelf(engine), PostgresRulebook(engine, config_changed)
+    kept, rulebook = PostgresKept(engine), PostgresRulebook(engine, config_changed)
     finder = Finder(lists, flights, gateway)
-    appraiser = Appraiser(scores, shelf, flights, gateway, rulebook=rulebook)
+    appraiser = Appraiser(scores, kept, flights, gateway, rulebook=rulebook)
     estimator, envelopes = Estimator(lists, gateway), GrpcEnvelopes(budget_channel)
     holder, renewals = Holder(envelopes), Renewals(_detached)
     requests, recorder = PostgresRequests(engine), Recorder(searches, clock)
@@ -97,7 +97,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     checker = Checker(
         Glancer(gateway),
         scores,
-        blocks=shelf,
+        blocks=kept,
         rulebook=rulebook,
         requests=requests,
         recorder=recorder,
@@ -109,8 +109,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
     worker = Worker(
         taken, finder, appraiser, envelopes=envelopes, searches=searches, clock=clock, lease=lease
     )
-    keeper, blocker = Keeper(shelf, scores, clock), Blocker(shelf, scores, clock)
-    reader, purger = Reader(scores, searches, caches), Purger(caches, shelf)
+    keeper, blocker = Keeper(kept, scores, clock), Blocker(kept, scores, clock)
+    reader, purger = Reader(scores, searches, caches), Purger(caches, kept)
     servicer = DiscoveryServicer(
         desk,
         estimator,
@@ -118,9 +118,9 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         keeper=keeper,
         blocker=blocker,
         purger=purger,
-        configurator=Configurator(rulebook, gateway, shelf, clock),
+        configurator=Configurator(rulebook, gateway, kept, clock),
         exporter=Exporter(searches),
-        scout=Scout(desk, payer, estimator, requests=requests, shelf=shelf, clock=clock),
+        scout=Scout(desk, payer, estimator, requests=requests, kept=kept, clock=clock),
         viewer=Viewer(desk, rulebook),
         checker=checker,
         clock=clock,

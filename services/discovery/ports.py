@@ -314,7 +314,7 @@ class Drawer(Protocol):
         ...
 
 
-class Shelf(Protocol):
+class Kept(Protocol):
     """What people keep."""
 
     async def once(

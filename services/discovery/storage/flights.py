@@ -7,8 +7,8 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.discovery.storage.packing import now_and
-from services.discovery.storage.single import statement
+from services.chassis import sql
+from services.discovery.storage.documents import now_and
 from services.discovery.storage.tables import flights
 
 
@@ -28,7 +28,7 @@ class PostgresFlights:
             set_={"holder": put.excluded.holder, "leased_until": put.excluded.leased_until},
             where=or_(flights.c.holder == holder, flights.c.leased_until < func.clock_timestamp()),
         )
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             return await connection.scalar(put.returning(flights.c.key)) is not None
 
     async def busy(self, key: str) -> bool:
@@ -36,11 +36,11 @@ class PostgresFlights:
         query = select(flights.c.key).where(
             flights.c.key == key, flights.c.leased_until >= func.clock_timestamp()
         )
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             return await connection.scalar(query) is not None
 
     async def drop(self, key: str, holder: UUID) -> None:
         """Delete the own lease; one that somebody else took over stays."""
         mine = delete(flights).where(flights.c.key == key, flights.c.holder == holder)
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             await connection.execute(mine)

@@ -8,10 +8,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.elements import ColumnElement
 
+from services.chassis import sql
 from services.discovery.domain.answers import Listing, sifted
 from services.discovery.domain.criteria import Filter
-from services.discovery.storage.packing import packed
-from services.discovery.storage.single import statement
+from services.discovery.storage.documents import packed
 from services.discovery.storage.tables import blocked_products, lists
 
 LIFE = timedelta(hours=24)
@@ -76,17 +76,17 @@ class PostgresLists:
             set_={name: put.excluded[name] for name in kept},
             where=lists.c.found_at <= put.excluded.found_at,
         )
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             await connection.execute(put)
         gone = select(blocked_products.c.asin).where(
             blocked_products.c.domain == wanted.domain,
             blocked_products.c.asin == any_(literal(list(listing.asins), lists.c.asins.type)),
         )
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             return sifted(listing, set((await connection.execute(gone)).scalars()))
 
     async def _one(self, query: Any) -> Listing | None:
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             return None

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.chassis import sql
 from services.chassis.errors import Kind, Refusal
-from services.discovery.storage.single import statement
 from services.discovery.storage.tables import requests
 
 # Every search begins with it: written out, so that no statement is put together for each.
@@ -32,7 +32,7 @@ class PostgresRequests:
 
     async def bind(self, request_id: UUID, fingerprint: str) -> int:
         """Insert, or count one more; one statement, so racing copies agree."""
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             return (await bind(connection, request_id, fingerprint)).attempts
 
 

@@ -15,9 +15,8 @@ from services.chassis.events import outbox as outboxes
 from services.discovery.domain.answers import recommendation_on
 from services.discovery.domain.scoring.config import BUILT_IN, Config
 from services.discovery.ports import Page, Place, Revision, Standing
-from services.discovery.storage.packing import packed, unpacked
+from services.discovery.storage.documents import packed, unpacked
 from services.discovery.storage.requests import bind
-from services.discovery.storage.single import statement
 from services.discovery.storage.tables import config_revisions, outbox, requests, score_cache
 
 _LOCK = text("select pg_advisory_xact_lock(:number)").bindparams(
@@ -38,7 +37,7 @@ class PostgresRulebook:
 
     async def current(self) -> Config:
         """Read the newest row."""
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             return await _current(connection)
 
     async def revise(
@@ -66,7 +65,7 @@ class PostgresRulebook:
         query = select(columns.config).order_by(columns.revision.desc()).limit(size + 1)
         if after is not None:
             query = query.where(columns.revision < int(after[0]))
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         found = [*map(_config, rows), *([BUILT_IN] if len(rows) <= size else ())]
         pairs = zip(found, [*found[1:], None], strict=True)
@@ -89,7 +88,7 @@ class PostgresRulebook:
             func.count(columns.velocity),
             func.sum(columns.confidence),
         ).group_by(current, columns.rung)
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         return _standing([tuple(row) for row in rows])
 

@@ -14,9 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.chassis import sql
 from services.discovery.domain.answers import Appraisal, Status, place, rung
 from services.discovery.ports import Page, Place
-from services.discovery.storage.packing import now_and
+from services.discovery.storage.documents import now_and
 from services.discovery.storage.rulebook import REVISION_NOW
-from services.discovery.storage.single import statement
 from services.discovery.storage.tables import score_cache, scores
 
 LIFE = timedelta(hours=6)
@@ -42,7 +41,7 @@ class PostgresScores:
             .values(hits=score_cache.c.hits + 1)
             .returning(scores.c.content)
         )
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).scalars().all()
         found = {one.asin: one for one in map(_stored, rows)}
         return {asin: found[asin] for asin in keys if asin in found}
@@ -57,7 +56,7 @@ class PostgresScores:
             .values(hits=cache.hits + 1)
             .returning(scores.c.content, valid.label("valid"))
         )
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         found = [(_stored(row.content), row.valid) for row in rows]
         return {
@@ -77,7 +76,7 @@ class PostgresScores:
             .order_by(older.created_at.desc(), older.id.desc())
             .limit(1)
         )
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             return await connection.scalar(query)
 
     async def newest(
@@ -91,7 +90,7 @@ class PostgresScores:
             .where(tuple_(columns.domain, columns.asin).in_(list(products)))
             .order_by(columns.asin, columns.domain, columns.created_at.desc())
         )
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         return {(row.domain, row.asin): _stored(row.content) for row in rows}
 
@@ -117,7 +116,7 @@ class PostgresScores:
     async def find(self, score_id: UUID) -> Appraisal | None:
         """Read one score, fresh or not."""
         query = select(scores.c.content).where(scores.c.id == score_id)
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             content = await connection.scalar(query)
         return None if content is None else read_score(content)
 
@@ -135,7 +134,7 @@ class PostgresScores:
             query = query.where(cache.asin == asin)
         if after is not None:
             query = query.where(tuple_(cache.place, cache.key) > after)
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         shown = rows[:size]
         more = (shown[-1].place, shown[-1].key) if len(rows) > size else None
@@ -150,7 +149,7 @@ class PostgresScores:
         if after is not None:
             place = (datetime.fromisoformat(after[0]), UUID(after[1]))
             query = query.where(tuple_(columns.created_at, columns.id) < place)
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         shown = rows[:size]
         more = (shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > size else None

@@ -7,14 +7,14 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.chassis import sql
 from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.past import Search, SearchKind, SearchSource
 from services.discovery.domain.stops import StopReason
 from services.discovery.ports import Page, Place
-from services.discovery.storage.packing import packed, unpacked
+from services.discovery.storage.documents import packed, unpacked
 from services.discovery.storage.scores import read_score
-from services.discovery.storage.single import statement
 from services.discovery.storage.tables import search_results, searches
 
 # Every search ends with it: written out, so that no statement is put together for each.
@@ -62,13 +62,13 @@ class PostgresSearches:
         row["filter"] = None if search.filter is None else packed(search.filter)
         row["asins"] = [asin for asin, _ in search.found]
         row["score_ids"] = [score for _, score in search.found]
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             await connection.execute(_ADD, row)
 
     async def find(self, search_id: UUID) -> Search | None:
         """Read one row."""
         query = select(searches).where(searches.c.id == search_id)
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _search(row)
 
@@ -77,7 +77,7 @@ class PostgresSearches:
     ) -> list[tuple[str, Appraisal | None]]:
         """Read a slice of the arrays, which count from 1."""
         values = {"search_id": search_id, "first": start + 1, "last": start + size}
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(_RESULTS, values)).all()
         return [(row.asin, row.content and read_score(row.content)) for row in rows]
 
@@ -95,7 +95,7 @@ class PostgresSearches:
         if after is not None:
             place = (datetime.fromisoformat(after[0]), UUID(after[1]))
             query = query.where(tuple_(columns.created_at, columns.id) < place)
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         shown = [_search(row) for row in rows[:size]]
         more = None

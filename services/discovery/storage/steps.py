@@ -14,7 +14,7 @@ from services.chassis import sql
 from services.chassis.events import outbox as outboxes
 from services.chassis.rpc.call import Call, next_hop, working_for
 from services.discovery.domain.steps import Step, StepAnswer, Task
-from services.discovery.storage.packing import now_and, packed, unpacked
+from services.discovery.storage.documents import now_and, packed, unpacked
 from services.discovery.storage.tables import outbox, steps
 
 CHANNEL = "discovery_steps"

@@ -5,15 +5,15 @@ from types import NoneType
 from services.chassis.clock import Clock
 from services.discovery.domain.criteria import digest
 from services.discovery.domain.kept import BlockedProduct, not_found
-from services.discovery.ports import Drawer, Page, Place, Scores, Shelf
+from services.discovery.ports import Drawer, Kept, Page, Place, Scores
 from services.discovery.usecases.keeping import Ask, Known, known
 
 
 class Blocker:
     """Keeps the do-not-buy list; a change of it outdates the scores of its product."""
 
-    def __init__(self, shelf: Shelf, scores: Scores, clock: Clock) -> None:
-        self._shelf = shelf
+    def __init__(self, kept: Kept, scores: Scores, clock: Clock) -> None:
+        self._kept = kept
         self._scores = scores
         self._clock = clock
 
@@ -32,12 +32,12 @@ class Blocker:
             return await drawer.put_blocked(wanted)
 
         question = digest("block", (domain, asin, reason))
-        blocked = await self._shelf.once(ask.id, question, BlockedProduct, act)
+        blocked = await self._kept.once(ask.id, question, BlockedProduct, act)
         return (await known(self._scores, (blocked,)))[0]
 
     async def blocked(self, *, size: int, after: Place) -> Page[Known[BlockedProduct]]:
         """List the products, newest first."""
-        page = await self._shelf.blocked(size=size, after=after)
+        page = await self._kept.blocked(size=size, after=after)
         return Page(await known(self._scores, page.items), page.next_place)
 
     async def unblock(self, ask: Ask, domain: int, asin: str) -> None:
@@ -53,4 +53,4 @@ class Blocker:
                 raise not_found("BLOCKED_PRODUCT", "BlockedProduct", name)
             await drawer.unsettle(asin)
 
-        await self._shelf.once(ask.id, digest("unblock", (domain, asin)), NoneType, act)
+        await self._kept.once(ask.id, digest("unblock", (domain, asin)), NoneType, act)

@@ -16,7 +16,7 @@ from services.discovery.domain.kept import (
     SavedNiche,
     not_found,
 )
-from services.discovery.ports import Drawer, Page, Place, Scores, Shelf
+from services.discovery.ports import Drawer, Kept, Page, Place, Scores
 
 T = TypeVar("T", bound=Favorite | BlockedProduct)
 
@@ -46,8 +46,8 @@ async def known(scores: Scores, kept: tuple[T, ...]) -> tuple[Known[T], ...]:
 class Keeper:
     """Keeps what people ask it to keep; spends nothing."""
 
-    def __init__(self, shelf: Shelf, scores: Scores, clock: Clock) -> None:
-        self._shelf = shelf
+    def __init__(self, kept: Kept, scores: Scores, clock: Clock) -> None:
+        self._kept = kept
         self._scores = scores
         self._clock = clock
 
@@ -63,7 +63,7 @@ class Keeper:
             await drawer.put_niche(niche)
             return niche
 
-        return await self._shelf.once(ask.id, digest("save niche", draft), SavedNiche, act)
+        return await self._kept.once(ask.id, digest("save niche", draft), SavedNiche, act)
 
     async def niche(self, niche_id: UUID) -> SavedNiche:
         """Read a saved niche.
@@ -71,11 +71,11 @@ class Keeper:
         Raises:
             Refusal: NICHE_NOT_FOUND.
         """
-        return _there(await self._shelf.niche(niche_id), niche_id)
+        return _there(await self._kept.niche(niche_id), niche_id)
 
     async def niches(self, *, size: int, after: Place) -> Page[SavedNiche]:
         """List saved niches, newest first."""
-        return await self._shelf.niches(size=size, after=after)
+        return await self._kept.niches(size=size, after=after)
 
     async def amend_niche(
         self, ask: Ask, niche_id: UUID, amendment: Amendment, etag: str
@@ -94,7 +94,7 @@ class Keeper:
             return changed
 
         question = digest("amend niche", (niche_id, amendment, etag))
-        return await self._shelf.once(ask.id, question, SavedNiche, act)
+        return await self._kept.once(ask.id, question, SavedNiche, act)
 
     async def drop_niche(self, ask: Ask, niche_id: UUID, etag: str) -> None:
         """Delete a saved niche.
@@ -107,7 +107,7 @@ class Keeper:
             _there(await drawer.niche(niche_id), niche_id).check(etag)
             await drawer.drop_niche(niche_id)
 
-        await self._shelf.once(ask.id, digest("drop niche", (niche_id, etag)), NoneType, act)
+        await self._kept.once(ask.id, digest("drop niche", (niche_id, etag)), NoneType, act)
 
     async def mark(self, ask: Ask, domain: int, asin: str, notes: str) -> Known[Favorite]:
         """Mark a product as a favourite, or change the notes of one."""
@@ -120,12 +120,12 @@ class Keeper:
             return await drawer.put_favorite(favorite)
 
         question = digest("mark", (domain, asin, notes))
-        marked = await self._shelf.once(ask.id, question, Favorite, act)
+        marked = await self._kept.once(ask.id, question, Favorite, act)
         return (await known(self._scores, (marked,)))[0]
 
     async def favorites(self, *, size: int, after: Place) -> Page[Known[Favorite]]:
         """List favourites, newest first, each with its newest score."""
-        page = await self._shelf.favorites(size=size, after=after)
+        page = await self._kept.favorites(size=size, after=after)
         return Page(await known(self._scores, page.items), page.next_place)
 
     async def unmark(self, ask: Ask, domain: int, asin: str) -> None:
@@ -139,7 +139,7 @@ class Keeper:
             if not await drawer.drop_favorite(domain, asin):
                 raise not_found("FAVORITE", "Favorite", f"favorites/{domain}-{asin}")
 
-        await self._shelf.once(ask.id, digest("unmark", (domain, asin)), NoneType, act)
+        await self._kept.once(ask.id, digest("unmark", (domain, asin)), NoneType, act)
 
 
 def _there(found: SavedNiche | None, niche_id: UUID) -> SavedNiche:

@@ -4,7 +4,7 @@ import asyncio
 
 from services.discovery.domain.criteria import digest
 from services.discovery.domain.health import Purged
-from services.discovery.ports import Caches, Drawer, Shelf
+from services.discovery.ports import Caches, Drawer, Kept
 from services.discovery.usecases.keeping import Ask
 
 DAY_SECONDS = 24 * 3600.0
@@ -14,9 +14,9 @@ CACHES = ("discovery", "scoring")
 class Purger:
     """Keeps the caches small."""
 
-    def __init__(self, caches: Caches, shelf: Shelf) -> None:
+    def __init__(self, caches: Caches, kept: Kept) -> None:
         self._caches = caches
-        self._shelf = shelf
+        self._kept = kept
 
     async def run(self) -> None:
         """Purge now, and then every day."""
@@ -32,15 +32,15 @@ class Purger:
         """
         wanted = (cache,) if cache else CACHES
         question = digest("purge", (wanted, include_fresh))
-        known = await self._shelf.recalled(ask.id, question, Purged)
+        known = await self._kept.recalled(ask.id, question, Purged)
         if known is not None:
             return known
         gone = Purged()
         for name in wanted:
-            async for chunk in self._shelf.purge(name, include_fresh=include_fresh):
+            async for chunk in self._kept.purge(name, include_fresh=include_fresh):
                 gone += chunk
 
         async def tell(_: Drawer) -> Purged:
             return gone
 
-        return await self._shelf.once(ask.id, question, Purged, tell)
+        return await self._kept.once(ask.id, question, Purged, tell)

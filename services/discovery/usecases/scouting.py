@@ -21,7 +21,7 @@ from services.discovery.domain.scouting import (
     seed_from,
 )
 from services.discovery.domain.stops import stop_for
-from services.discovery.ports import Requests, Shelf
+from services.discovery.ports import Kept, Requests
 from services.discovery.usecases.asking import Request
 from services.discovery.usecases.estimating import Estimator
 from services.discovery.usecases.paying import Payer
@@ -66,14 +66,14 @@ class Scout:
         estimator: Estimator,
         *,
         requests: Requests,
-        shelf: Shelf,
+        kept: Kept,
         clock: Clock,
     ) -> None:
         self._desk = desk
         self._payer = payer
         self._estimator = estimator
         self._requests = requests
-        self._shelf = shelf
+        self._kept = kept
         self._clock = clock
 
     async def scout(self, request: Request, quest: Quest) -> AsyncGenerator[Examined | Scouted]:
@@ -111,7 +111,7 @@ class Scout:
             if template is None:
                 raise not_found("NICHE", "NicheTemplate", name)
             return of_template(template)
-        saved = await self._shelf.niche(UUID(identity))
+        saved = await self._kept.niche(UUID(identity))
         if saved is None:
             raise not_found("NICHE", "SavedNiche", name)
         return of_bookmark(saved)
@@ -169,5 +169,5 @@ class Scout:
         )
         kind, _, identity = quarry.name.partition("/")
         if kind == "bookmarks" and ranked.tally.stop is None:
-            await self._shelf.note_score(UUID(identity), examined.score, self._clock.now())
+            await self._kept.note_score(UUID(identity), examined.score, self._clock.now())
         return examined

@@ -31,12 +31,12 @@ from services.discovery.ports import Cost
 from services.discovery.storage import steps as step_storage
 from services.discovery.storage.caches import PostgresCaches
 from services.discovery.storage.flights import PostgresFlights
+from services.discovery.storage.kept import PostgresKept
 from services.discovery.storage.lists import PostgresLists
 from services.discovery.storage.requests import PostgresRequests
 from services.discovery.storage.rulebook import PostgresRulebook
 from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.searches import PostgresSearches
-from services.discovery.storage.shelf import PostgresShelf
 from services.discovery.usecases.asking import Request
 from services.discovery.usecases.blocking import Blocker
 from services.discovery.usecases.checking import Checker
@@ -293,9 +293,9 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
     clock = SystemClock()
     flights, lists, scores = PostgresFlights(engine), PostgresLists(engine), PostgresScores(engine)
     searches, caches = PostgresSearches(engine), PostgresCaches(engine)
-    shelf, rulebook = PostgresShelf(engine), PostgresRulebook(engine, config_changed)
+    kept, rulebook = PostgresKept(engine), PostgresRulebook(engine, config_changed)
     finder = Finder(lists, flights, till)
-    appraiser = Appraiser(scores, shelf, flights, till, rulebook=rulebook)
+    appraiser = Appraiser(scores, kept, flights, till, rulebook=rulebook)
     estimator, holder, renewals = Estimator(lists, till), Holder(purse), Renewals(nullcontext)
     payer = Payer(estimator, holder, max_tokens=200)
     desk = SearchDesk(
@@ -315,16 +315,16 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
             desk=desk,
             estimator=estimator,
             reader=Reader(scores, searches, caches),
-            keeper=Keeper(shelf, scores, clock),
-            blocker=Blocker(shelf, scores, clock),
-            purger=Purger(caches, shelf),
-            configurator=Configurator(rulebook, till, shelf, clock),
+            keeper=Keeper(kept, scores, clock),
+            blocker=Blocker(kept, scores, clock),
+            purger=Purger(caches, kept),
+            configurator=Configurator(rulebook, till, kept, clock),
             scout=Scout(
                 desk,
                 payer,
                 estimator,
                 requests=PostgresRequests(engine),
-                shelf=shelf,
+                kept=kept,
                 clock=clock,
             ),
             viewer=Viewer(desk, rulebook),
@@ -348,7 +348,7 @@ async def replica(database_url: str, till: Till, purse: Purse) -> AsyncGenerator
             checker=Checker(
                 Glancer(till),
                 scores,
-                blocks=shelf,
+                blocks=kept,
                 rulebook=rulebook,
                 requests=PostgresRequests(engine),
                 recorder=Recorder(searches, clock),

@@ -13,8 +13,8 @@ from services.chassis import sql
 from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.criteria import Options
 from services.discovery.storage.caches import PostgresCaches
+from services.discovery.storage.kept import PostgresKept
 from services.discovery.storage.scores import PostgresScores
-from services.discovery.storage.shelf import PostgresShelf
 from services.discovery.usecases.keeping import Ask
 from services.discovery.usecases.purging import Purger
 from services.discovery.usecases.searching import Ended
@@ -100,7 +100,7 @@ async def test_a_purge_never_deadlocks_with_a_writer(
     engine: AsyncEngine, writer: asyncpg.Connection
 ) -> None:
     """Somebody who clears the caches must not end the searches that are running."""
-    purger = Purger(PostgresCaches(engine), PostgresShelf(engine))
+    purger = Purger(PostgresCaches(engine), PostgresKept(engine))
     ask = Ask(id=uuid4(), caller="test")
 
     purged = await meets_half_way(writer, purger.purge(ask, "scoring", include_fresh=True))
@@ -112,7 +112,7 @@ async def test_a_purge_never_deadlocks_with_a_writer(
 async def test_a_purge_goes_over_every_key_in_chunks(engine: AsyncEngine) -> None:
     """A cache of a million entries cannot be emptied within the limit of one statement."""
     chunks = [
-        one async for one in PostgresShelf(engine).purge("scoring", include_fresh=True, chunk=1)
+        one async for one in PostgresKept(engine).purge("scoring", include_fresh=True, chunk=1)
     ]
 
     assert [one.entries for one in chunks] == [1, 1, 0]

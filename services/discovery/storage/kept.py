@@ -28,9 +28,8 @@ from services.discovery.domain.health import Purged
 from services.discovery.domain.kept import BlockedProduct, Favorite, SavedNiche
 from services.discovery.ports import Drawer, Page, Place
 from services.discovery.storage.caches import entry_bytes
-from services.discovery.storage.packing import packed, unpacked
+from services.discovery.storage.documents import packed, unpacked
 from services.discovery.storage.requests import bind, see_same
-from services.discovery.storage.single import statement
 from services.discovery.storage.tables import (
     blocked_products,
     favorites,
@@ -118,8 +117,8 @@ class PostgresDrawer:
         return await self._connection.scalar(gone.returning(table.c.asin)) is not None
 
 
-class PostgresShelf:
-    """Implements ``ports.Shelf`` and ``ports.Blocks``."""
+class PostgresKept:
+    """Implements ``ports.Kept`` and ``ports.Blocks``."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -145,7 +144,7 @@ class PostgresShelf:
         """Read what `once` has stored."""
         query = select(requests.c.fingerprint, requests.c.answer)
         query = query.where(requests.c.request_id == request_id)
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             return None
@@ -159,14 +158,14 @@ class PostgresShelf:
         purge, after = text(_PURGES[cache]), ""
         while after is not None:
             values = {"after": after, "include_fresh": include_fresh, "chunk": chunk}
-            async with statement(self._engine) as connection:
+            async with sql.statement(self._engine) as connection:
                 entries, size_bytes, after = (await connection.execute(purge, values)).one()
             yield Purged(entries, size_bytes)
 
     async def niche(self, niche_id: UUID) -> SavedNiche | None:
         """Read one row."""
         query = select(saved_niches).where(saved_niches.c.id == niche_id)
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _value(row, SavedNiche)
 
@@ -187,7 +186,7 @@ class PostgresShelf:
             .where(saved_niches.c.id == niche_id, or_(earlier.is_(None), earlier < examined_at))
             .values(last_score=score, last_examined_at=examined_at)
         )
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             await connection.execute(noted)
 
     async def favorites(self, *, size: int, after: Place) -> Page[Favorite]:
@@ -217,7 +216,7 @@ class PostgresShelf:
         return Page(shown, _place(rows, size, lambda row: f"{row.domain}-{row.asin}"))
 
     async def _rows(self, query: Select[Any]) -> list[Row[Any]]:
-        async with statement(self._engine) as connection:
+        async with sql.statement(self._engine) as connection:
             return list((await connection.execute(query)).all())
 
 
