@@ -13,8 +13,8 @@ from services.autosourcing.events.announce import Announcing, Messages
 from services.autosourcing.events.handlers import DiscoveryEvents
 from services.autosourcing.settings import Settings
 from services.autosourcing.storage import changes, tables
+from services.autosourcing.storage.forgetting import PostgresPast
 from services.autosourcing.storage.library import PostgresLibrary
-from services.autosourcing.storage.past import PostgresPast
 from services.autosourcing.storage.reviews import PostgresReviews
 from services.autosourcing.storage.schedules import PostgresRota
 from services.autosourcing.storage.work import PostgresJobs
@@ -75,8 +75,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Service:
         launching=launching,
         watching=Watching(library, heard),
         desk=Desk(jobs, library),
-        shelf=Profiles(jobs, library, rota),
-        rota=Schedules(rota),
+        profiles=Profiles(jobs, library, rota),
+        schedules=Schedules(rota),
         reviewing=Reviewing(PostgresReviews(engine)),
         limits=limits,
         clock=SystemClock(),

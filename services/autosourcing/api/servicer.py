@@ -46,8 +46,8 @@ class AutoSourcingServicer(
         launching: Launching,
         watching: Watching,
         desk: Desk,
-        shelf: Profiles,
-        rota: Schedules,
+        profiles: Profiles,
+        schedules: Schedules,
         reviewing: Reviewing,
         limits: Limits,
         clock: Clock,
@@ -56,8 +56,8 @@ class AutoSourcingServicer(
         self._launching = launching
         self._watching = watching
         self._desk = desk
-        self._profiles = shelf
-        self._schedules = rota
+        self._profiles = profiles
+        self._schedules = schedules
         self._reviewing = reviewing
         self._limits = limits
         self._clock = clock

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 
-from services.autosourcing.storage.past import PostgresPast
+from services.autosourcing.storage.forgetting import PostgresPast
 from services.autosourcing.usecases.forgetting import KEPT
 from services.chassis.sql import create_engine
 
