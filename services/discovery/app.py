@@ -34,7 +34,6 @@ from services.discovery.storage.scores import PostgresScores
 from services.discovery.storage.searches import PostgresSearches
 from services.discovery.usecases.blocking import Blocker
 from services.discovery.usecases.checking import Checker
-from services.discovery.usecases.closely import CloserLook
 from services.discovery.usecases.configuring import Configurator
 from services.discovery.usecases.estimating import Estimator
 from services.discovery.usecases.exporting import Exporter
@@ -42,6 +41,7 @@ from services.discovery.usecases.finding import Finder
 from services.discovery.usecases.glancing import Glancer
 from services.discovery.usecases.holding import Holder
 from services.discovery.usecases.keeping import Keeper
+from services.discovery.usecases.looking import CloserLook
 from services.discovery.usecases.paying import Payer
 from services.discovery.usecases.purging import Purger
 from services.discovery.usecases.reading import Reader

@@ -14,8 +14,8 @@ from services.discovery.domain.past import SearchKind
 from services.discovery.domain.stops import stop_for, stop_named
 from services.discovery.ports import Requests
 from services.discovery.usecases.asking import Request
-from services.discovery.usecases.closely import CloserLook
 from services.discovery.usecases.finding import Finder
+from services.discovery.usecases.looking import CloserLook
 from services.discovery.usecases.paying import Payer
 from services.discovery.usecases.recording import Recorder
 from services.discovery.usecases.renewing import Renewals
