@@ -15,6 +15,7 @@ from services.chassis.errors import invalid_field
 _LONGEST_ID = 64
 _MOST_PRODUCTS = 1000
 _BLANK = Profile("", "", Criteria(), "", 0, Thresholds(), 0, datetime.min.replace(tzinfo=UTC))
+
 Setter = Callable[[Profile, pb.Profile], Profile]
 
 

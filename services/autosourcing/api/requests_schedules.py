@@ -14,6 +14,7 @@ from services.chassis.errors import invalid_field
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _BLANK = Schedule(UUID(int=0), Spec(), (), _NEVER, _NEVER)
+
 Setter = Callable[[Schedule, pb.Schedule], Schedule]
 
 

@@ -7,6 +7,7 @@ from services.discovery.domain.niches import NicheKind
 from services.discovery.usecases.scouting import Quest
 
 DEFAULT_SCORED = 10
+
 KINDS = {
     pb.NICHE_KIND_SMART_VELOCITY: NicheKind.SMART_VELOCITY,
     pb.NICHE_KIND_TEXTBOOKS: NicheKind.TEXTBOOKS,

@@ -15,7 +15,7 @@ from services.keepa_gateway.domain.snapshot import DEFAULT_MAX_AGE
 
 DEFAULT_STATS_DAYS = 90
 
-
+Selection = pb.ProductSelection | pb.SellerSelection
 PaidRequest = (
     pb.GetProductsRequest
     | pb.FindProductsRequest
@@ -106,3 +106,19 @@ def plain(value: Struct) -> dict[str, object]:
         key: int(number) if isinstance(number, float) and number.is_integer() else number
         for key, number in json_format.MessageToDict(value).items()
     }
+
+
+def ranges(value: Selection) -> dict[str, object]:
+    """Spell the ranges of a selection as Keepa does; an open end does not restrict."""
+    built: dict[str, object] = {}
+    for one in value.ranges:
+        if one.HasField("minimum"):
+            built[f"{one.field}_gte"] = one.minimum
+        if one.HasField("maximum"):
+            built[f"{one.field}_lte"] = one.maximum
+    return built
+
+
+def sorts(value: Selection) -> list[list[str]]:
+    """Spell the order of a selection as Keepa does."""
+    return [[one.field, "desc" if one.descending else "asc"] for one in value.sorts]

@@ -52,13 +52,8 @@ def selection(value: pb.ProductSelection) -> dict[str, object]:
     if value.title:
         built["title"] = value.title
     built["productType"] = [each - 1 for each in value.types] or [0]
-    for one in value.ranges:
-        if one.HasField("minimum"):
-            built[f"{one.field}_gte"] = one.minimum
-        if one.HasField("maximum"):
-            built[f"{one.field}_lte"] = one.maximum
-    sorts = [[one.field, "desc" if one.descending else "asc"] for one in value.sorts]
-    built["sort"] = sorts or [["current_SALES", "asc"]]
+    built |= requests.ranges(value)
+    built["sort"] = requests.sorts(value) or [["current_SALES", "asc"]]
     return built
 
 

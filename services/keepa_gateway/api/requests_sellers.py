@@ -28,14 +28,8 @@ def top_sellers_request(request: pb.ListTopSellersRequest) -> TopSellersRequest:
 
 def seller_finder_request(request: pb.FindSellersRequest) -> SellerFinderRequest:
     """Read a Seller Finder request in Keepa's own words."""
-    selection = requests.plain(request.selection.extra)
-    for one in request.selection.ranges:
-        if one.HasField("minimum"):
-            selection[f"{one.field}_gte"] = one.minimum
-        if one.HasField("maximum"):
-            selection[f"{one.field}_lte"] = one.maximum
-    sorts = [[one.field, "desc" if one.descending else "asc"] for one in request.selection.sorts]
-    if sorts:
+    selection = requests.plain(request.selection.extra) | requests.ranges(request.selection)
+    if sorts := requests.sorts(request.selection):
         selection["sort"] = sorts
     return SellerFinderRequest(
         domain=request.domain or pb.DOMAIN_COM,

@@ -17,6 +17,7 @@ from services.keepa_gateway.domain.series import seconds
 from services.keepa_gateway.ports import Counts
 
 Item = TypeVar("Item")
+
 IMAGES = "https://m.media-amazon.com/images/I/"
 
 

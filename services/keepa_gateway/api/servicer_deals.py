@@ -20,8 +20,6 @@ from services.keepa_gateway.usecases import harvesting
 from services.keepa_gateway.usecases.lists import Lists
 
 DEALS_AGE = timedelta(minutes=10)
-
-
 MOST_DEALS = 5_000
 
 
