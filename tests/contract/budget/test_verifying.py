@@ -143,7 +143,7 @@ async def test_a_finding_is_not_written_over_by_a_verification_that_began_behind
 ) -> None:
     """Two may be under way at once; the one from the first entry on knows more."""
     engine = sql.create_engine(fresh_service_database("budget"), application="test")
-    kept = PostgresReadings(engine)
+    kept = PostgresReadings(sql.Driver(engine, kept=0))
     state = State(account="default", sequence=10)
     broken = Audit(state, (Violation("INV-1", 5, "Too little was left."),))
 
