@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +10,7 @@ from services.budget.domain.reservation import Terms
 from services.budget.domain.rules import STANDARD
 from services.budget.usecases.writer import (
     BATCH,
+    ENOUGH,
     LEAST_TURNS,
     LONGEST_JOINING_SECONDS,
     MOST_TURNS,
@@ -68,21 +68,20 @@ class Account(Weather):
         """Learn the balance, in a batch of its own."""
         await report(self.writer)
 
-    def reserve(self) -> Answer:
-        """Ask for a token."""
-        terms = Terms(id=uuid4(), tokens=1)
-        return self.writer.post([Reserve(terms=terms, max_wait=timedelta(0))])
+    def reserve(self, times: int = 1) -> Answer:
+        """Ask for a token, so many times in one call."""
+        return self.writer.post([Reserve(terms=Terms(id=uuid4(), tokens=1)) for _ in range(times)])
 
     async def crowd(self, callers: int) -> None:
         """Let so many ask at once, and be told."""
         await asyncio.gather(*(self.reserve() for _ in range(callers)))
         assert self.batches[-1] == callers
 
-    async def alone(self) -> int:
+    async def alone(self, times: int = 1) -> int:
         """Ask alone, and return how many turns passed until it was stored."""
         before = self._loop.turns
-        await self.reserve()
-        assert self.batches[-1] == 1
+        await self.reserve(times)
+        assert self.batches[-1] == times
         return self._stored_in - before
 
     async def flooded(self, seconds: float) -> int:
@@ -181,11 +180,33 @@ def test_newcomers_without_end_do_not_keep_a_batch_from_being_taken() -> None:
     tell(story)
 
 
-def test_newcomers_without_end_are_a_full_batch_when_the_clock_stands_still() -> None:
+def test_newcomers_without_end_are_a_batch_when_the_clock_stands_still() -> None:
     """No clock is trusted with the growth of a batch: its size ends it as well."""
 
     async def story(account: Account) -> None:
-        assert await account.flooded(0.0) == BATCH
+        assert await account.flooded(0.0) == ENOUGH
+
+    tell(story)
+
+
+def test_enough_commands_wait_for_nobody() -> None:
+    """More of them would not make a batch cheaper, and the database stands idle meanwhile."""
+
+    async def story(account: Account) -> None:
+        await account.crowd(10)
+        assert await account.alone(ENOUGH - 1) >= 10
+
+        await account.crowd(10)
+        assert await account.alone(ENOUGH) <= AROUND
+
+    tell(story)
+
+
+def test_a_crowd_that_comes_at_once_is_stored_in_batches_of_limited_size() -> None:
+    async def story(account: Account) -> None:
+        await asyncio.gather(*(account.reserve() for _ in range(BATCH + 5)))
+
+        assert account.batches[1:] == [BATCH, 5]
 
     tell(story)
 

@@ -25,6 +25,7 @@ from services.chassis.cancelling import end
 from services.chassis.errors import Refusal
 
 BATCH = 1_000  # Commands decided in one transaction.
+ENOUGH = 100  # Commands that share what a transaction costs: nobody waits for more of them.
 QUEUE = 20_000  # Commands that may wait for their batch.
 FOLLOWER_QUEUE = 1_000  # Changes that a reader may be behind.
 SNAPSHOT_EVERY = 2_000  # Entries between two snapshots; more when more reservations are open.
@@ -242,11 +243,12 @@ class Writer:
 
         A call takes several turns of the event loop from the socket to here. Where the last batch
         was a crowd there are always some on their way, and what a batch costs is shared by all
-        of it; somebody who comes alone waits for two turns.
+        of it; somebody who comes alone waits for two turns. Where enough are here already, the
+        answers to the last batch are written while the next is stored, not before.
         """
-        still, enough = 0, min(max(self._crowd, LEAST_TURNS), MOST_TURNS)
+        still, turns = 0, min(max(self._crowd, LEAST_TURNS), MOST_TURNS)
         until = self._steady() + LONGEST_JOINING_SECONDS
-        while still < enough and self._queued < BATCH and self._steady() < until:
+        while still < turns and self._queued < ENOUGH and self._steady() < until:
             queued = self._queued
             await asyncio.sleep(0)
             still = 0 if self._queued > queued else still + 1
