@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.budget.domain.balance import Observation
 from services.budget.domain.reservation import Terms
-from services.budget.domain.rules import Reason
+from services.budget.domain.rules import Kind, Priority, Reason
 from services.budget.domain.values import Value
 
 NO_WAIT = timedelta(0)
@@ -16,9 +16,6 @@ NO_WAIT = timedelta(0)
 def fingerprint(*content: str | float) -> str:
     """Return a short digest that tells requests of different content apart."""
     return blake2b(repr(content).encode(), digest_size=12).hexdigest()
-
-
-_alike = lru_cache(maxsize=1024, typed=True)(fingerprint)  # Requests differ in their ids alone.
 
 
 class Reserve(Value, frozen=True, kw_only=True):
@@ -38,11 +35,10 @@ class Reserve(Value, frozen=True, kw_only=True):
 
         The caller is who asks, not what is asked: a retry may come by another way.
         """
-        terms = self.terms
-        labels = (terms.tags.action, terms.tags.endpoint, str(terms.tags.job))
-        amounts = (terms.tokens, terms.priority.value, terms.gate, terms.hold.total_seconds())
-        place = (terms.account, terms.kind.value, str(terms.parent))
-        return _alike("reserve", *place, *amounts, *labels)
+        terms, tags = self.terms, self.terms.tags
+        place = (terms.account, terms.kind, terms.parent)
+        amounts = (terms.tokens, terms.priority, terms.gate, terms.hold)
+        return _alike(place, amounts, (tags.action, tags.endpoint, tags.job))
 
     @property
     def binds(self) -> tuple[UUID, ...]:
@@ -53,6 +49,21 @@ class Reserve(Value, frozen=True, kw_only=True):
     def named(self) -> tuple[UUID, ...]:
         """Reservations that the decision looks at."""
         return () if self.terms.parent is None else (self.terms.parent,)
+
+
+@lru_cache(maxsize=1024)
+def _alike(
+    place: tuple[str, Kind, UUID | None],
+    amounts: tuple[int, Priority, int, timedelta],
+    labels: tuple[str, str, UUID | None],
+) -> str:
+    """Return the fingerprint of requests that differ in their ids alone."""
+    (account, kind, parent), (tokens, priority, gate, hold) = place, amounts
+    action, endpoint, job = labels
+    spans = (tokens, priority.value, gate, hold.total_seconds())
+    return fingerprint(
+        "reserve", account, kind.value, str(parent), *spans, action, endpoint, str(job)
+    )
 
 
 class OnReservation(Value, frozen=True, kw_only=True):

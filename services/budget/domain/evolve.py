@@ -8,7 +8,7 @@ from services.budget.domain import entries as facts
 from services.budget.domain.balance import Anchor
 from services.budget.domain.entries import Entry
 from services.budget.domain.mapping import Map, empty, nothing
-from services.budget.domain.reservation import Reservation
+from services.budget.domain.reservation import WITHOUT_OUTCOME, Reservation
 from services.budget.domain.rules import (
     ALERT_BALANCE,
     ESTIMATES_LIMIT,
@@ -216,7 +216,7 @@ def _place(state: State, after: Reservation) -> State:
     key = after.id
     before = state.live.get(key)
     charged, calls, held_calls, unsettled = _burden(after)
-    carries = after.stage in (Stage.HELD, Stage.UNKNOWN) or charged != 0
+    carries = after.stage in WITHOUT_OUTCOME or charged != 0
     carries = carries or after.live + after.unknown > 0
     if before is not None:
         less = _burden(before)

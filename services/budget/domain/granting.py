@@ -199,14 +199,14 @@ def _hold(draft: Draft, terms: Terms, content: str, request_id: UUID) -> None:
 
 def _repeated(state: State, command: Reserve) -> Decision | Refusal | None:
     """Answer a request id that stands for something already."""
-    bound = state.bound.get(command.request_id)
-    queued = state.waiting.get(command.request_id)
+    request_id = command.request_id
+    bound, queued = state.bound.get(request_id), state.waiting.get(request_id)
     content = bound.content if bound else queued.content if queued else None
     if content is None:
-        assert command.request_id not in state.live, "a grant was not recalled"
+        assert request_id not in state.live, "a grant was not recalled"
         return None
     if content != command.content:
-        return refusals.request_id_reused(command.request_id)
+        return refusals.request_id_reused(request_id)
     return Decision(state=state, answer=bound.answer if bound else queued)
 
 

@@ -106,7 +106,7 @@ class Map(Mapping[K, V]):
 
     def drop(self, key: K) -> "Map[K, V]":
         """Return this map without ``key``; the same map when it is not there."""
-        if key not in self:
+        if not self._size or key not in self:
             return self
         if self._newer is not None or not self._changes:
             changed: Map[K, V] = Map(self._content())

@@ -8,6 +8,7 @@ from services.budget.domain.values import Value, replace
 
 DEFAULT_ACCOUNT = "default"
 HOLD = timedelta(seconds=180)
+WITHOUT_OUTCOME = (Stage.HELD, Stage.UNKNOWN)  # Of calls: they may still cost something.
 
 
 class Tags(Value, frozen=True, kw_only=True):
@@ -123,7 +124,7 @@ class Reservation(Value, frozen=True, kw_only=True):
     @property
     def bound(self) -> int:
         """What a call that has no outcome yet may cost at most."""
-        return self.terms.tokens if self.stage in (Stage.HELD, Stage.UNKNOWN) else 0
+        return self.terms.tokens if self.stage in WITHOUT_OUTCOME else 0
 
     def with_child(
         self, *, live: int = 0, unknown: int = 0, committed: int = 0, covered: int = 0

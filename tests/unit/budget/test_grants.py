@@ -1,7 +1,7 @@
 """Who gets tokens and when: floors, gates, exact waits, envelopes, and the queue."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -349,3 +349,21 @@ def test_a_waiting_draw_ends_when_its_envelope_does() -> None:
 
     assert draw.stage is Stage.WAITING
     assert book.view(draw).stage is Stage.RELEASED
+
+
+def test_the_fingerprint_of_a_request_never_changes() -> None:
+    """It is stored: a request repeated after an upgrade must still be the same request."""
+    plain = Terms(id=UUID(int=1), tokens=5)
+    full = Terms(
+        id=UUID(int=1),
+        account="other",
+        tokens=7,
+        priority=Priority.JOB,
+        parent=UUID(int=2),
+        gate=50,
+        hold=timedelta(seconds=1.5),
+        tags=Tags(caller="c", action="manual_search", endpoint="product", job=UUID(int=3)),
+    )
+
+    assert Reserve(terms=plain).content == "1449247ce1fde3ec6ef2861f"
+    assert Reserve(terms=full).content == "13fc3713fa52b7535667845f"
