@@ -242,7 +242,7 @@ def identity(field: str, text: str) -> UUID:
     The driver's type is a standard UUID made in C: to read, hash and write one takes a fifth.
     """
     try:
-        value = pgproto.UUID(text)
+        value: UUID = pgproto.UUID(text)
     except ValueError as error:
         raise invalid_field(field, "must end in a UUID.") from error
     if value.int == 0:
