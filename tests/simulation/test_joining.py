@@ -10,9 +10,9 @@ from services.budget.domain.reservation import Terms
 from services.budget.domain.rules import STANDARD
 from services.budget.usecases.writer import (
     BATCH,
-    ENOUGH,
     LEAST_TURNS,
     LONGEST_JOINING_SECONDS,
+    MANY,
     MOST_TURNS,
     Told,
     Writer,
@@ -180,33 +180,37 @@ def test_newcomers_without_end_do_not_keep_a_batch_from_being_taken() -> None:
     tell(story)
 
 
-def test_newcomers_without_end_are_a_batch_when_the_clock_stands_still() -> None:
+def test_newcomers_without_end_are_a_full_batch_when_the_clock_stands_still() -> None:
     """No clock is trusted with the growth of a batch: its size ends it as well."""
 
     async def story(account: Account) -> None:
-        assert await account.flooded(0.0) == ENOUGH
+        assert await account.flooded(0.0) == BATCH
 
     tell(story)
 
 
-def test_enough_commands_wait_for_nobody() -> None:
+def test_a_call_of_many_commands_waits_for_nobody() -> None:
     """More of them would not make a batch cheaper, and the database stands idle meanwhile."""
 
     async def story(account: Account) -> None:
         await account.crowd(10)
-        assert await account.alone(ENOUGH - 1) >= 10
+        assert await account.alone(MANY - 1) >= 10
 
         await account.crowd(10)
-        assert await account.alone(ENOUGH) <= AROUND
+        assert await account.alone(MANY) <= AROUND
 
     tell(story)
 
 
-def test_a_crowd_that_comes_at_once_is_stored_in_batches_of_limited_size() -> None:
+def test_as_many_callers_of_one_command_wait_for_more_of_their_crowd() -> None:
     async def story(account: Account) -> None:
-        await asyncio.gather(*(account.reserve() for _ in range(BATCH + 5)))
+        await account.crowd(2 * MANY)
+        answers = [account.reserve() for _ in range(MANY)]
+        for _ in range(LEAST_TURNS + 5):
+            await asyncio.sleep(0)
+        await asyncio.gather(account.reserve(), *answers)
 
-        assert account.batches[1:] == [BATCH, 5]
+        assert account.batches[-1] == MANY + 1
 
     tell(story)
 

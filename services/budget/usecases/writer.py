@@ -25,7 +25,7 @@ from services.chassis.cancelling import end
 from services.chassis.errors import Refusal
 
 BATCH = 1_000  # Commands decided in one transaction.
-ENOUGH = 100  # Commands that share what a transaction costs: nobody waits for more of them.
+MANY = 20  # Commands of a call: they share what a transaction costs without company.
 QUEUE = 20_000  # Commands that may wait for their batch.
 FOLLOWER_QUEUE = 1_000  # Changes that a reader may be behind.
 SNAPSHOT_EVERY = 2_000  # Entries between two snapshots; more when more reservations are open.
@@ -243,15 +243,19 @@ class Writer:
 
         A call takes several turns of the event loop from the socket to here. Where the last batch
         was a crowd there are always some on their way, and what a batch costs is shared by all
-        of it; somebody who comes alone waits for two turns. Where enough are here already, the
-        answers to the last batch are written while the next is stored, not before.
+        of it; somebody who comes alone waits for two turns. Calls of many commands wait for
+        nobody, so that the answers to the last batch are written while theirs is stored.
         """
         still, turns = 0, min(max(self._crowd, LEAST_TURNS), MOST_TURNS)
         until = self._steady() + LONGEST_JOINING_SECONDS
-        while still < turns and self._queued < ENOUGH and self._steady() < until:
+        while still < turns and not self._enough() and self._steady() < until:
             queued = self._queued
             await asyncio.sleep(0)
             still = 0 if self._queued > queued else still + 1
+
+    def _enough(self) -> bool:
+        """Whether more calls would make the next batch no cheaper, or too large."""
+        return self._queued >= min(BATCH, MANY * len(self._queue))
 
     def _taken(self) -> list[_Job]:
         """Take a batch off the queue, without the jobs whose callers are gone."""
