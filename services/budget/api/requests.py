@@ -2,14 +2,13 @@
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from arbitragevault.budget.v1 import budget_pb2 as pb
 from asyncpg.pgproto import pgproto
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.budget.domain.actions import REGISTRY
 from services.budget.domain.balance import EPOCH, MILLI, MILLISECOND, Observation
@@ -19,7 +18,7 @@ from services.budget.domain.rules import Kind, Priority, Reason, Stage
 from services.budget.ports import EntryQuery, ReservationQuery, UsageQuery
 from services.budget.usecases.verifying import LONGEST_SECONDS, Place
 from services.chassis.errors import invalid_field
-from services.chassis.rpc import pages
+from services.chassis.rpc import pages, times
 
 USAGE_ROWS = 1000
 NEWEST = 2**62
@@ -103,7 +102,7 @@ def report(request: pb.ReportBalanceRequest) -> Report:
 
 def observation(stated: pb.Observation) -> Observation:
     """Read an observation; fractions are rounded to the side that grants less."""
-    arrived = instant("observation.keepa_time", stated.keepa_time)
+    arrived = times.instant(stated.keepa_time, "observation.keepa_time")
     return Observation(
         arrived_ms=(arrived - EPOCH) // MILLISECOND,
         processing_ms=stated.processing_duration.ToTimedelta() // MILLISECOND,
@@ -171,7 +170,7 @@ def usage_query(request: pb.GetUsageRequest) -> UsageQuery:
 
 def bound(request: pb.GetUsageRequest, field: Literal["start_time", "end_time"]) -> datetime | None:
     """Return one end of a span of time; None when it is open."""
-    return instant(field, getattr(request, field)) if request.HasField(field) else None
+    return times.instant(getattr(request, field), field) if request.HasField(field) else None
 
 
 def after_sequence(request: pb.WatchAccountRequest) -> int | None:
@@ -207,18 +206,6 @@ def verified_token(request: pb.VerifyLedgerRequest, onward: Place | None) -> str
         return ""
     at_ms = 0 if onward.origin_at is None else (onward.origin_at - EPOCH) // MILLISECOND
     return pages.token(request, onward.origin, at_ms, onward.sequence, onward.digest)
-
-
-def instant(field: str, stamp: Timestamp) -> datetime:
-    """Return an instant in UTC.
-
-    Raises:
-        Refusal: INVALID_FIELD; it is outside of the years 1 to 9999.
-    """
-    try:
-        return stamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise invalid_field(field, "must lie within the years 1 to 9999.") from error
 
 
 def account(name: str) -> str:

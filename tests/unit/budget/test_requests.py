@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.budget.api import translate
+from services.budget.api import requests
 from services.chassis.errors import Refusal
 
 ALMOST = st.text("0123456789abcdef-", min_size=36, max_size=36)
@@ -19,10 +19,10 @@ def test_an_id_is_what_the_standard_library_makes_of_its_text(text: str) -> None
         expected = UUID(text)
     except ValueError:
         with pytest.raises(Refusal):
-            translate.identity("request_id", text)
+            requests.identity("request_id", text)
         return
 
-    told = translate.identity("request_id", text)
+    told = requests.identity("request_id", text)
 
     assert {told: "known"}[expected] == {expected: "known"}[told] == "known"
     assert (str(told), repr(told)) == (str(expected), repr(expected))
@@ -30,4 +30,4 @@ def test_an_id_is_what_the_standard_library_makes_of_its_text(text: str) -> None
 
 def test_the_zero_id_is_refused() -> None:
     with pytest.raises(Refusal):
-        translate.identity("request_id", str(UUID(int=0)))
+        requests.identity("request_id", str(UUID(int=0)))
