@@ -17,12 +17,12 @@ def named(
     given: Message,
     fields: Collection[str],
 ) -> set[str]:
-    """The fields that change; without a mask, each of ``fields`` that is not empty.
+    """The fields that change; without a path in the mask, each of ``fields`` that is not empty.
 
     Raises:
         Refusal: The mask names what is none of ``fields``, such as a part of one.
     """
-    if not request.HasField("update_mask"):
+    if not request.update_mask.paths:
         return {field.name for field, _ in given.ListFields()} & set(fields)
     names = set(request.update_mask.paths)
     if parts := names - set(fields):

@@ -63,8 +63,16 @@ def test_a_name_that_gives_no_id_needs_one() -> None:
     assert created("本", "hon").id == "hon"
 
 
-def test_without_a_mask_only_what_is_given_changes() -> None:
-    assert changed(max_picks=5) == replace(SAVED, max_picks=5)
+@pytest.mark.parametrize("mask", [None, FieldMask()])
+def test_without_a_path_in_the_mask_only_what_is_given_changes(mask: FieldMask | None) -> None:
+    """A client that always sends a mask and names nothing in it has named nothing."""
+    request = pb.UpdateProfileRequest(
+        request_id=str(uuid4()),
+        profile=pb.Profile(name="profiles/books", max_picks=5),
+        update_mask=mask,
+    )
+
+    assert requests_profiles.change(request)(SAVED) == replace(SAVED, max_picks=5)
 
 
 def test_a_mask_can_empty_a_field() -> None:

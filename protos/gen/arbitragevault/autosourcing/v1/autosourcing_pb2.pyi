@@ -1775,7 +1775,7 @@ class UpdateProfileRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which fields change. Absent: those that are not empty."""
+        """Which fields change. Absent or empty: those that are not empty."""
 
     def __init__(
         self,
@@ -2034,8 +2034,8 @@ class UpdateScheduleRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which fields change. Absent: those that are not empty. To end a pause name `paused`
-        or `pause_end_time` here.
+        """Which fields change. Absent or empty: those that are not empty. To end a pause
+        name `paused` or `pause_end_time` here.
         """
 
     def __init__(

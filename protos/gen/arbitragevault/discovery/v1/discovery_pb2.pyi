@@ -3098,8 +3098,8 @@ class UpdateSavedNicheRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which fields change: `display_name`, `filter`, `strategy`, `notes`. Absent: those
-        that are not empty.
+        """Which fields change: `display_name`, `filter`, `strategy`, `notes`. Absent or
+        empty: those that are not empty.
         """
 
     def __init__(
@@ -4539,7 +4539,7 @@ class UpdateScoringConfigRequest(_message.Message):
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """Which parts change: `fees`, `recommendations`, `strategies`, `views`, `gates`; each must
-        then be given. Absent: those that are given. Within a part, what is absent stays.
+        then be given. Absent or empty: those that are given. Within a part, what is absent stays.
         """
 
     def __init__(
