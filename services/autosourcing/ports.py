@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from services.autosourcing.domain.course import Change
@@ -14,6 +14,27 @@ from services.autosourcing.domain.picks import Action, Analysis, Kind, Pick
 from services.autosourcing.domain.review import Sighting
 from services.autosourcing.domain.schedule import DecidedSlot, Decision, Schedule
 from services.autosourcing.domain.spec import Profile, Spec
+
+T = TypeVar("T")
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class Page(Generic[T, P]):
+    """One page of a list.
+
+    Attributes:
+        next_place: The last row of the page, when more rows follow; else None.
+        unreadable: Names of what stands on this page and cannot be read.
+    """
+
+    items: tuple[T, ...]
+    next_place: P | None
+    unreadable: tuple[str, ...] = ()
+
+
+NewestPlace = tuple[datetime, UUID]
+"""Where a page ended that lists the newest first: when its last one was made, and its id."""
 
 
 @dataclass(frozen=True)
@@ -280,7 +301,7 @@ class Rota(Protocol):
         """A schedule with so many of its newest slots that are settled; None without one."""
         ...
 
-    async def schedules(self, after: tuple[datetime, UUID] | None, most: int) -> list[Schedule]:
+    async def schedules(self, after: NewestPlace | None, size: int) -> Page[Schedule, NewestPlace]:
         """Schedules, newest first."""
         ...
 
@@ -334,8 +355,8 @@ class Library(Protocol):
         ...
 
     async def jobs(
-        self, state: State | None, after: tuple[datetime, UUID] | None, most: int
-    ) -> list[Job]:
+        self, state: State | None, after: NewestPlace | None, size: int
+    ) -> Page[Job, NewestPlace]:
         """Jobs, newest first."""
         ...
 
@@ -347,11 +368,13 @@ class Library(Protocol):
         """The changes of a job after ``after``, in order."""
         ...
 
-    async def picks(self, which: PickFilter, after: PickPlace | None, most: int) -> list[SavedPick]:
+    async def picks(
+        self, which: PickFilter, after: PickPlace | None, size: int
+    ) -> Page[SavedPick, PickPlace]:
         """Picks in listing order: priced before targets, best first."""
         ...
 
-    async def profiles(self, after: str, most: int) -> list[Profile]:
+    async def profiles(self, after: str, size: int) -> Page[Profile, str]:
         """Profiles by id."""
         ...
 
@@ -363,8 +386,14 @@ class Library(Protocol):
 class Reviews(Protocol):
     """Reads picks together with when their products were found before."""
 
-    async def sightings(self, start: datetime, end: datetime) -> list[Sighting]:
-        """Every pick found from ``start`` until before ``end``, without its score."""
+    async def sightings(
+        self, start: datetime, end: datetime
+    ) -> tuple[list[Sighting], tuple[str, ...]]:
+        """Every pick found from ``start`` until before ``end``, without its score.
+
+        Returns:
+            The picks, and the names of those that cannot be read.
+        """
         ...
 
     async def saved(self, picks: Collection[UUID]) -> dict[UUID, SavedPick]:

@@ -66,7 +66,7 @@ def show_all(messages: Iterable[Message], shown: RenderableType, *, json: bool) 
 async def first_of(
     ask: Callable[[Any], Awaitable[Any]], request: Any, field: str, limit: int
 ) -> list[Any]:
-    """Read pages until there are ``limit`` items, and say so when there are more.
+    """Read pages until there are ``limit`` items; say when there are more, and which are missing.
 
     Args:
         ask: The call that gives a page.
@@ -78,13 +78,24 @@ async def first_of(
         Refusal: The service refused, or stayed away.
     """
     found: list[Any] = []
+    lost: list[str] = []
     request.page_size = min(limit, MOST_PER_PAGE)
     while True:
         page = await patiently(lambda: ask(request))
         found += getattr(page, field)
+        lost += _unreachable(page)
         request.page_token = page.next_page_token
         if not page.next_page_token or len(found) >= limit:
             break
     if page.next_page_token or len(found) > limit:
         progress.print("There are more than these; --limit shows more.", style="dim")
+    if lost:
+        told = f"Stored, but cannot be read: {', '.join(lost)}. The service's log says why."
+        progress.print(told, style="yellow")
     return found[:limit]
+
+
+def _unreachable(page: Any) -> list[str]:
+    """Name what stands on a page and cannot be read; lists of what is only columns have none."""
+    numbers = getattr(page, "unreachable_revisions", ())
+    return [*getattr(page, "unreachable", ()), *(f"revision {number}" for number in numbers)]

@@ -24,10 +24,16 @@ Place = tuple[str, str] | None
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list, and where the next one begins; None on the last."""
+    """One page of a list.
+
+    Attributes:
+        next_place: Where the next page begins; None on the last.
+        unreadable: Names of what stands on this page and cannot be read.
+    """
 
     items: tuple[T, ...]
     next_place: Place
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +385,11 @@ class Blocks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One revision of the configuration, and the one before; None before the first."""
+    """One revision of the configuration, and the one before.
+
+    Attributes:
+        before: None before the first; the revision itself when the one before cannot be read.
+    """
 
     config: Config
     before: Config | None
@@ -423,7 +433,10 @@ class Rulebook(Protocol):
         ...
 
     async def page(self, *, size: int, after: Place) -> Page[Revision]:
-        """List the revisions, newest first, the built-in one last."""
+        """List the revisions, newest first, the built-in one last.
+
+        One that cannot be read is named by its number.
+        """
         ...
 
     async def standing(self) -> Standing:

@@ -8,12 +8,9 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 
-from services.autosourcing.domain.job import Job
 from services.autosourcing.domain.picks import Kind
 from services.autosourcing.domain.review import Reviewed
-from services.autosourcing.domain.schedule import Schedule
-from services.autosourcing.ports import PickPlace, SavedPick
-from services.autosourcing.usecases.desk import place
+from services.autosourcing.ports import NewestPlace, PickPlace
 from services.chassis.rpc import pages
 
 size, token = pages.size, pages.token
@@ -32,7 +29,7 @@ def cut(found: Sequence[T], most: int) -> tuple[Sequence[T], T | None]:
     return found[:most], found[most - 1] if len(found) > most else None
 
 
-def newest_place(request: Message, given: str) -> tuple[datetime, UUID] | None:
+def newest_place(request: Message, given: str) -> NewestPlace | None:
     """Where a page that lists the newest first ended; None for the first page."""
     if not given:
         return None
@@ -43,9 +40,9 @@ def newest_place(request: Message, given: str) -> tuple[datetime, UUID] | None:
         raise pages.bad_token() from None
 
 
-def newest_token(request: Message, last: Job | Schedule | None) -> str:
+def newest_token(request: Message, last: NewestPlace | None) -> str:
     """Go on behind the last of a page that lists the newest first; empty when nothing follows."""
-    return pages.token(request, last.created_at.isoformat(), str(last.id)) if last else ""
+    return pages.token(request, last[0].isoformat(), str(last[1])) if last else ""
 
 
 def pick_place(request: Message, given: str) -> PickPlace | None:
@@ -62,12 +59,12 @@ def pick_place(request: Message, given: str) -> PickPlace | None:
         raise pages.bad_token() from None
 
 
-def pick_token(request: Message, last: SavedPick | None) -> str:
+def pick_token(request: Message, last: PickPlace | None) -> str:
     """Go on behind the last pick of a page; empty when nothing follows."""
     if last is None:
         return ""
-    at = place(last)
-    return pages.token(request, at.kind, at.sort_score, at.profit_cents, at.asin, str(at.id))
+    place = (last.kind, last.sort_score, last.profit_cents, last.asin, str(last.id))
+    return pages.token(request, *place)
 
 
 def profile_place(request: Message, given: str) -> str:

@@ -90,12 +90,12 @@ class AutoSourcingServicer(
         """List jobs."""
         size = requests_pages.size(request.page_size)
         after = requests_pages.newest_place(request, request.page_token)
-        found = await self._desk.jobs(requests.state(request.state), after, size + 1)
-        page, last = requests_pages.cut(found, size)
+        page = await self._desk.jobs(requests.state(request.state), after, size)
         now = self._clock.now()
         return pb.ListJobsResponse(
-            jobs=[responses_jobs.job(job, now) for job in page],
-            next_page_token=requests_pages.newest_token(request, last),
+            jobs=[responses_jobs.job(job, now) for job in page.items],
+            next_page_token=requests_pages.newest_token(request, page.next_place),
+            unreachable=page.unreadable,
         )
 
     async def WatchJob(

@@ -25,11 +25,11 @@ class PickMethods:
         """List picks."""
         size = requests_pages.size(request.page_size)
         after = requests_pages.pick_place(request, request.page_token)
-        found = await self._desk.picks(requests.pick_filter(request), after, size + 1)
-        page, last = requests_pages.cut(found, size)
+        page = await self._desk.picks(requests.pick_filter(request), after, size)
         return pb.ListPicksResponse(
-            picks=[responses_jobs.pick(each) for each in page],
-            next_page_token=requests_pages.pick_token(request, last),
+            picks=[responses_jobs.pick(each) for each in page.items],
+            next_page_token=requests_pages.pick_token(request, page.next_place),
+            unreachable=page.unreadable,
         )
 
     async def UpdatePick(

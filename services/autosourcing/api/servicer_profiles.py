@@ -39,10 +39,12 @@ class ProfileMethods:
         """List profiles."""
         size = requests_pages.size(request.page_size)
         after = requests_pages.profile_place(request, request.page_token)
-        page, last = requests_pages.cut(await self._profiles.page(after, size + 1), size)
+        page = await self._profiles.page(after, size)
+        last = page.next_place
         return pb.ListProfilesResponse(
-            profiles=[responses_profiles.profile(each) for each in page],
-            next_page_token=requests_pages.token(request, last.id) if last else "",
+            profiles=[responses_profiles.profile(each) for each in page.items],
+            next_page_token=requests_pages.token(request, last) if last else "",
+            unreachable=page.unreadable,
         )
 
     async def UpdateProfile(

@@ -23,7 +23,7 @@ class ReviewMethods:
         day = requests_reviews.day(request, self._clock.now())
         wanted = requests_reviews.review_class(request.review_class)
         last = requests_pages.review_place(request, request.page_token)
-        found = await self._reviewing.day(day.start, day.end)
+        found, unreadable = await self._reviewing.day(day.start, day.end)
         listed = [each for each in found if wanted in (None, each.review_class)]
         page, end = requests_pages.cut(
             requests_pages.behind(listed, last), requests_pages.size(request.page_size)
@@ -34,6 +34,7 @@ class ReviewMethods:
             classes=responses_reviews.counts(found),
             picks=responses_reviews.picks(page, saved),
             next_page_token=requests_pages.token(request, str(end.sighting.pick.id)) if end else "",
+            unreachable=() if request.page_token else unreadable,
         )
 
     async def GetOpportunityOfTheDay(
@@ -41,7 +42,7 @@ class ReviewMethods:
     ) -> pb.GetOpportunityOfTheDayResponse:
         """Name the best pick of a day."""
         day = requests_reviews.day(request, self._clock.now())
-        found = await self._reviewing.day(day.start, day.end)
+        found, _ = await self._reviewing.day(day.start, day.end)
         best = review.opportunity(found)
         chosen = [best] if best else []
         saved = await self._reviewing.saved([each.sighting.pick.id for each in chosen])

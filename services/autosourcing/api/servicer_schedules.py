@@ -47,11 +47,12 @@ class ScheduleMethods:
         """List schedules."""
         size = requests_pages.size(request.page_size)
         after = requests_pages.newest_place(request, request.page_token)
-        page, last = requests_pages.cut(await self._schedules.page(after, size + 1), size)
+        page = await self._schedules.page(after, size)
         now = self._clock.now()
         return pb.ListSchedulesResponse(
-            schedules=[responses_schedules.schedule(each, now) for each in page],
-            next_page_token=requests_pages.newest_token(request, last),
+            schedules=[responses_schedules.schedule(each, now) for each in page.items],
+            next_page_token=requests_pages.newest_token(request, page.next_place),
+            unreachable=page.unreadable,
         )
 
     async def UpdateSchedule(

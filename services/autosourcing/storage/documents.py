@@ -4,7 +4,7 @@ import json
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Dialect
+from sqlalchemy import Column, Dialect, Label, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
@@ -32,6 +32,11 @@ class Document(TypeDecorator[T], Generic[T]):
     def process_result_value(self, value: Any | None, dialect: Dialect) -> T | None:  # noqa: ARG002
         """Build the value again."""
         return None if value is None else rebuilt(self.kind, value)
+
+
+def raw(column: Column[Any]) -> Label[Any]:
+    """The JSON of a column of documents, for reads that `rebuilt` makes row by row."""
+    return type_coerce(column, JSONB).label(column.name)
 
 
 def rebuilt(kind: type[T], document: Any) -> T:

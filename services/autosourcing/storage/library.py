@@ -10,8 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.autosourcing.domain.job import Job, State
 from services.autosourcing.domain.picks import Analysis
 from services.autosourcing.domain.spec import Profile
-from services.autosourcing.ports import Moment, PickFilter, PickPlace, SavedPick, Stats
+from services.autosourcing.ports import (
+    Moment,
+    NewestPlace,
+    Page,
+    PickFilter,
+    PickPlace,
+    SavedPick,
+    Stats,
+)
 from services.autosourcing.storage import rows, tables
+from services.autosourcing.storage.documents import raw, rebuilt
 
 _MONTH = text("interval '30 days'")
 _BUYS = ("BUY", "STRONG_BUY")
@@ -38,18 +47,21 @@ class PostgresLibrary:
             return job, [product for found in products.values() for product in found]
 
     async def jobs(
-        self, state: State | None, after: tuple[datetime, UUID] | None, most: int
-    ) -> list[Job]:
+        self, state: State | None, after: NewestPlace | None, size: int
+    ) -> Page[Job, NewestPlace]:
         """Page by creation and id."""
         table = tables.jobs
-        query = select(table.c.document)
+        query = select(table.c.id, table.c.created_at, raw(table.c.document))
         if state is not None:
             query = query.where(table.c.state == state.value)
         if after is not None:
             query = query.where(tuple_(table.c.created_at, table.c.id) < after)
-        query = query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(most)
+        query = query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(size + 1)
         async with self._engine.connect() as connection:
-            return list(await connection.scalars(query))
+            found = (await connection.execute(query)).mappings().all()
+        return rows.page(
+            found, size, "jobs", lambda row: rebuilt(Job, row["document"]), rows.newest_place
+        )
 
     async def snapshot(self, job_id: UUID, at: int | None) -> Moment | None:
         """Read the moment; everything found up to it belongs to it."""
@@ -93,10 +105,12 @@ class PostgresLibrary:
             for row in found
         ]
 
-    async def picks(self, which: PickFilter, after: PickPlace | None, most: int) -> list[SavedPick]:
+    async def picks(
+        self, which: PickFilter, after: PickPlace | None, size: int
+    ) -> Page[SavedPick, PickPlace]:
         """Page in listing order; the descending columns are compared negated."""
         table = tables.picks
-        query = select(table)
+        query = select(*rows.PICK_COLUMNS)
         if which.job_id is not None:
             query = query.where(table.c.job_id == which.job_id)
         if which.action is not None:
@@ -104,15 +118,23 @@ class PostgresLibrary:
         if after is not None:
             query = query.where(_behind(after))
         async with self._engine.connect() as connection:
-            found = await connection.execute(_listed(query).limit(most))
-            return [rows.saved_pick(row) for row in found.mappings()]
+            found = (await connection.execute(_listed(query).limit(size + 1))).mappings().all()
+        return rows.page(found, size, "picks", rows.listed_pick, rows.pick_place)
 
-    async def profiles(self, after: str, most: int) -> list[Profile]:
+    async def profiles(self, after: str, size: int) -> Page[Profile, str]:
         """Page by id."""
         table = tables.profiles
-        query = select(table.c.document).where(table.c.id > after).order_by(table.c.id)
+        query = select(table.c.id, raw(table.c.document)).where(table.c.id > after)
         async with self._engine.connect() as connection:
-            return list(await connection.scalars(query.limit(most)))
+            answer = await connection.execute(query.order_by(table.c.id).limit(size + 1))
+            found = answer.mappings().all()
+        return rows.page(
+            found,
+            size,
+            "profiles",
+            lambda row: rebuilt(Profile, row["document"]),
+            lambda row: str(row["id"]),
+        )
 
     async def stats(self, since: datetime | None, until: datetime | None) -> Stats:
         """Sum over jobs and their picks."""

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.autosourcing.domain.review import Sighting
 from services.autosourcing.ports import SavedPick
 from services.autosourcing.storage import rows, tables
+from services.chassis.reading import readable
 
 
 class PostgresReviews:
@@ -19,16 +20,23 @@ class PostgresReviews:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def sightings(self, start: datetime, end: datetime) -> list[Sighting]:
+    async def sightings(
+        self, start: datetime, end: datetime
+    ) -> tuple[list[Sighting], tuple[str, ...]]:
         """Read the picks without their scores, which only those that are shown need."""
         found = _history(start, end)
-        columns = [column for column in tables.picks.c if column.name != "score"]
+        columns = [column for column in rows.PICK_COLUMNS if column.name != "score"]
         query = select(*columns, literal(b"").label("score"), found.c.count, found.c.previous_at)
         query = query.add_columns(found.c.first_at)
         query = query.select_from(tables.picks.join(found, found.c.id == tables.picks.c.id))
         async with self._engine.connect() as connection:
             answer = await connection.execute(query.where(tables.picks.c.created_at >= start))
-            return [_sighting(row) for row in answer.mappings()]
+            named = {f"picks/{row['id']}": row for row in answer.mappings()}
+        read = {name: readable(name, _sighting, row) for name, row in named.items()}
+        return (
+            [sighting for sighting in read.values() if sighting is not None],
+            tuple(name for name, sighting in read.items() if sighting is None),
+        )
 
     async def saved(self, picks: Collection[UUID]) -> dict[UUID, SavedPick]:
         """Read the picks whole."""
@@ -39,7 +47,7 @@ class PostgresReviews:
 
 
 def _sighting(row: RowMapping) -> Sighting:
-    saved = rows.saved_pick(row)
+    saved = rows.listed_pick(row)
     return Sighting(
         pick=saved.pick,
         action=saved.action,

@@ -1,8 +1,9 @@
 """Rows as domain values, and back."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import RowMapping
@@ -11,6 +12,7 @@ from services.autosourcing.domain.job import Job
 from services.autosourcing.domain.picks import (
     Action,
     Analysis,
+    Finding,
     Kind,
     Outcome,
     Pick,
@@ -18,9 +20,60 @@ from services.autosourcing.domain.picks import (
     Recommendation,
     Tier,
 )
-from services.autosourcing.ports import SavedPick
+from services.autosourcing.ports import NewestPlace, Page, PickPlace, SavedPick
+from services.autosourcing.storage import tables
+from services.autosourcing.storage.documents import raw, rebuilt
+from services.chassis.reading import readable
 
+T = TypeVar("T")
+P = TypeVar("P")
 _KINDS = (Kind.PRICED, Kind.TARGET)
+
+PICK_COLUMNS = tuple(
+    raw(column) if column is tables.picks.c.finding else column for column in tables.picks.c
+)
+"""What `listed_pick` reads."""
+
+
+def page(
+    found: Sequence[RowMapping],
+    size: int,
+    collection: str,
+    read: Callable[[RowMapping], T],
+    place: Callable[[RowMapping], P],
+) -> Page[T, P]:
+    """One page of at most ``size + 1`` rows; those that cannot be read are named.
+
+    Args:
+        found: Rows with an ``id``, in the order of the list.
+        size: Of the page; a row behind it tells that there are more.
+        collection: What the names begin with, such as ``jobs``.
+        read: Builds the value of a row, or raises ``ValueError``.
+        place: Tells where a row stands, from columns that can always be read.
+    """
+    named = [(f"{collection}/{row['id']}", row) for row in found[:size]]
+    values = [(name, readable(name, read, row)) for name, row in named]
+    return Page(
+        items=tuple(value for _, value in values if value is not None),
+        next_place=place(found[size - 1]) if len(found) > size else None,
+        unreadable=tuple(name for name, value in values if value is None),
+    )
+
+
+def newest_place(row: RowMapping) -> NewestPlace:
+    """Where a row of what is listed newest first stands."""
+    return row["created_at"], row["id"]
+
+
+def pick_place(row: RowMapping) -> PickPlace:
+    """Where in listing order a pick stands."""
+    return PickPlace(
+        kind=_KINDS[row["kind"]],
+        sort_score=str(row["sort_score"]),
+        profit_cents=row["profit_cents"],
+        asin=row["asin"],
+        id=row["id"],
+    )
 
 
 def kind_number(kind: Kind) -> int:
@@ -81,7 +134,16 @@ def product_columns(
     }
 
 
-def saved_pick(row: RowMapping) -> SavedPick:
+def listed_pick(row: RowMapping) -> SavedPick:
+    """A pick whose finding was read as JSON.
+
+    Raises:
+        ValueError: It cannot be read.
+    """
+    return saved_pick(dict(row) | {"finding": rebuilt(Finding, row["finding"])})
+
+
+def saved_pick(row: RowMapping | dict[str, Any]) -> SavedPick:
     """A pick as it was stored."""
     pick = Pick(
         id=row["id"],

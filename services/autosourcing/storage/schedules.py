@@ -5,18 +5,16 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import (
     RowMapping,
     delete,
     func,
     select,
     tuple_,
-    type_coerce,
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.autosourcing.domain.calendar import Slot
@@ -28,12 +26,12 @@ from services.autosourcing.domain.schedule import (
     SlotOutcome,
     next_look,
 )
-from services.autosourcing.storage import tables
-from services.autosourcing.storage.documents import rebuilt
+from services.autosourcing.ports import NewestPlace, Page
+from services.autosourcing.storage import rows, tables
+from services.autosourcing.storage.documents import raw, rebuilt
 from services.autosourcing.storage.work import Announce, PostgresWork
-from services.chassis import sql, telemetry
-
-_log = telemetry.get_logger(__name__)
+from services.chassis import sql
+from services.chassis.reading import readable
 
 
 class PostgresRotaWork(PostgresWork):
@@ -67,17 +65,16 @@ class PostgresRotaWork(PostgresWork):
         """Lock a due row that nobody else is locking; one that cannot be read is put off."""
         table = tables.schedules
         query = (
-            select(table.c.id, type_coerce(table.c.document, JSONB).label("document"))
+            select(table.c.id, raw(table.c.document))
             .where(table.c.look_at <= func.now())
             .order_by(table.c.look_at)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
         while (row := (await self._connection.execute(query)).one_or_none()) is not None:
-            try:
-                return rebuilt(Schedule, row.document)
-            except msgspec.ValidationError as error:
-                _log.error("schedule cannot be read", schedule=str(row.id), error=str(error))
+            found = readable(f"schedules/{row.id}", _schedule, row.document)
+            if found is not None:
+                return found
             later = update(table).where(table.c.id == row.id)
             await self._connection.execute(later.values(look_at=func.now() + AGAIN))
         return None
@@ -176,18 +173,25 @@ class PostgresRota:
             )
             if found is None:
                 return None
-            rows = (await connection.execute(newest)).mappings()
-            return found, [_slot(row) for row in rows]
+            decided = (await connection.execute(newest)).mappings()
+            return found, [_slot(row) for row in decided]
 
-    async def schedules(self, after: tuple[datetime, UUID] | None, most: int) -> list[Schedule]:
+    async def schedules(self, after: NewestPlace | None, size: int) -> Page[Schedule, NewestPlace]:
         """Page by creation and id."""
         table = tables.schedules
-        query = select(table.c.document)
+        query = select(table.c.id, table.c.created_at, raw(table.c.document))
         if after is not None:
             query = query.where(tuple_(table.c.created_at, table.c.id) < after)
-        query = query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(most)
+        query = query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(size + 1)
         async with self._engine.connect() as connection:
-            return list(await connection.scalars(query))
+            found = (await connection.execute(query)).mappings().all()
+        return rows.page(
+            found,
+            size,
+            "schedules",
+            lambda row: _schedule(row["document"]),
+            rows.newest_place,
+        )
 
     async def next_due(self) -> timedelta | None:
         """Measure by the database's clock."""
@@ -198,6 +202,10 @@ class PostgresRota:
         async with self._engine.connect() as connection:
             found: timedelta | None = await connection.scalar(query)
         return found
+
+
+def _schedule(document: object) -> Schedule:
+    return rebuilt(Schedule, document)
 
 
 def _columns(schedule: Schedule) -> dict[str, object]:

@@ -13,6 +13,8 @@ from services.autosourcing.domain.picks import Action, Analysis
 from services.autosourcing.ports import (
     Jobs,
     Library,
+    NewestPlace,
+    Page,
     PickFilter,
     PickPlace,
     Request,
@@ -52,10 +54,10 @@ class Desk:
         return found
 
     async def jobs(
-        self, state: State | None, after: tuple[datetime, UUID] | None, most: int
-    ) -> list[Job]:
+        self, state: State | None, after: NewestPlace | None, size: int
+    ) -> Page[Job, NewestPlace]:
         """Jobs, newest first."""
-        return await self._library.jobs(state, after, most)
+        return await self._library.jobs(state, after, size)
 
     async def cancel(self, request: Request, job_id: UUID) -> Job:
         """End a job; cancelling what is cancelled answers the same."""
@@ -72,10 +74,12 @@ class Desk:
             change = course.give_up(job, endings.cancelled(), now)
             return await work.save(change, attend_at=attention.after_change(change.job, now))
 
-    async def picks(self, which: PickFilter, after: PickPlace | None, most: int) -> list[SavedPick]:
+    async def picks(
+        self, which: PickFilter, after: PickPlace | None, size: int
+    ) -> Page[SavedPick, PickPlace]:
         """Picks in listing order; those of a job that never was are refused."""
-        found = await self._library.picks(which, after, most)
-        if not found and which.job_id is not None:
+        found = await self._library.picks(which, after, size)
+        if which.job_id is not None and not (found.items or found.unreadable):
             await self.job(which.job_id)
         return found
 
@@ -106,19 +110,11 @@ class Desk:
         after: PickPlace | None = None
         while True:
             page = await self._library.picks(which, after, _EXPORT_PAGE)
-            yield [exports.Line(saved.pick, saved.action, saved.notes) for saved in page]
-            if len(page) < _EXPORT_PAGE:
+            yield [exports.Line(saved.pick, saved.action, saved.notes) for saved in page.items]
+            after = page.next_place
+            if after is None:
                 return
-            after = place(page[-1])
 
     async def stats(self, since: datetime | None, until: datetime | None) -> Stats:
         """Sums over the jobs made in a time."""
         return await self._library.stats(since, until)
-
-
-def place(saved: SavedPick) -> PickPlace:
-    """Where in listing order a pick stands."""
-    pick = saved.pick
-    return PickPlace(
-        pick.kind, str(pick.sort_score), pick.finding.profit_cents, pick.finding.asin, pick.id
-    )

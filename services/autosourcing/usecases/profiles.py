@@ -7,7 +7,7 @@ import msgspec
 
 from services.autosourcing.domain import refusals
 from services.autosourcing.domain.spec import Profile
-from services.autosourcing.ports import Jobs, Library, Request, Rota
+from services.autosourcing.ports import Jobs, Library, Page, Request, Rota
 from services.autosourcing.usecases.repeats import first_answer, repeated
 
 
@@ -41,9 +41,9 @@ class Profiles:
             raise refusals.profile_not_found(f"profiles/{profile_id}")
         return found
 
-    async def page(self, after: str, most: int) -> list[Profile]:
+    async def page(self, after: str, size: int) -> Page[Profile, str]:
         """Profiles by id."""
-        return await self._library.profiles(after, most)
+        return await self._library.profiles(after, size)
 
     async def update(
         self,

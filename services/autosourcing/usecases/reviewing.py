@@ -15,9 +15,14 @@ class Reviewing:
     def __init__(self, reviews: Reviews) -> None:
         self._reviews = reviews
 
-    async def day(self, start: datetime, end: datetime) -> list[Reviewed]:
-        """Every pick found in a time, in the order of the classes, best first in each."""
-        return review.in_order(await self._reviews.sightings(start, end))
+    async def day(self, start: datetime, end: datetime) -> tuple[list[Reviewed], tuple[str, ...]]:
+        """Every pick found in a time, in the order of the classes, best first in each.
+
+        Returns:
+            The picks, and the names of those that cannot be read.
+        """
+        sightings, unreadable = await self._reviews.sightings(start, end)
+        return review.in_order(sightings), unreadable
 
     async def saved(self, picks: Collection[UUID]) -> dict[UUID, SavedPick]:
         """The picks with their whole scores, by id."""

@@ -9,7 +9,7 @@ import msgspec
 
 from services.autosourcing.domain import refusals
 from services.autosourcing.domain.schedule import DecidedSlot, Schedule, look, sound
-from services.autosourcing.ports import Request, Rota, RotaWork
+from services.autosourcing.ports import NewestPlace, Page, Request, Rota, RotaWork
 from services.autosourcing.usecases.repeats import first_answer, repeated
 from services.chassis.errors import invalid_field
 
@@ -48,9 +48,9 @@ class Schedules:
             raise refusals.schedule_not_found(f"schedules/{schedule_id}")
         return found
 
-    async def page(self, after: tuple[datetime, UUID] | None, most: int) -> list[Schedule]:
+    async def page(self, after: NewestPlace | None, size: int) -> Page[Schedule, NewestPlace]:
         """Schedules, newest first."""
-        return await self._rota.schedules(after, most)
+        return await self._rota.schedules(after, size)
 
     async def update(
         self, request: Request, schedule_id: UUID, change: Change, *, etag: str = ""

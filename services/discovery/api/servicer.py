@@ -172,6 +172,7 @@ class DiscoveryServicer(
         return pb.ListScoresResponse(
             scores=[responses.appraisal(one) for one in page.items],
             next_page_token=requests_pages.token(request, page.next_place),
+            unreachable=page.unreadable,
         )
 
     async def ListSearches(
@@ -187,6 +188,7 @@ class DiscoveryServicer(
         return pb.ListSearchesResponse(
             searches=[responses.search(one) for one in page.items],
             next_page_token=requests_pages.token(request, page.next_place),
+            unreachable=page.unreadable,
         )
 
     async def GetCacheHealth(

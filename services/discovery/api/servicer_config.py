@@ -68,6 +68,7 @@ class ConfigMethods:
         return pb.ListScoringConfigRevisionsResponse(
             revisions=[responses_config.revision(one, self._today()) for one in page.items],
             next_page_token=requests_pages.token(request, page.next_place),
+            unreachable_revisions=map(int, page.unreadable),
         )
 
     async def GetScoringConfigStats(

@@ -41,6 +41,7 @@ class KeptMethods:
         return pb.ListSavedNichesResponse(
             saved_niches=[responses_kept.saved_niche(one) for one in page.items],
             next_page_token=requests_pages.token(request, page.next_place),
+            unreachable=page.unreadable,
         )
 
     async def UpdateSavedNiche(

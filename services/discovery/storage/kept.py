@@ -28,7 +28,7 @@ from services.discovery.domain.health import Purged
 from services.discovery.domain.kept import BlockedProduct, Favorite, SavedNiche
 from services.discovery.ports import Drawer, Page, Place
 from services.discovery.storage.caches import entry_bytes
-from services.discovery.storage.documents import packed, unpacked
+from services.discovery.storage.documents import packed, parted, unpacked
 from services.discovery.storage.requests import bind, see_same
 from services.discovery.storage.tables import (
     blocked_products,
@@ -175,8 +175,11 @@ class PostgresKept:
         order = (columns.created_at, columns.id)
         before = None if after is None else (datetime.fromisoformat(after[0]), UUID(after[1]))
         rows = await self._rows(_newest(saved_niches, order, before, size))
-        shown = tuple(_value(row, SavedNiche) for row in rows[:size])
-        return Page(shown, _place(rows, size, lambda row: str(row.id)))
+        shown, unreadable = parted(
+            [(f"bookmarks/{row.id}", row) for row in rows[:size]],
+            lambda row: _value(row, SavedNiche),
+        )
+        return Page(shown, _place(rows, size, lambda row: str(row.id)), unreadable)
 
     async def note_score(self, niche_id: UUID, score: float | None, examined_at: datetime) -> None:
         """Update the row, unless a later examination is noted already."""

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from google.protobuf.message import Message
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import sql
 from services.chassis.events import outbox as outboxes
+from services.chassis.reading import readable
 from services.discovery.domain.answers import recommendation_on
 from services.discovery.domain.scoring.config import BUILT_IN, Config
 from services.discovery.ports import Page, Place, Revision, Standing
@@ -62,16 +63,24 @@ class PostgresRulebook:
     async def page(self, *, size: int, after: Place) -> Page[Revision]:
         """Read one row more than is shown: each is told with what it changed."""
         columns = config_revisions.c
-        query = select(columns.config).order_by(columns.revision.desc()).limit(size + 1)
+        query = select(columns.revision, columns.config).order_by(columns.revision.desc())
+        query = query.limit(size + 1)
         if after is not None:
             query = query.where(columns.revision < int(after[0]))
         async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
-        found = [*map(_config, rows), *([BUILT_IN] if len(rows) <= size else ())]
-        pairs = zip(found, [*found[1:], None], strict=True)
-        shown = tuple(Revision(config, before) for config, before in pairs)[:size]
-        more = (str(shown[-1].config.revision), "") if len(found) > size else None
-        return Page(shown, more)
+        found = [(row.revision, readable(_name(row.revision), _config, row.config)) for row in rows]
+        if len(rows) <= size:
+            found.append((BUILT_IN.revision, BUILT_IN))
+        before = [*(config for _, config in found[1:]), None]
+        shown = tuple(
+            Revision(config, older if older or number == BUILT_IN.revision else config)
+            for (number, config), older in zip(found[:size], before, strict=False)
+            if config is not None
+        )
+        more = (str(found[size - 1][0]), "") if len(found) > size else None
+        unreadable = tuple(str(number) for number, config in found[:size] if config is None)
+        return Page(shown, more, unreadable)
 
     async def standing(self) -> Standing:
         """Count in one look, each product and question once."""
@@ -93,16 +102,20 @@ class PostgresRulebook:
         return _standing([tuple(row) for row in rows])
 
 
+def _name(revision: int) -> str:
+    return f"revision {revision} of the scoring configuration"
+
+
 async def _current(connection: AsyncConnection) -> Config:
     columns = config_revisions.c
     newest = select(columns.config).order_by(columns.revision.desc()).limit(1)
     row = (await connection.execute(newest)).one_or_none()
-    return BUILT_IN if row is None else _config(row)
+    return BUILT_IN if row is None else _config(row.config)
 
 
-def _config(row: Row[Any]) -> Config:
+def _config(document: object) -> Config:
     """Read a revision; a strategy or view that came with a later version is the built-in one."""
-    stored = unpacked(row.config, Config)
+    stored = unpacked(document, Config)
     return replace(
         stored,
         strategies={**BUILT_IN.strategies, **stored.strategies},

@@ -1,6 +1,6 @@
 """Scores: every one by its id, the fresh ones by their keys."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,9 +12,10 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
+from services.chassis.reading import readable
 from services.discovery.domain.answers import Appraisal, Status, place, rung
 from services.discovery.ports import Page, Place
-from services.discovery.storage.documents import now_and
+from services.discovery.storage.documents import now_and, parted
 from services.discovery.storage.rulebook import REVISION_NOW
 from services.discovery.storage.tables import score_cache, scores
 
@@ -39,11 +40,12 @@ class PostgresScores:
                 scores.c.id == score_cache.c.score_id,
             )
             .values(hits=score_cache.c.hits + 1)
-            .returning(scores.c.content)
+            .returning(scores.c.id, scores.c.content)
         )
         async with sql.statement(self._engine) as connection:
-            rows = (await connection.execute(query)).scalars().all()
-        found = {one.asin: one for one in map(_stored, rows)}
+            rows = (await connection.execute(query)).all()
+        read, _ = parted([(score_name(row.id), row.content) for row in rows], _stored)
+        found = {one.asin: one for one in read}
         return {asin: found[asin] for asin in keys if asin in found}
 
     async def last(self, keys: Mapping[str, str]) -> dict[str, Appraisal]:
@@ -54,13 +56,15 @@ class PostgresScores:
             update(score_cache)
             .where(cache.key == locked.c.key, scores.c.id == cache.score_id)
             .values(hits=cache.hits + 1)
-            .returning(scores.c.content, valid.label("valid"))
+            .returning(scores.c.id, scores.c.content, valid.label("valid"))
         )
         async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
-        found = [(_stored(row.content), row.valid) for row in rows]
+        found = [(readable(score_name(row.id), _stored, row.content), row.valid) for row in rows]
         return {
-            one.asin: one if valid else replace(one, status=Status.STALE) for one, valid in found
+            one.asin: one if valid else replace(one, status=Status.STALE)
+            for one, valid in found
+            if one is not None
         }
 
     async def before(self, score_id: UUID) -> UUID | None:
@@ -85,14 +89,18 @@ class PostgresScores:
         """Read the newest score of each product that has one, whatever its terms."""
         columns = scores.c
         query = (
-            select(columns.domain, columns.asin, columns.content)
+            select(columns.id, columns.domain, columns.asin, columns.content)
             .ext(distinct_on(columns.asin, columns.domain))
             .where(tuple_(columns.domain, columns.asin).in_(list(products)))
             .order_by(columns.asin, columns.domain, columns.created_at.desc())
         )
         async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
-        return {(row.domain, row.asin): _stored(row.content) for row in rows}
+        read = {
+            (row.domain, row.asin): readable(score_name(row.id), _stored, row.content)
+            for row in rows
+        }
+        return {product: one for product, one in read.items() if one is not None}
 
     async def write(
         self, domain: int, keys: Mapping[str, str], appraisals: Collection[Appraisal]
@@ -124,7 +132,7 @@ class PostgresScores:
         """Page by place and key, which no two rows share."""
         cache = score_cache.c
         query = (
-            select(scores.c.content, cache.place, cache.key)
+            select(scores.c.id, scores.c.content, cache.place, cache.key)
             .join(score_cache, scores.c.id == cache.score_id)
             .where(cache.rung >= least_rung)
             .order_by(cache.place, cache.key)
@@ -136,9 +144,8 @@ class PostgresScores:
             query = query.where(tuple_(cache.place, cache.key) > after)
         async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
-        shown = rows[:size]
-        more = (shown[-1].place, shown[-1].key) if len(rows) > size else None
-        return Page(tuple(read_score(row.content) for row in shown), more)
+        more = (rows[size - 1].place, rows[size - 1].key) if len(rows) > size else None
+        return _page(rows[:size], more)
 
     async def former(self, asin: str, *, size: int, after: Place) -> Page[Appraisal]:
         """Page backwards by the time of storing and by id, which no two rows share."""
@@ -151,9 +158,21 @@ class PostgresScores:
             query = query.where(tuple_(columns.created_at, columns.id) < place)
         async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
-        shown = rows[:size]
-        more = (shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > size else None
-        return Page(tuple(read_score(row.content) for row in shown), more)
+        more = None
+        if len(rows) > size:
+            more = (rows[size - 1].created_at.isoformat(), str(rows[size - 1].id))
+        return _page(rows[:size], more)
+
+
+def _page(rows: Sequence[Any], more: Place) -> Page[Appraisal]:
+    named = [(score_name(row.id), row.content) for row in rows]
+    shown, unreadable = parted(named, read_score)
+    return Page(shown, more, unreadable)
+
+
+def score_name(score_id: UUID) -> str:
+    """Name a score."""
+    return f"scores/{score_id}"
 
 
 def _in_order(keys: Mapping[str, str]) -> CTE:
@@ -170,7 +189,11 @@ def _stored(content: bytes) -> Appraisal:
 
 
 def read_score(content: bytes) -> Appraisal:
-    """Read a score as it was kept."""
+    """Read a score as it was kept.
+
+    Raises:
+        ValueError: It is damaged, or of a form that this version does not know.
+    """
     return msgspec.json.decode(content, type=Appraisal)
 
 

@@ -8,13 +8,14 @@ from sqlalchemy import Row, bindparam, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
+from services.chassis.reading import readable
 from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.past import Search, SearchKind, SearchSource
 from services.discovery.domain.stops import StopReason
 from services.discovery.ports import Page, Place
-from services.discovery.storage.documents import packed, unpacked
-from services.discovery.storage.scores import read_score
+from services.discovery.storage.documents import packed, parted, unpacked
+from services.discovery.storage.scores import read_score, score_name
 from services.discovery.storage.tables import search_results, searches
 
 # Every search ends with it: written out, so that no statement is put together for each.
@@ -38,9 +39,9 @@ select id, :asins, :score_ids from added
     *(bindparam(column.name, type_=column.type) for column in searches.c),
     *(bindparam(name, type_=search_results.c[name].type) for name in ("asins", "score_ids")),
 )
-# A product comes with its score for as long as that is kept.
+# A product comes with its score for as long as that is kept, and can be read.
 _RESULTS = text("""
-select found.asin, scores.content
+select found.asin, found.score_id, scores.content
 from discovery.search_results,
     unnest(asins[:first : :last], score_ids[:first : :last])
         with ordinality as found (asin, score_id, place)
@@ -79,7 +80,10 @@ class PostgresSearches:
         values = {"search_id": search_id, "first": start + 1, "last": start + size}
         async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(_RESULTS, values)).all()
-        return [(row.asin, row.content and read_score(row.content)) for row in rows]
+        return [
+            (row.asin, row.content and readable(score_name(row.score_id), read_score, row.content))
+            for row in rows
+        ]
 
     async def page(
         self, kind: SearchKind | None, job: str, *, size: int, after: Place
@@ -97,11 +101,11 @@ class PostgresSearches:
             query = query.where(tuple_(columns.created_at, columns.id) < place)
         async with sql.statement(self._engine) as connection:
             rows = (await connection.execute(query)).all()
-        shown = [_search(row) for row in rows[:size]]
+        shown, unreadable = parted([(f"searches/{row.id}", row) for row in rows[:size]], _search)
         more = None
         if len(rows) > size:
-            more = (shown[-1].created_at.isoformat(), str(shown[-1].id))
-        return Page(tuple(shown), more)
+            more = (rows[size - 1].created_at.isoformat(), str(rows[size - 1].id))
+        return Page(shown, more, unreadable)
 
 
 def _search(row: Row[Any]) -> Search:
@@ -109,5 +113,6 @@ def _search(row: Row[Any]) -> Search:
     values["kind"] = SearchKind(values["kind"])
     values["source"] = SearchSource(values["source"])
     values["stop"] = values["stop"] and StopReason(values["stop"])
-    values["filter"] = values["filter"] and unpacked(values["filter"], Filter)
+    if values["filter"] is not None:
+        values["filter"] = unpacked(values["filter"], Filter)
     return Search(**values)

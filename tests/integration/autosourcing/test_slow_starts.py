@@ -104,7 +104,7 @@ class Replica:
 
     async def all_jobs(self) -> list[Job]:
         """Read every job there is."""
-        return await self.library.jobs(None, None, 10)
+        return list((await self.library.jobs(None, None, 10)).items)
 
 
 @pytest.fixture

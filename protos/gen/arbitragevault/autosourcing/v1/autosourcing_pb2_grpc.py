@@ -236,7 +236,9 @@ class AutoSourcingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportPicks(self, request, context):
-        """Streams picks as a file, in pieces of at most 64 KiB. Fails with `JOB_NOT_FOUND`.
+        """Streams picks as a file, in pieces of at most 64 KiB. A pick that is stored but cannot be
+        read is no line of it: `ListPicks` names it, and so does the log. Fails with
+        `JOB_NOT_FOUND`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -358,7 +360,7 @@ class AutoSourcingServiceServicer:
     def GetOpportunityOfTheDay(self, request, context):
         """Reads the one pick of a day that is worth most: of those that are neither REJECT nor
         FLUKE and not IGNORED, priced before TARGET, the one with the best composite score.
-        Spends nothing.
+        A pick that is stored but cannot be read is none of them. Spends nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

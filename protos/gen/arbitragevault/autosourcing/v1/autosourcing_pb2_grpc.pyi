@@ -75,7 +75,10 @@ class AutoSourcingServiceStub:
     `ETAG_MISMATCH`.
     """
     ExportPicks: _grpc.UnaryStreamMultiCallable[_autosourcing_pb2.ExportPicksRequest, _autosourcing_pb2.ExportPicksResponse]
-    """Streams picks as a file, in pieces of at most 64 KiB. Fails with `JOB_NOT_FOUND`."""
+    """Streams picks as a file, in pieces of at most 64 KiB. A pick that is stored but cannot be
+    read is no line of it: `ListPicks` names it, and so does the log. Fails with
+    `JOB_NOT_FOUND`.
+    """
     ImportIdentifiers: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.ImportIdentifiersRequest, _autosourcing_pb2.ImportIdentifiersResponse]
     """Reads a file of ASINs or ISBNs with own buying prices, as far as it can be read.
 
@@ -134,7 +137,7 @@ class AutoSourcingServiceStub:
     GetOpportunityOfTheDay: _grpc.UnaryUnaryMultiCallable[_autosourcing_pb2.GetOpportunityOfTheDayRequest, _autosourcing_pb2.GetOpportunityOfTheDayResponse]
     """Reads the one pick of a day that is worth most: of those that are neither REJECT nor
     FLUKE and not IGNORED, priced before TARGET, the one with the best composite score.
-    Spends nothing.
+    A pick that is stored but cannot be read is none of them. Spends nothing.
     """
 
 @_typing.type_check_only
@@ -184,7 +187,10 @@ class AutoSourcingServiceAsyncStub(AutoSourcingServiceStub):
     `ETAG_MISMATCH`.
     """
     ExportPicks: _aio.UnaryStreamMultiCallable[_autosourcing_pb2.ExportPicksRequest, _autosourcing_pb2.ExportPicksResponse]  # type: ignore[assignment]
-    """Streams picks as a file, in pieces of at most 64 KiB. Fails with `JOB_NOT_FOUND`."""
+    """Streams picks as a file, in pieces of at most 64 KiB. A pick that is stored but cannot be
+    read is no line of it: `ListPicks` names it, and so does the log. Fails with
+    `JOB_NOT_FOUND`.
+    """
     ImportIdentifiers: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.ImportIdentifiersRequest, _autosourcing_pb2.ImportIdentifiersResponse]  # type: ignore[assignment]
     """Reads a file of ASINs or ISBNs with own buying prices, as far as it can be read.
 
@@ -243,7 +249,7 @@ class AutoSourcingServiceAsyncStub(AutoSourcingServiceStub):
     GetOpportunityOfTheDay: _aio.UnaryUnaryMultiCallable[_autosourcing_pb2.GetOpportunityOfTheDayRequest, _autosourcing_pb2.GetOpportunityOfTheDayResponse]  # type: ignore[assignment]
     """Reads the one pick of a day that is worth most: of those that are neither REJECT nor
     FLUKE and not IGNORED, priced before TARGET, the one with the best composite score.
-    Spends nothing.
+    A pick that is stored but cannot be read is none of them. Spends nothing.
     """
 
 class AutoSourcingServiceServicer:
@@ -335,7 +341,10 @@ class AutoSourcingServiceServicer:
         request: _autosourcing_pb2.ExportPicksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_autosourcing_pb2.ExportPicksResponse], _abc.AsyncIterator[_autosourcing_pb2.ExportPicksResponse]]:
-        """Streams picks as a file, in pieces of at most 64 KiB. Fails with `JOB_NOT_FOUND`."""
+        """Streams picks as a file, in pieces of at most 64 KiB. A pick that is stored but cannot be
+        read is no line of it: `ListPicks` names it, and so does the log. Fails with
+        `JOB_NOT_FOUND`.
+        """
 
     def ImportIdentifiers(
         self,
@@ -464,7 +473,7 @@ class AutoSourcingServiceServicer:
     ) -> _typing.Union[_autosourcing_pb2.GetOpportunityOfTheDayResponse, _abc.Awaitable[_autosourcing_pb2.GetOpportunityOfTheDayResponse]]:
         """Reads the one pick of a day that is worth most: of those that are neither REJECT nor
         FLUKE and not IGNORED, priced before TARGET, the one with the best composite score.
-        Spends nothing.
+        A pick that is stored but cannot be read is none of them. Spends nothing.
         """
 
 def add_AutoSourcingServiceServicer_to_server(servicer: AutoSourcingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
