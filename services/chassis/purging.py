@@ -68,9 +68,13 @@ class Rounds:
     """Says when a loop that has other work forgets another chunk: between two pieces of it.
 
     So a backlog of any length goes in the end, and the work waits for one chunk at the most.
+
+    Args:
+        chunk: How many rows a full chunk has.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, chunk: int = CHUNK) -> None:
+        self._chunk = chunk
         self._next = float("-inf")
 
     def due(self) -> bool:
@@ -79,5 +83,9 @@ class Rounds:
 
     def went(self, found: int) -> None:
         """Remember how many rows a chunk had; only a full one is followed by the next at once."""
-        if found < CHUNK:
+        if found < self._chunk:
             self._next = time.monotonic() + PAUSE_SECONDS
+
+    def soon(self) -> None:
+        """Let it be time at once: as many rows as a chunk has may have become too many."""
+        self._next = float("-inf")

@@ -22,7 +22,7 @@ from services.chassis.events import nats
 from services.chassis.events.delivery import Delivery, Poison
 from services.chassis.events.names import durable_name, publisher_of, subject
 from services.chassis.loops import Loop
-from services.chassis.purging import Rounds
+from services.chassis.purging import SMALL_CHUNK, Rounds
 from services.chassis.rpc.call import working_for
 
 __all__ = ["Consumer", "Delivery", "Poison", "Subscriber"]
@@ -91,6 +91,8 @@ class Consumer(Generic[E]):
         self._publisher = publisher_of(subject(event_type))
         self._durable = durable_name(reader, event_type)
         self._rounds = Rounds()
+        self._letter_rounds = Rounds(SMALL_CHUNK)
+        self._buried = 0
 
     async def run(self) -> None:
         """Read for ever, waiting first for a stream that does not exist yet."""
@@ -190,11 +192,20 @@ class Consumer(Generic[E]):
             return
         _log.error("event buried", reader=self._durable, subject=message.subject, error=str(error))
         await _settle(message.term())
+        self._buried += 1
+        if self._buried % SMALL_CHUNK == 0:
+            self._letter_rounds.soon()
 
     async def _purge_sometimes(self) -> None:
         if self._rounds.due():
             async with sql.transaction(self._engine) as connection:
                 self._rounds.went(await inboxes.purge(connection, self._inbox))
+        if self._letter_rounds.due():
+            async with sql.transaction(self._engine) as connection:
+                gone = await inboxes.purge_letters(connection, self._dead_letters)
+            if gone:
+                _log.warning("dead letters forgotten", table=str(self._dead_letters), count=gone)
+            self._letter_rounds.went(gone)
 
 
 async def _fetch(source: JetStreamContext.PullSubscription) -> list[Msg]:

@@ -16,6 +16,8 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
+    or_,
+    select,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,6 +26,12 @@ from services.chassis import purging
 
 KEPT_FOR = timedelta(days=35)
 """The broker itself keeps events for 30 days, so nothing older can come again."""
+
+LETTERS_KEPT_FOR = timedelta(days=90)
+"""How long a dead letter waits for an operator."""
+
+MOST_LETTERS = 10_000
+"""Dead letters of a service; the oldest go first. A publisher gone wrong must not fill the disk."""
 
 
 def inbox_table(metadata: MetaData) -> Table:
@@ -44,7 +52,7 @@ def inbox_table(metadata: MetaData) -> Table:
 
 
 def dead_letters_table(metadata: MetaData) -> Table:
-    """Describe the events that no redelivery can cure, kept until an operator decides."""
+    """Describe the events that no redelivery can cure, kept for an operator."""
     return Table(
         "dead_letters",
         metadata,
@@ -71,3 +79,24 @@ async def purge(connection: AsyncConnection, table: Table) -> int:
     """Forget a chunk of the events that the broker has long forgotten; tell how many."""
     old = purging.older(table, table.c.received_at, KEPT_FOR)
     return await purging.forget_chunk(connection, table, old)
+
+
+async def purge_letters(
+    connection: AsyncConnection, table: Table, *, most: int = MOST_LETTERS
+) -> int:
+    """Forget a small chunk of the dead letters that are too old or too many; tell how many.
+
+    There are few enough of them that no index on their age is needed.
+    """
+    newest_beyond = select(table.c.id).order_by(table.c.id.desc()).offset(most).limit(1)
+    old = (
+        select(table.c.id)
+        .where(
+            or_(
+                table.c.died_at < func.now() - LETTERS_KEPT_FOR,
+                table.c.id <= newest_beyond.scalar_subquery(),
+            )
+        )
+        .order_by(table.c.id)
+    )
+    return await purging.forget_chunk(connection, table, old, chunk=purging.SMALL_CHUNK)

@@ -3,18 +3,18 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from arbitragevault.budget.v1 import events_pb2 as events
-from sqlalchemy import exc, select, text
+from sqlalchemy import exc, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deploy.local.nats import Nats
 from services.chassis import sql
-from services.chassis.events import consumer, outbox
+from services.chassis.events import consumer, inbox, outbox
 from services.chassis.events.consumer import Delivery, Poison
 from services.chassis.events.outbox import OutboxSource
 from services.chassis.events.publisher import Outgoing, Publisher, headers
@@ -258,6 +258,45 @@ async def test_poison_is_kept_once_and_stops_nobody(exchange: Exchange) -> None:
     assert events.BalanceLow.FromString(letter["payload"]).sequence == 1
     assert (letter["reader"], letter["attempts"]) == ("discovery-BalanceLow", 1)
     assert letter["error"] == "Poison: names no account"
+
+
+async def _bury_long_ago(exchange: Exchange) -> None:
+    dead = exchange.tables["dead"]
+    letter = {"reader": "one", "stream": "any", "stream_sequence": 1, "subject": "any"}
+    letter |= {"headers": {}, "payload": b"", "attempts": 1, "error": "Poison"}
+    async with exchange.engine.begin() as connection:
+        died_at = func.now() - inbox.LETTERS_KEPT_FOR - timedelta(days=1)
+        await connection.execute(dead.insert().values(**letter, died_at=died_at))
+
+
+async def test_a_flood_of_dead_letters_does_not_wait_for_the_hour(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is too old goes at the start, and again as soon as many more have come."""
+    monkeypatch.setattr(consumer, "SMALL_CHUNK", 2)
+
+    async def refuse(*_: Any) -> None:
+        raise Poison("names no account")
+
+    await _bury_long_ago(exchange)
+    await exchange.publish_to()
+    exchange.start(exchange.relay().run)
+    exchange.start(exchange.consumer(refuse).run)
+    await eventually(lambda: _only_new(exchange))
+
+    await _bury_long_ago(exchange)
+    await exchange.put(1)
+    await _has(exchange, "dead", 2)
+    await exchange.put(2)
+    await eventually(lambda: _only_new(exchange))
+
+    assert await exchange.count("dead") == 2
+
+
+async def _only_new(exchange: Exchange) -> bool:
+    async with exchange.engine.connect() as connection:
+        subjects = select(exchange.tables["dead"].c.subject)
+        return set(await connection.scalars(subjects)) <= {SUBJECT}
 
 
 async def test_an_event_that_never_succeeds_ends_as_a_dead_letter(

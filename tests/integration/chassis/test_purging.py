@@ -1,6 +1,6 @@
 """Old rows go a chunk at a time, and nobody waits for it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
@@ -22,6 +22,7 @@ papers = Table(
     Column("put_at", DateTime(timezone=True), nullable=False, index=True),
 )
 letters, mail = inbox.inbox_table(metadata), outbox.outbox_table(metadata)
+dead = inbox.dead_letters_table(metadata)
 
 
 def old() -> Select[tuple[int, int]]:
@@ -98,3 +99,60 @@ async def test_mail_is_kept_as_long_as_it_may_be_asked_for(engine: AsyncEngine) 
         assert await inbox.purge(connection, letters) == 0
         assert await source.purge(connection) == 1
         assert await left(connection, mail) == [1, 2]
+
+
+async def bury(
+    connection: AsyncConnection, sequence: int, age: timedelta, table: Table = dead
+) -> None:
+    letter = {
+        "reader": "one",
+        "stream": "any",
+        "stream_sequence": sequence,
+        "subject": "any",
+        "headers": {},
+        "payload": b"",
+        "attempts": 1,
+        "error": "Poison",
+    }
+    await connection.execute(table.insert().values(**letter, died_at=func.now() - age))
+
+
+async def test_dead_letters_are_kept_for_an_operator_and_not_for_ever(engine: AsyncEngine) -> None:
+    """A publisher gone wrong would fill the disk, and every service with it."""
+    async with sql.transaction(engine) as connection:
+        for sequence in range(1, 4):
+            await bury(connection, sequence, inbox.LETTERS_KEPT_FOR - DAY)
+        await bury(connection, 4, inbox.LETTERS_KEPT_FOR + DAY)
+
+        assert await inbox.purge_letters(connection, dead) == 1
+        assert await left(connection, dead) == [1, 2, 3]
+        assert await inbox.purge_letters(connection, dead, most=3) == 0
+        assert await inbox.purge_letters(connection, dead, most=2) == 1
+        assert await left(connection, dead) == [2, 3]
+
+
+async def test_a_flood_of_dead_letters_goes_in_small_chunks(engine: AsyncEngine) -> None:
+    """Each may have a megabyte."""
+    async with sql.transaction(engine) as connection:
+        for sequence in range(purging.SMALL_CHUNK + 5):
+            await bury(connection, sequence, timedelta(0))
+
+        gone = [await inbox.purge_letters(connection, dead, most=1) for _ in range(3)]
+
+    assert gone == [purging.SMALL_CHUNK, 4, 0]
+
+
+@pytest.mark.parametrize("service", ["autosourcing", "discovery"])
+async def test_each_reader_may_forget_its_dead_letters(
+    service: str, database: str, service_database: Callable[[str], str]
+) -> None:
+    """The service's own role needs the right to, and has it from a migration."""
+    table = inbox.dead_letters_table(MetaData(schema=service))
+    mine = sql.create_engine(service_database(service), application="test")
+    async with sql.transaction(mine) as connection:
+        await bury(connection, 1, timedelta(0), table)
+        await bury(connection, 2, timedelta(0), table)
+
+        assert await inbox.purge_letters(connection, table, most=1) == 1
+        assert await inbox.purge_letters(connection, table, most=1) == 0
+    await mine.dispose()
