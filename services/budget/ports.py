@@ -197,8 +197,12 @@ class Ledger(Checkpoints, Protocol):
         """Return reservations that match, newest first, with the sequence that ranks them."""
         ...
 
-    async def usage(self, query: "UsageQuery") -> "Usage":
-        """Sum what was spent."""
+    async def usage(self, query: "UsageQuery", *, seconds: float) -> "Usage":
+        """Sum what was spent, within so many seconds.
+
+        Raises:
+            Refusal: USAGE_TOO_LARGE.
+        """
         ...
 
 

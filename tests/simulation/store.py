@@ -310,5 +310,5 @@ class Connection:
     async def find(self, query: ReservationQuery) -> NoReturn:
         raise NotImplementedError(query)
 
-    async def usage(self, query: UsageQuery) -> NoReturn:
-        raise NotImplementedError(query)
+    async def usage(self, query: UsageQuery, *, seconds: float) -> NoReturn:
+        raise NotImplementedError(query, seconds)

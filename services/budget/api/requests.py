@@ -179,7 +179,7 @@ def after_sequence(request: pb.WatchAccountRequest) -> int | None:
 
 
 def patience(remaining: float | None) -> float:
-    """Return how many seconds a verification may go on, of those that the deadline leaves."""
+    """Return how many seconds a long read may go on, of those that the deadline leaves."""
     return LONGEST_SECONDS if remaining is None else min(LONGEST_SECONDS, remaining / 2)
 
 

@@ -186,7 +186,10 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
 
     async def GetUsage(self, request: pb.GetUsageRequest, context: Context) -> pb.GetUsageResponse:
         """Sum what was spent."""
-        usage = await self._readings.usage(requests.usage_query(request))
+        usage = await self._readings.usage(
+            requests.usage_query(request),
+            seconds=requests.patience(current_call().remaining()),
+        )
         return pb.GetUsageResponse(
             rows=[responses.usage_row(row) for row in usage.rows], total_token_count=usage.total
         )

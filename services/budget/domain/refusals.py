@@ -209,6 +209,27 @@ def sequence_ahead(after: int, newest: int) -> Refusal:
     )
 
 
+def usage_too_large(entries: int, limit: int) -> Refusal:
+    """Refuse to sum more entries than fit into the time of one answer."""
+    return Refusal(
+        Kind.FAILED_PRECONDITION,
+        "USAGE_TOO_LARGE",
+        f"The span has {entries} entries, and {limit} are summed at once; ask for a shorter one.",
+        facts={"entries": entries, "limit": limit},
+    )
+
+
+def usage_too_slow(entries: int, seconds: float) -> Refusal:
+    """Say that a span that may be summed took longer than there was time."""
+    return Refusal(
+        Kind.FAILED_PRECONDITION,
+        "USAGE_TOO_LARGE",
+        f"The {entries} entries of the span were not summed within {seconds:.2g} s; ask for a"
+        " shorter one, or leave more time.",
+        facts={"entries": entries, "seconds": f"{seconds:.2g}"},
+    )
+
+
 def checkpoint_lost(sequence: int) -> Refusal:
     """Refuse to go on with a verification whose own checkpoint is not there any more."""
     return Refusal(

@@ -118,10 +118,14 @@ class Readings:
         await self.account(query.account)
         return await self._ledger.search(query)
 
-    async def usage(self, query: UsageQuery) -> Usage:
-        """Sum what was spent."""
+    async def usage(self, query: UsageQuery, *, seconds: float = LONGEST_SECONDS) -> Usage:
+        """Sum what was spent, within so many seconds.
+
+        Raises:
+            Refusal: ACCOUNT_NOT_FOUND, USAGE_TOO_LARGE.
+        """
         await self.account(query.account)
-        return await self._ledger.usage(query)
+        return await self._ledger.usage(query, seconds=seconds)
 
     async def check(self, action: str, terms: Terms) -> Check:
         """Say whether ``terms`` could be reserved now for an action.

@@ -17,8 +17,9 @@ from grpc_status import rpc_status
 
 from services.budget.domain import refusals
 from services.budget.domain.rules import Rules
+from services.budget.storage import readings
 from services.budget.usecases import budget as budgets
-from services.chassis.errors import Refusal
+from services.chassis.errors import Kind, Refusal
 from services.chassis.rpc import client, pages
 from services.chassis.rpc.status import refusal_from
 from tests.contract.budget.support import (
@@ -485,6 +486,21 @@ async def test_usage_is_summed_by_what_was_asked(service: Service) -> None:
     assert rows == [("product", "test", 15, 2), ("query", "test", 11, 1)]
     assert usage.total_token_count == by_day.rows[0].token_count == 26
     assert len(by_day.rows[0].day) == 10
+
+
+async def test_usage_of_too_long_a_span_is_refused_with_its_size(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T9, A13: it ended as if the database were away, which a client asks again."""
+    monkeypatch.setattr(readings, "MOST_SUMMED", 1)
+    await service.report(900)
+    await service.reserve(10)
+
+    request = pb.GetUsageRequest(dimensions=[pb.USAGE_DIMENSION_DAY])
+    refused = await refusal(service.stub.GetUsage(request))
+
+    assert (refused.reason, refused.kind) == ("USAGE_TOO_LARGE", Kind.FAILED_PRECONDITION)
+    assert refused.facts == {"entries": 2, "limit": 1}
 
 
 async def test_usage_tells_the_unknown_until_it_is_known(service: Service) -> None:

@@ -265,6 +265,10 @@ class BudgetServiceServicer:
 
     def GetUsage(self, request, context):
         """Sums what was spent, by caller, action, endpoint, job or day.
+
+        Costs what its span holds, however long the ledger. Fails with `USAGE_TOO_LARGE` for a span
+        of more than 2,000,000 entries, a call being two or three, and for one that is not summed
+        within 5 s or half of the time that the deadline leaves, whichever is less.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -110,7 +110,12 @@ class BudgetServiceStub:
     ListLedgerEntries: _grpc.UnaryUnaryMultiCallable[_budget_pb2.ListLedgerEntriesRequest, _budget_pb2.ListLedgerEntriesResponse]
     """Lists the ledger of an account in the order of its sequence."""
     GetUsage: _grpc.UnaryUnaryMultiCallable[_budget_pb2.GetUsageRequest, _budget_pb2.GetUsageResponse]
-    """Sums what was spent, by caller, action, endpoint, job or day."""
+    """Sums what was spent, by caller, action, endpoint, job or day.
+
+    Costs what its span holds, however long the ledger. Fails with `USAGE_TOO_LARGE` for a span
+    of more than 2,000,000 entries, a call being two or three, and for one that is not summed
+    within 5 s or half of the time that the deadline leaves, whichever is less.
+    """
     VerifyLedger: _grpc.UnaryUnaryMultiCallable[_budget_pb2.VerifyLedgerRequest, _budget_pb2.VerifyLedgerResponse]
     """Replays the ledger of an account, checks every entry, and compares the result with the
     state in use.
@@ -205,7 +210,12 @@ class BudgetServiceAsyncStub(BudgetServiceStub):
     ListLedgerEntries: _aio.UnaryUnaryMultiCallable[_budget_pb2.ListLedgerEntriesRequest, _budget_pb2.ListLedgerEntriesResponse]  # type: ignore[assignment]
     """Lists the ledger of an account in the order of its sequence."""
     GetUsage: _aio.UnaryUnaryMultiCallable[_budget_pb2.GetUsageRequest, _budget_pb2.GetUsageResponse]  # type: ignore[assignment]
-    """Sums what was spent, by caller, action, endpoint, job or day."""
+    """Sums what was spent, by caller, action, endpoint, job or day.
+
+    Costs what its span holds, however long the ledger. Fails with `USAGE_TOO_LARGE` for a span
+    of more than 2,000,000 entries, a call being two or three, and for one that is not summed
+    within 5 s or half of the time that the deadline leaves, whichever is less.
+    """
     VerifyLedger: _aio.UnaryUnaryMultiCallable[_budget_pb2.VerifyLedgerRequest, _budget_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
     """Replays the ledger of an account, checks every entry, and compares the result with the
     state in use.
@@ -372,7 +382,12 @@ class BudgetServiceServicer:
         request: _budget_pb2.GetUsageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_budget_pb2.GetUsageResponse, _abc.Awaitable[_budget_pb2.GetUsageResponse]]:
-        """Sums what was spent, by caller, action, endpoint, job or day."""
+        """Sums what was spent, by caller, action, endpoint, job or day.
+
+        Costs what its span holds, however long the ledger. Fails with `USAGE_TOO_LARGE` for a span
+        of more than 2,000,000 entries, a call being two or three, and for one that is not summed
+        within 5 s or half of the time that the deadline leaves, whichever is less.
+        """
 
     def VerifyLedger(
         self,

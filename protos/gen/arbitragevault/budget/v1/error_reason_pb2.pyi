@@ -78,6 +78,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """What a verification would go on from is gone or was replaced. Metadata: `sequence`. Begin again."""
     ERROR_REASON_TOO_MANY_ACCOUNTS: _ErrorReason.ValueType  # 26
     """Another account cannot be made. Metadata: `limit`. Report to one that there is."""
+    ERROR_REASON_USAGE_TOO_LARGE: _ErrorReason.ValueType  # 27
+    """The span has more entries than are summed at once, or more than were summed in the time there
+    was. Metadata: `entries`, and `limit` or `seconds`. Ask for a shorter one.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why BudgetService refused. Sent without the prefix as the `reason` of `google.rpc.ErrorInfo`, domain
@@ -140,4 +144,8 @@ ERROR_REASON_CHECKPOINT_LOST: ErrorReason.ValueType  # 25
 """What a verification would go on from is gone or was replaced. Metadata: `sequence`. Begin again."""
 ERROR_REASON_TOO_MANY_ACCOUNTS: ErrorReason.ValueType  # 26
 """Another account cannot be made. Metadata: `limit`. Report to one that there is."""
+ERROR_REASON_USAGE_TOO_LARGE: ErrorReason.ValueType  # 27
+"""The span has more entries than are summed at once, or more than were summed in the time there
+was. Metadata: `entries`, and `limit` or `seconds`. Ask for a shorter one.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
