@@ -84,7 +84,12 @@ Global___BalanceLow: _TypeAlias = BalanceLow  # noqa: Y015
 
 @_typing.final
 class ReservationEnded(_message.Message):
-    """A reservation reached its end, or an unknown one was settled."""
+    """A reservation reached its end, or an unknown one was settled.
+
+    One reservation may have several: its end as unknown, then its settlement or a late commit or
+    release. Each is a fact with an event id of its own, and tells the reservation as that fact
+    left it; the newest holds. A copy of one bears its id again: drop it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -1,0 +1,63 @@
+"""What the relay reads of a ledger a second time is what it read the first time."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from arbitragevault.budget.v1 import budget_pb2 as pb
+from arbitragevault.budget.v1 import events_pb2 as events
+
+from services.budget.api import present
+from services.budget.domain.commands import Sweep
+from services.budget.domain.state import State
+from services.budget.events.announce import Announcer, Words
+from services.budget.storage.relaying import LedgerSource
+from services.chassis import sql
+from services.chassis.events.publisher import Outgoing
+from tests.integration.budget.support import Replica, replica
+
+pytestmark = pytest.mark.anyio
+ENDED = events.ReservationEnded.DESCRIPTOR.full_name
+
+
+async def ends(one: Replica, url: str) -> list[Outgoing]:
+    """Read the ends of reservations as a relay does that dies before it marks them."""
+
+    async def look(account: str) -> tuple[State, datetime]:
+        told = await one.look(account)
+        return told.state, told.now
+
+    words = Words(present.account, present.reservation, present.warning)
+    source = LedgerSource(one.ledger, Announcer(words), look)
+    engine = sql.create_engine(url, application="test")
+    async with engine.connect() as connection:
+        found: Sequence[Outgoing] = await source.pending(connection, 100)
+        await connection.rollback()
+    await engine.dispose()
+    return [event for event in found if event.message_name == ENDED]
+
+
+async def test_an_end_that_is_told_again_is_the_same_event(
+    fresh_service_database: Callable[[str], str],
+) -> None:
+    """INV-9: readers drop a copy by its id; a late commit is a fact of its own and changes none."""
+    url = fresh_service_database("budget")
+    async with replica(url) as one:
+        await one.report(500)
+        held = await one.reserve(10, hold=timedelta(milliseconds=1))
+        while not (first := await ends(one, url)):
+            await one.desk.at("default", Sweep())
+        await one.commit(held, 6)
+
+        told = await ends(one, url)
+        again = await ends(one, url)
+
+    assert told == again
+    assert told[:1] == first
+    assert len({event.event_id for event in told}) == len(told) == 2
+    states = [events.ReservationEnded.FromString(event.payload).reservation for event in told]
+    assert {each.name for each in states} == {f"reservations/{held.id}"}
+    assert [each.state for each in states] == [
+        pb.RESERVATION_STATE_UNKNOWN,
+        pb.RESERVATION_STATE_COMMITTED,
+    ]
