@@ -14,6 +14,10 @@ from services.budget.domain.rules import Rules, Stage
 from services.budget.domain.state import Bound, State
 
 
+class UnreadableEntryError(Exception):
+    """An entry is stored that cannot be read: damaged, or of a form that this version does not know."""
+
+
 class Conflict(Exception):  # noqa: N818 - a planned outcome of a race, cured by deciding again
     """Somebody else stored a request id or a sequence first; nothing of ours was stored."""
 

@@ -119,12 +119,13 @@ class BudgetServicer(budget_pb2_grpc.BudgetServiceServicer):
     ) -> pb.ListAccountsResponse:
         """List accounts by name."""
         size = pages.size(request.page_size)
-        told = await self._readings.accounts(
+        told, unreadable, last = await self._readings.accounts(
             requests.named_place(request, request.page_token), size
         )
-        last = told[-1].state.account if len(told) == size else ""
         return pb.ListAccountsResponse(
-            accounts=map(_account, told), next_page_token=requests.page_token(request, last)
+            accounts=map(_account, told),
+            next_page_token=requests.page_token(request, last),
+            unreachable=[f"accounts/{name}" for name in unreadable],
         )
 
     async def WatchAccount(

@@ -11,6 +11,7 @@ from services.budget.domain import entries as facts
 from services.budget.domain.entries import About, Entry, Fact
 from services.budget.domain.reservation import Tags, Terms
 from services.budget.domain.rules import Kind, Priority
+from services.budget.ports import UnreadableEntryError
 
 KINDS: dict[str, type[Fact]] = {
     "OBSERVED": facts.Observed,
@@ -113,14 +114,23 @@ def columns(entries: Sequence[Entry]) -> tuple[Any, ...]:
 
 
 def entry(row: Mapping[str, Any]) -> Entry:
-    """Read one row of ``SELECT``."""
+    """Read one row of ``SELECT``.
+
+    Raises:
+        UnreadableEntryError: Its fact is damaged, or of a kind that only a newer version knows.
+    """
     tags = Tags(
         caller=row["caller"], action=row["action"], endpoint=row["endpoint"], job=row["job"]
     )
+    try:
+        fact = _fact(row, tags)
+    except (ValueError, KeyError) as error:
+        told = f"entry {row['sequence']} of kind {row['kind']} cannot be read: {error}"
+        raise UnreadableEntryError(told) from error
     return Entry(
         sequence=row["sequence"],
         at=row["at"],
-        fact=_fact(row, tags),
+        fact=fact,
         about=About(reservation=row["reservation"], parent=row["parent"], tags=tags),
         available=row["available"],
         request_id=row["request_id"],

@@ -14,7 +14,14 @@ from services.budget.domain.entries import Entry
 from services.budget.domain.granting import Shortfall
 from services.budget.domain.reservation import Reservation, Terms
 from services.budget.domain.rules import Rules, Stage
-from services.budget.ports import EntryQuery, Ledger, ReservationQuery, Usage, UsageQuery
+from services.budget.ports import (
+    EntryQuery,
+    Ledger,
+    ReservationQuery,
+    UnreadableEntryError,
+    Usage,
+    UsageQuery,
+)
 from services.budget.usecases.desk import Desk
 from services.budget.usecases.verifying import (
     LONGEST_SECONDS,
@@ -24,8 +31,10 @@ from services.budget.usecases.verifying import (
     Verifier,
 )
 from services.budget.usecases.writer import Change, Told
+from services.chassis import telemetry
 from services.chassis.errors import Refusal
 
+_log = telemetry.get_logger(__name__)
 MISSED_LIMIT = 10_000  # Entries that a resumed watch tells again; who missed more begins afresh.
 OPEN = (Stage.WAITING, Stage.HELD, Stage.UNKNOWN)
 PAGE = 1_000  # Of these are in memory at once, however slowly the reader takes them.
@@ -83,10 +92,23 @@ class Readings:
         """Read one account as of now."""
         return await self._desk.at(account, Look())
 
-    async def accounts(self, after: str, limit: int) -> list[Told]:
-        """Read accounts by name, those after ``after``."""
+    async def accounts(self, after: str, limit: int) -> tuple[list[Told], list[str], str]:
+        """Read accounts by name, those after ``after``.
+
+        Returns:
+            The accounts, the names of those whose ledger cannot be read, and the name at which
+            to go on; empty at the end.
+        """
         names = [name for name in await self._ledger.accounts() if name > after]
-        return [await self.account(name) for name in names[:limit]]
+        told: list[Told] = []
+        unreadable: list[str] = []
+        for name in names[:limit]:
+            try:
+                told.append(await self.account(name))
+            except UnreadableEntryError as error:
+                _log.error("account cannot be read", account=name, error=str(error))
+                unreadable.append(name)
+        return told, unreadable, names[limit - 1] if len(names) > limit else ""
 
     async def reservation(self, reservation: UUID) -> Reservation:
         """Read one reservation.

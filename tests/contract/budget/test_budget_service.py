@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from uuid import uuid4
 
+import asyncpg
 import grpc
 import pytest
 from arbitragevault.budget.v1 import budget_pb2 as pb
@@ -19,6 +20,7 @@ from services.budget.domain import refusals
 from services.budget.domain.rules import Rules
 from services.budget.storage import readings
 from services.budget.usecases import budget as budgets
+from services.chassis import sql
 from services.chassis.errors import Kind, Refusal
 from services.chassis.rpc import client, pages
 from services.chassis.rpc.status import refusal_from
@@ -468,6 +470,36 @@ async def test_the_ledger_is_listed_in_order_and_by_filter(service: Service) -> 
     assert entries[-1].available_token_count == 480
     assert {each.reservation for each in of_job.entries} == {held.name}
     assert [each.sequence for each in foreign.entries] == [6]
+
+
+async def test_one_account_that_cannot_be_read_hides_no_other(
+    service: Service, fresh_database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """T1: one key's ledger is damaged; who has three keys must see the other two."""
+    for account in ("first", "second", "third"):
+        await service.report(100, account=f"accounts/{account}")
+    connection = await asyncpg.connect(sql.plain_url(fresh_database))
+    await connection.execute(
+        """insert into budget.ledger (account, sequence, kind, at, tokens, available, caller,
+            action, endpoint, content, fact)
+        values ('second', 2, 'PROMISED', now(), 1, 1, '', '', '', '', '{}')"""
+    )
+    await connection.close()
+
+    request, listed, unreachable = pb.ListAccountsRequest(page_size=1), [], []
+    while True:
+        page = await service.stub.ListAccounts(request)
+        listed += [each.name for each in page.accounts]
+        unreachable += page.unreachable
+        request.page_token = page.next_page_token
+        if not page.next_page_token:
+            break
+    one = await refusal(service.stub.GetAccount(pb.GetAccountRequest(name="accounts/second")))
+
+    assert listed == ["accounts/default", "accounts/first", "accounts/third"]
+    assert unreachable == ["accounts/second"]
+    assert one.reason == "INTERNAL"
+    assert "entry 2 of kind PROMISED" in capsys.readouterr().err
 
 
 async def test_usage_is_summed_by_what_was_asked(service: Service) -> None:

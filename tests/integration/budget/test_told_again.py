@@ -7,7 +7,7 @@ import pytest
 from arbitragevault.budget.v1 import budget_pb2 as pb
 from arbitragevault.budget.v1 import events_pb2 as events
 
-from services.budget.api import present
+from services.budget.api import responses
 from services.budget.domain.commands import Sweep
 from services.budget.domain.state import State
 from services.budget.events.announce import Announcer, Words
@@ -27,7 +27,7 @@ async def ends(one: Replica, url: str) -> list[Outgoing]:
         told = await one.look(account)
         return told.state, told.now
 
-    words = Words(present.account, present.reservation, present.warning)
+    words = Words(responses.account, responses.reservation, responses.warning)
     source = LedgerSource(one.ledger, Announcer(words), look)
     engine = sql.create_engine(url, application="test")
     async with engine.connect() as connection:
