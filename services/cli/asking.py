@@ -1,6 +1,7 @@
 """How every command asks: connects, shows the answer, and turns a refusal into an exit code."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -39,6 +40,8 @@ def asking(ask: Callable[[Stack], Awaitable[None]]) -> None:
         if refused.reason == UPSTREAM_UNAVAILABLE:
             print("`avault doctor` says which service is away.", file=sys.stderr)
         raise typer.Exit(EXIT_UNREACHABLE if away else EXIT_REFUSED) from None
+    except BrokenPipeError:  # Who reads the output has read enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # For what is left in it.
     except OSError as failed:  # Of a file that a person named; those of a service are refusals.
         print(f"{failed.filename}: {failed.strerror}", file=sys.stderr)
         raise typer.Exit(EXIT_REFUSED) from None

@@ -8,10 +8,12 @@ from uuid import UUID
 from services.budget.domain import refusals
 from services.budget.domain.commands import Command, Look, Sweep
 from services.budget.domain.rules import Rules
-from services.budget.ports import Bell, Ledger, Shortcut
+from services.budget.ports import Bell, Ledger, Shortcut, UnreadableEntryError
 from services.budget.usecases.writer import Told, Writer
+from services.chassis import telemetry
 from services.chassis.errors import Refusal
 
+_log = telemetry.get_logger(__name__)
 SWEEP_SECONDS = 1.0
 REMEMBERED = 100_000  # Reservations whose account is remembered.
 
@@ -32,6 +34,7 @@ class Desk:
         self._rules = rules
         self._writers: dict[str, Writer] = {}
         self._places: dict[UUID, str] = {}
+        self._unreadable: set[str] = set()
         self._stopping = False
 
     def writer(self, account: str) -> Writer:
@@ -84,19 +87,19 @@ class Desk:
         return account
 
     async def warm(self) -> None:
-        """Read every account, so that the first call need not wait for a long replay.
+        """Read every account that can be, so that the first call need not wait for a long replay.
 
         Raises:
             Refusal: The database is out of reach.
         """
         for account in await self._ledger.accounts():
-            await self.at(account, Look())
+            await self._tend(account, Look())
 
     async def sweep(self) -> None:
         """End for ever, in every account, what has run out; any number of replicas may."""
         while True:
             accounts = await self._ledger.accounts()
-            await asyncio.gather(*(self.at(account, Sweep()) for account in accounts))
+            await asyncio.gather(*(self._tend(account, Sweep()) for account in accounts))
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def listen(self, bell: Bell) -> None:
@@ -116,6 +119,17 @@ class Desk:
     async def close(self) -> None:
         """Finish what was asked."""
         await asyncio.gather(*(writer.close() for writer in self._writers.values()))
+
+    async def _tend(self, account: str, command: Command) -> None:
+        """Ask an account; one whose ledger cannot be read is told of once, and stops no other."""
+        try:
+            await self.at(account, command)
+        except UnreadableEntryError as error:
+            if account not in self._unreadable:
+                _log.error("account cannot be read", account=account, error=str(error))
+            self._unreadable.add(account)
+        else:
+            self._unreadable.discard(account)
 
     def _forget_unknown(self, account: str) -> None:
         """Keep no writer for a name that somebody made up."""

@@ -14,6 +14,7 @@ from services.cli.show.words import (
     above_name,
     grid,
     money,
+    number_of,
     recommendation,
     span,
     table_of_named,
@@ -157,8 +158,13 @@ def _decided(pick: autosourcing.Pick) -> str:
 
 def imported(shown: autosourcing.ImportIdentifiersResponse) -> str:
     """Say how much of a file could be used."""
-    told = f"{len(shown.identifiers)} products from {shown.line_count} lines"
-    return f"{told}; {shown.duplicate_count} lines repeat one, {shown.rejected_count} were rejected"
+    products = number_of(len(shown.identifiers), "product")
+    told = [f"{products} from {number_of(shown.line_count, 'line')}"]
+    if shown.duplicate_count:
+        told.append(f"repeated: {shown.duplicate_count}")
+    if shown.rejected_count:
+        told.append(f"rejected: {shown.rejected_count}")
+    return "; ".join(told)
 
 
 def passed_over(shown: Sequence[autosourcing.AnalyzedProduct]) -> Table | None:

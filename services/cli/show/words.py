@@ -45,9 +45,14 @@ def money(cents: int) -> str:
     return f"{'-' if cents < 0 else ''}${abs(cents) / 100:,.2f}"
 
 
+def number_of(count: int, noun: str) -> str:
+    """Write a number of things, whose plural has an s."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def tokens_of(count: int) -> str:
     """Write a number of tokens."""
-    return "1 token" if count == 1 else f"{count} tokens"
+    return number_of(count, "token")
 
 
 def span(duration: Duration | timedelta) -> str:
@@ -59,7 +64,9 @@ def span(duration: Duration | timedelta) -> str:
 
 
 def recommendation(value: int) -> Text:
-    """Write a recommendation in its colour."""
+    """Write a recommendation in its colour; nothing where there is none."""
+    if value == discovery.RECOMMENDATION_UNSPECIFIED:
+        return Text()
     name = word(discovery.Recommendation, value, "RECOMMENDATION_")
     return Text(name.replace("_", " "), style=COLORS.get(name, ""))
 

@@ -52,7 +52,7 @@ async def test_avault_judges_a_list_and_keeps_what_is_decided_about_it(
 
     assert "line 3: the check digit of this ISBN-10 is wrong" in said
     assert "line 4: '[9]' is no price" in said
-    assert "1 products from 3 lines; 0 lines repeat one, 2 were rejected" in said
+    assert "1 product from 3 lines; rejected: 2" in said
     assert [pick["score"]["asin"] for pick in picks] == ["0306406152"]
     job = await world.job(picks[0]["job"])
     assert job.spec.identifiers[0].buy_cents == 1250

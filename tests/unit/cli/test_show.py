@@ -395,3 +395,24 @@ def test_a_broken_ledger_says_where() -> None:
 
     assert "The ledger breaks its rules." in said
     assert "INV-6  7  5, not 4" in said
+
+
+def test_no_recommendation_is_no_word() -> None:
+    """Of a product that Keepa does not know nothing is advised, and UNSPECIFIED is no advice."""
+    unknown = discovery.ProductScore(asin="0470820942", summary="Keepa does not know this product.")
+
+    said = text(show.scores([unknown]))
+
+    assert "UNSPECIFIED" not in said
+    assert "Keepa does not know this product." in " ".join(said.split())
+
+
+def test_a_file_is_told_in_numbers_that_are_read_aloud() -> None:
+    one = autosourcing.ImportedIdentifier()
+    told = autosourcing.ImportIdentifiersResponse(identifiers=[one], line_count=1)
+    more = autosourcing.ImportIdentifiersResponse(
+        identifiers=[one, one], line_count=4, duplicate_count=1, rejected_count=1
+    )
+
+    assert show.imported(told) == "1 product from 1 line"
+    assert show.imported(more) == "2 products from 4 lines; repeated: 1; rejected: 1"
