@@ -84,7 +84,7 @@ async def test_a_span_is_measured_before_it_is_summed(
 ) -> None:
     """T9: too long a question is refused at once, with what would be answered."""
     engine = sql.create_engine(service_database("budget"), application="test")
-    ledger = PostgresReadings(engine)
+    ledger = PostgresReadings(sql.Driver(engine, kept=0))
     connection = await asyncpg.connect(sql.plain_url(long_ledger))
     first, last = await connection.fetchrow("select min(at), max(at) from budget.ledger offset 0")
     instant = "select at from budget.ledger where sequence = $1"
@@ -112,7 +112,7 @@ async def test_a_sum_that_takes_too_long_is_refused_and_not_asked_for_again(
     """T9: it was summed twice until the limit of statements, and then the database was blamed."""
     assert long_ledger
     engine = sql.create_engine(service_database("budget"), application="test")
-    ledger = PostgresReadings(engine)
+    ledger = PostgresReadings(sql.Driver(engine, kept=0))
     always = datetime.now(UTC) - timedelta(days=365)
 
     with pytest.raises(Refusal) as refused:
