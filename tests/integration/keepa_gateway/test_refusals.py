@@ -329,10 +329,7 @@ async def test_a_429_is_told_to_every_payer_of_the_call_with_its_numbers_as_head
 
     patient = pb.Spending(max_wait_duration=Duration(seconds=20))
     told = await asyncio.gather(
-        *(
-            trailers(world.gateway.GetProducts(products([asin], spending=patient)))
-            for asin in asins
-        )
+        *(trailers(world.gateway.GetProducts(products([asin], spending=patient))) for asin in asins)
     )
 
     assert [one["x-token-balance"] for one in told] == ["-7"] * 6
