@@ -220,7 +220,7 @@ class Connection:
         async with self.database.lock(account):
             self.live()
             database, clock = self.database, self.database.clock()
-            others = len(database.ledgers[account]) > batch.after
+            others = len(database.ledgers[account]) != batch.after
             if others or any(map(database.knows, batch.strange)):
                 return None
             if not clock - batch.tolerance <= batch.decided_at <= clock:

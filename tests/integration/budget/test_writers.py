@@ -10,11 +10,15 @@ import pytest
 
 from services.budget.domain import refusals
 from services.budget.domain.commands import Reserve
+from services.budget.domain.decide import decide
+from services.budget.domain.draft import Decision
 from services.budget.domain.entries import Entry
 from services.budget.domain.evolve import forget
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Kind, Priority, Reason, Rules, Stage
 from services.budget.domain.state import State
+from services.budget.domain.values import replace
+from services.budget.ports import Batch
 from services.budget.storage import ledger
 from services.budget.usecases.readings import Opening
 from services.budget.usecases.writer import Change, Told
@@ -437,3 +441,31 @@ async def test_commands_of_one_batch_see_each_other(url: str) -> None:
         )
 
         assert [isinstance(each, Refusal) for each in told] == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize("off", [-1, 0, 1, 50])
+async def test_a_batch_follows_the_newest_entry_or_is_not_stored(url: str, off: int) -> None:
+    """Not what is older, and not what was never stored either: a ledger has no gaps."""
+    async with replica(url) as one:
+        await one.report(100)
+        told = await one.tries(5)
+        assert isinstance(told, Reservation)
+        newest = told.sequence
+        state = (await one.readings.account("default")).state
+        decided = decide(state, Reserve(terms=asked(3)), datetime.now(UTC))
+        assert isinstance(decided, Decision)
+        (entry,) = decided.entries
+        batch = Batch(
+            after=newest + off,
+            decided_at=datetime.now(UTC),
+            tolerance=timedelta(minutes=1),
+            ring=False,
+            strange=[],
+            entries=[replace(entry, sequence=newest + off + 1)],
+        )
+
+        clock = await one.ledger.store("default", batch)
+
+        assert (clock is not None) == (off == 0)
+        stored = await one.ledger.page("default", newest, 10)
+        assert [each.sequence for each in stored] == ([newest + 1] if off == 0 else [])
