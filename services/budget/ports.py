@@ -17,6 +17,10 @@ from services.budget.domain.state import Bound, State
 class UnreadableEntryError(Exception):
     """An entry is stored that cannot be read: damaged, or of a form that this version does not know."""
 
+    def __init__(self, sequence: int, description: str) -> None:
+        super().__init__(description)
+        self.sequence = sequence
+
 
 class Conflict(Exception):  # noqa: N818 - a planned outcome of a race, cured by deciding again
     """Somebody else stored a request id or a sequence first; nothing of ours was stored."""

@@ -71,6 +71,11 @@ class Auditor:
             told = f"Entry {entry.sequence} makes no sense after the {last} before it."
             self._blame("INV-6", entry.sequence, told)
 
+    def unreadable(self, sequence: int, description: str) -> None:
+        """Say that the next entry is there but cannot be read."""
+        self.stuck = True
+        self._blame("INV-6", sequence, f"{description}.")
+
     def end(self, until: int) -> None:
         """Say that the ledger has no more entries, where it should have them."""
         self.stuck = True

@@ -126,7 +126,7 @@ def entry(row: Mapping[str, Any]) -> Entry:
         fact = _fact(row, tags)
     except (ValueError, KeyError) as error:
         told = f"entry {row['sequence']} of kind {row['kind']} cannot be read: {error}"
-        raise UnreadableEntryError(told) from error
+        raise UnreadableEntryError(row["sequence"], told) from error
     return Entry(
         sequence=row["sequence"],
         at=row["at"],

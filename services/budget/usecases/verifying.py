@@ -1,15 +1,16 @@
 """The check of a ledger, a stretch at a time: how far it came, and what it goes on from."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.budget.domain import refusals
 from services.budget.domain.audit import Audit, Auditor, Violation
+from services.budget.domain.entries import Entry
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import State
-from services.budget.ports import Ledger
+from services.budget.ports import Ledger, UnreadableEntryError
 from services.budget.usecases.writer import Told
 
 STRETCH = 10_000  # Entries between two checkpoints: the least that one call replays.
@@ -143,13 +144,26 @@ class Verifier:
     async def _replay(self, auditor: Auditor, goal: int, until: int) -> None:
         account, after = auditor.audit.state.account, auditor.audit.state.sequence
         while after < goal and not auditor.stuck:
-            page = await self._ledger.page(account, after, min(PAGE, goal - after))
-            if not page:
+            page, damage = await self._readable(account, after, min(PAGE, goal - after))
+            if not page and damage is None:
                 auditor.end(until)
                 return
             ids = [entry.request_id for entry in page if entry.request_id is not None]
             twice = await self._ledger.bound_twice(ids)
             for entry in page:
                 auditor.take(entry, twice)
+            if damage is not None:
+                auditor.unreadable(damage.sequence, str(damage))
+                return
             after = page[-1].sequence
             await asyncio.sleep(0)
+
+    async def _readable(
+        self, account: str, after: int, limit: int
+    ) -> tuple[Sequence[Entry], UnreadableEntryError | None]:
+        """Read a page as far as it can be read, and say what ends it."""
+        try:
+            return await self._ledger.page(account, after, limit), None
+        except UnreadableEntryError as error:
+            before = error.sequence - 1 - after
+            return (await self._ledger.page(account, after, before) if before else []), error

@@ -221,3 +221,21 @@ async def test_a_verification_goes_on_from_its_own_checkpoint_or_not_at_all(
     assert simple.consistent
     assert simple.checkpoint_sequence == 0
     assert (await verify(replicas, full=True))[-1].consistent
+
+
+@pytest.mark.parametrize("sequence", [11, 14])
+async def test_an_entry_that_cannot_be_read_is_found_with_its_place(
+    replicas: tuple[Service, Service], fresh_database: str, sequence: int
+) -> None:
+    """INV-6: what stands before it was looked at, what stands behind it cannot be."""
+    await tamper(
+        fresh_database, f"update budget.ledger set fact = '{{}}' where sequence = {sequence}"
+    )
+
+    *_, last = await verify(replicas[:1], full=True)  # It has the account in memory.
+
+    assert last.HasField("consistent")
+    assert not last.consistent
+    assert [(each.invariant, each.sequence) for each in last.violations] == [("INV-6", sequence)]
+    assert last.violations[0].description.startswith(f"entry {sequence} of kind HELD")
+    assert last.verified_sequence == sequence - 1
