@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Self
 
 import asyncpg
-from sqlalchemy import URL, event, exc, make_url, text
+from sqlalchemy import URL, QueuePool, event, exc, make_url, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -147,7 +147,7 @@ async def driver(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
     """
     async with engine.connect() as connection:
         held = await connection.get_raw_connection()
-        if held.driver_connection is None:
+        if held.driver_connection is None or held.driver_connection.is_closed():
             await connection.invalidate()
             held = await connection.get_raw_connection()
         lent, sound = held.driver_connection, False
@@ -178,6 +178,8 @@ class Driver:
 
     The way through the pool takes three times the processor time of a small statement. What came
     back last is lent first; `close` gives back what stayed, before the engine is disposed of.
+    Nothing stays on loan that somebody may wait for: the pool knows who came first. While nobody
+    is lent one here, others have ``kept`` connections less.
     """
 
     def __init__(self, engine: AsyncEngine, *, kept: int) -> None:
@@ -191,13 +193,20 @@ class Driver:
         loan = await self._loan()
         async with loan.back as back:
             yield loan.connection
-            if len(self._idle) < self._kept:
+            if len(self._idle) < self._kept and not self._waited_for:
                 self._idle.append(_Loan(loan.connection, back.pop_all()))
 
     async def close(self) -> None:
-        """Give back what stayed on loan."""
+        """Give back what stayed on loan, and let nothing stay any more."""
+        self._kept = 0
         while self._idle:
             await self._idle.pop().back.aclose()
+
+    @property
+    def _waited_for(self) -> bool:
+        pool = self._engine.pool
+        assert isinstance(pool, QueuePool), "as `create_engine` builds it"
+        return pool.checkedout() >= pool.size()
 
     async def _loan(self) -> _Loan:
         while self._idle:

@@ -155,6 +155,54 @@ async def test_what_stays_on_loan_is_lent_again_unless_it_failed_or_died(postgre
     await engine.dispose()
 
 
+async def test_a_connection_that_died_in_the_pool_is_not_lent(postgres: str) -> None:
+    """A restart of the database must not fail one call for each connection that lay idle."""
+    engine = sql.create_engine(postgres, application="test", pool_size=2)
+    async with sql.driver(engine) as lent, sql.driver(engine) as other:
+        dead = await lent.fetchval("select pg_backend_pid()")
+        await other.execute("select 1")
+    await _end_backend(engine, dead)
+    while not lent.is_closed():  # noqa: ASYNC110 - its socket tells, a moment later
+        await asyncio.sleep(0.01)
+
+    async with sql.driver(engine) as one, sql.driver(engine) as two:
+        assert [await each.fetchval("select 1") for each in (one, two)] == [1, 1]
+    await engine.dispose()
+
+
+async def test_nothing_stays_on_loan_that_somebody_waits_for(postgres: str) -> None:
+    """Who waits in the pool would wait for ever while those who come later are lent it again."""
+    engine = sql.create_engine(postgres, application="test", pool_size=2)
+    driver = sql.Driver(engine, kept=1)
+    go = asyncio.Event()
+
+    async def lent() -> object:
+        async with driver.lend() as connection:
+            await go.wait()
+            return await connection.fetchval("select 1")
+
+    async with driver.lend():
+        asking = [asyncio.create_task(lent()) for _ in range(2)]
+        while _on_loan(engine) < 2:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        go.set()
+        assert await asyncio.gather(*asking) == [1, 1]
+    await driver.close()
+    await engine.dispose()
+
+
+async def test_what_comes_back_after_the_end_does_not_stay_on_loan(postgres: str) -> None:
+    """The pool that is disposed of next closes only what it has."""
+    engine = sql.create_engine(postgres, application="test", pool_size=2)
+    driver = sql.Driver(engine, kept=1)
+
+    async with driver.lend():
+        await driver.close()
+
+    assert _on_loan(engine) == 0
+    await engine.dispose()
+
+
 def _on_loan(engine: AsyncEngine) -> int:
     pool = engine.pool
     assert isinstance(pool, AsyncAdaptedQueuePool)
