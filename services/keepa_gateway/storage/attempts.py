@@ -259,7 +259,7 @@ class PostgresAttempts:
         self, endings: Sequence[Ending], outcome: Outcome, brought: Brought
     ) -> Sequence[rows.Row]:
         """Store step by step; the lock of the way out comes last, so that nobody waits for long."""
-        async with sql.transaction(self._engine) as connection:
+        async with self._gate.moving() as connection:
             ended = await self._end(connection, endings, outcome)
             if ended:
                 await keep_snapshots(connection, brought.snapshots)

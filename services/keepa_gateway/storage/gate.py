@@ -1,5 +1,7 @@
 """The state of the way out in two rows that all replicas share."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
@@ -42,10 +44,17 @@ _LOOK_AGAIN = timedelta(0)
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the rows held when this process looked last, and when that was by both clocks."""
+    """What the rows held when this process looked last.
+
+    Attributes:
+        since: When the look began, on the monotonic clock: what happened later it may not tell.
+        now: The instant by the clock that all replicas share, not later than ``at``.
+        at: When the look was here, on the monotonic clock.
+    """
 
     egress: Egress
     throttle: Throttle
+    since: float
     now: datetime
     at: float
 
@@ -62,7 +71,10 @@ class _Seen:
 
 
 class PostgresGate:
-    """Implements ``ports.Gate``; every decision is made under the row's lock, on its clock."""
+    """Implements ``ports.Gate``; what changes the way out is decided under the row's lock.
+
+    By memory alone nothing is taken: a statement insists on what is remembered.
+    """
 
     def __init__(
         self,
@@ -79,6 +91,7 @@ class PostgresGate:
         self._driver = driver
         self._seen: _Seen | None = None
         self._moves = 0  # Changes by this process, which a look that began before does not see.
+        self._moving = set[AsyncConnection]()  # On these there are some that no look sees yet.
         self._announce = announce
         self.account = account
         self._tick = tick
@@ -97,7 +110,7 @@ class PostgresGate:
     async def read(self, *, within: timedelta = timedelta(0)) -> tuple[Egress, datetime]:
         """Read without a lock."""
         seen = self._seen
-        if seen is None or monotonic() - seen.at >= within.total_seconds():
+        if seen is None or monotonic() - seen.since >= within.total_seconds():
             seen = await self._look()
         return seen.egress, seen.present
 
@@ -124,10 +137,10 @@ class PostgresGate:
         return None if taken else await self._take_in_turn(kept_back)
 
     async def _look(self) -> _Seen:
-        moves = self._moves
+        began = self._moves, monotonic()
         async with self._driver.lend() as connection:
             (row,) = await connection.fetch(_LOOK, self.account)
-        return self._saw(row, moves)
+        return self._saw(row, *began)
 
     async def _take(self, seen: _Seen, kept_back: int) -> bool | timedelta:
         """Take a place unless there is none, or something moved, as false says."""
@@ -137,32 +150,41 @@ class PostgresGate:
         if isinstance(taken, timedelta):
             return taken
         # Whoever comes while the statement is under way takes the place after this one.
-        self._seen, moves = replace(seen, throttle=taken), self._moves
+        self._seen, began = replace(seen, throttle=taken), (self._moves, monotonic())
         places = (seen.throttle.full_at, taken.full_at)
         known = (seen.egress.quiet_until, *rows.standing(seen.egress))
         async with self._driver.lend() as connection:
             (row,) = await connection.fetch(_TAKE, self.account, *places, *known)
         newest = self._seen.throttle if self._seen is not None else taken
-        self._saw(row, moves)
+        self._saw(row, *began)
         if row["taken"] and self._seen is not None:
             self._seen = replace(self._seen, throttle=newest)
         return bool(row["taken"])
 
-    def _saw(self, row: rows.Row, moves: int) -> _Seen:
-        """Remember a look, unless this process itself moved something after it began."""
+    def _saw(self, row: rows.Row, moves: int, since: float) -> _Seen:
+        """Remember a look, unless this process itself moved something that it may not tell of."""
         held = Throttle(full_at=row["full_at"], interval=self._interval, burst=self._burst)
-        seen = _Seen(rows.egress(row), held, row["now"], monotonic())
-        if moves == self._moves:
+        seen = _Seen(rows.egress(row), held, since, row["now"], monotonic())
+        if moves == self._moves and not self._moving:
             self._seen = seen
         elif self._seen is not None:
             seen = replace(seen, egress=self._seen.egress)
         return seen
 
     async def _take_in_turn(self, kept_back: int) -> timedelta | None:
-        """Take under the lock, and never sleep while holding it."""
+        """Take under the lock, and never sleep while holding it.
+
+        The way out is looked at once the lock is there: who waits for it may wait for a while.
+        """
         async with sql.transaction(self._engine) as connection:
-            state, now = await self._throttle(connection)
-            taken = state.take(now, kept_back=kept_back)
+            place = select(throttle.c.account).where(self._own(throttle))
+            await connection.execute(place.with_for_update())
+            began = self._moves, monotonic()
+            found = await connection.exec_driver_sql(_LOOK, (self.account,))
+            seen = self._saw(found.mappings().one(), *began)
+            if not seen.open:
+                return _LOOK_AGAIN
+            taken = seen.throttle.take(seen.present, kept_back=kept_back)
             if isinstance(taken, timedelta):
                 return taken
             changed = update(throttle).where(self._own(throttle)).values(full_at=taken.full_at)
@@ -179,11 +201,23 @@ class PostgresGate:
 
     async def record(self, outcome: Outcome, *, trial: bool) -> None:
         """Apply in a transaction of its own."""
-        async with sql.transaction(self._engine) as connection:
+        async with self.moving() as connection:
             await self.apply(connection, outcome, trial=trial)
 
+    @asynccontextmanager
+    async def moving(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction to ``apply`` an outcome in: no look tells of that before its end."""
+        async with self._engine.connect() as connection:
+            try:
+                async with connection.begin():
+                    yield connection
+            finally:
+                if connection in self._moving:
+                    self._moving.remove(connection)
+                    self._moves += 1
+
     async def apply(self, connection: AsyncConnection, outcome: Outcome, *, trial: bool) -> None:
-        """Let an outcome change the state and the sums in the transaction that stores it."""
+        """Let an outcome change the state and the sums while the way out is ``moving``."""
         state, now = await self._locked(connection)
         after, facts = state.after(outcome, now, self._tick, trial=trial)
         spent = egress.c.spent + (outcome.consumed or 0)
@@ -191,6 +225,7 @@ class PostgresGate:
         await self._write(connection, after, spent=spent, requests=sent)
         for fact in facts:
             await outbox.put(connection, own_outbox, self._announce(fact))
+        self._moving.add(connection)
         self._moves += 1
         if self._seen is not None:  # Whoever asks here knows it at once.
             self._seen = replace(self._seen, egress=after)
@@ -231,7 +266,7 @@ class PostgresGate:
             pending = select(calls).where(open_attempts, attempt.c.state == "sent")
             unknown = select(calls).where(open_attempts, attempt.c.verdict == "unknown")
             products = select(func.count()).select_from(snapshot).where(snapshot.c.known)
-            state, now = await self._throttle(connection, lock=False)
+            state, now = await self._throttle(connection)
             return Counts(
                 pending=await connection.scalar(pending) or 0,
                 unknown=await connection.scalar(unknown) or 0,
@@ -243,12 +278,10 @@ class PostgresGate:
                 places=state.places(now),
             )
 
-    async def _throttle(
-        self, connection: AsyncConnection, *, lock: bool = True
-    ) -> tuple[Throttle, datetime]:
+    async def _throttle(self, connection: AsyncConnection) -> tuple[Throttle, datetime]:
         now = func.clock_timestamp().label("now")
         query = select(throttle.c.full_at, now).where(self._own(throttle))
-        row = (await connection.execute(query.with_for_update() if lock else query)).one()
+        row = (await connection.execute(query)).one()
         return Throttle(full_at=row.full_at, interval=self._interval, burst=self._burst), row.now
 
     async def _locked(self, connection: AsyncConnection) -> tuple[Egress, datetime]:

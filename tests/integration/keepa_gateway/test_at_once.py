@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -29,6 +30,7 @@ from services.keepa_gateway.domain.snapshot import Snapshot
 from services.keepa_gateway.events.announce import event
 from services.keepa_gateway.ports import Ending, Harvest, Opened, Sought
 from services.keepa_gateway.storage import at_once
+from services.keepa_gateway.storage import gate as gate_module
 from services.keepa_gateway.storage.attempts import PostgresAttempts
 from services.keepa_gateway.storage.gate import PostgresGate
 from services.keepa_gateway.storage.snapshots import keep_snapshots, packed_snapshots
@@ -51,6 +53,7 @@ BALANCE = Observation(
 )
 ANSWERED = Outcome(verdict=Verdict.ANSWERED, consumed=5, observation=BALANCE, status=200)
 FAILED = Outcome(verdict=Verdict.FAILED, consumed=0, status=500)
+LIMITED = Outcome(verdict=Verdict.RATE_LIMITED, consumed=0, status=429)
 TABLES = {
     "attempt": "*, observation is null as no_balance, error is null as no_error",
     **dict.fromkeys(("claim", "snapshot", "listing", "egress", "outbox"), "*"),
@@ -602,6 +605,18 @@ class Slow(sql.Driver):
             self.read.set()
             await self.go.wait()
 
+    def gate(self) -> PostgresGate:
+        """A gate of another replica that reads so."""
+        return PostgresGate(
+            self._engine,
+            self,
+            partial(event, account=ACCOUNT),
+            account=ACCOUNT,
+            tick=timedelta(seconds=60),
+            per_minute=1,
+            burst=BURST,
+        )
+
 
 @pytest.mark.parametrize("asking", ["read", "take_place"])
 async def test_an_own_429_is_not_forgotten_by_a_look_from_before(
@@ -609,15 +624,7 @@ async def test_an_own_429_is_not_forgotten_by_a_look_from_before(
 ) -> None:
     """INC-2: the first 429 stops everybody, and who sent the call first of all."""
     slow = Slow(replica.engine)
-    gate = PostgresGate(
-        replica.engine,
-        slow,
-        partial(event, account=ACCOUNT),
-        account=ACCOUNT,
-        tick=timedelta(seconds=60),
-        per_minute=1,
-        burst=BURST,
-    )
+    gate = slow.gate()
     looking = asyncio.create_task(gate.read() if asking == "read" else gate.take_place(0))
     await slow.read.wait()
     if asking == "take_place":  # Its own look is done; the statement that takes comes next.
@@ -626,13 +633,83 @@ async def test_an_own_429_is_not_forgotten_by_a_look_from_before(
         slow.go.clear()
         await slow.read.wait()
 
-    await gate.record(replace(FAILED, verdict=Verdict.RATE_LIMITED, status=429), trial=False)
+    await gate.record(LIMITED, trial=False)
     slow.go.set()
     await looking
 
     egress, now = await gate.read(within=GRACE)
     assert egress.refusal(now) is not None
     await slow.close()
+
+
+@pytest.mark.parametrize("comes", ["before its end", "after its end"])
+async def test_an_own_429_is_not_forgotten_while_it_is_being_stored(
+    replica: Replica, comes: str
+) -> None:
+    """INC-2: nobody else reads what is not committed, and the disk may take its time."""
+    slow = Slow(replica.engine)
+    gate = slow.gate()
+    slow.go.set()
+    await gate.read()
+    slow.go.clear()
+    slow.read.clear()
+
+    async with gate.moving() as connection:
+        await gate.apply(connection, LIMITED, trial=False)
+        looking = asyncio.create_task(gate.read())
+        await slow.read.wait()
+        if comes == "before its end":
+            slow.go.set()
+            await looking
+        stored, now = await gate.read(within=GRACE)
+        assert stored.refusal(now) is not None
+    slow.go.set()
+    await looking
+
+    egress, now = await gate.read(within=GRACE)
+    assert egress.refusal(now) is not None
+    await slow.close()
+
+
+async def test_a_look_is_as_old_as_its_question(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INC-2: what another replica met while a look was on its way is looked for once more."""
+    late = 0.0
+    monkeypatch.setattr(gate_module, "monotonic", lambda: monotonic() + late)
+    slow = Slow(replica.engine)
+    gate = slow.gate()
+    looking = asyncio.create_task(gate.read())
+    await slow.read.wait()
+    await replica.gate.record(LIMITED, trial=False)
+    late = 60.0
+    slow.go.set()
+    await looking
+
+    egress, now = await gate.read(within=GRACE)
+    assert egress.refusal(now) is not None
+    await slow.close()
+
+
+async def test_who_takes_a_place_in_turn_takes_none_while_the_way_is_closed(
+    replicas: list[Replica], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INC-2: in a crowd the lock decides, and it may have been waited for."""
+    one, other = replicas
+
+    async def overtaken(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(PostgresGate, "_take", overtaken)
+    await other.change(OPENED)
+
+    assert await one.gate.take_place(0) == timedelta(0)
+
+    egress, now = await one.gate.read(within=GRACE)
+    assert egress.refusal(now) is not None
+    await other.change(UNMOVED)
+    taken = [await one.gate.take_place(0) for _ in range(BURST + 1)]
+    assert taken.count(None) == BURST
 
 
 async def test_many_at_once_take_no_more_places_than_there_are(replicas: list[Replica]) -> None:
