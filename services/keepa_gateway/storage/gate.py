@@ -226,7 +226,6 @@ class PostgresGate:
         for fact in facts:
             await outbox.put(connection, own_outbox, self._announce(fact))
         self._moving.add(connection)
-        self._moves += 1
         if self._seen is not None:  # Whoever asks here knows it at once.
             self._seen = replace(self._seen, egress=after)
 

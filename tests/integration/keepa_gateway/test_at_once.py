@@ -7,7 +7,7 @@ leave nothing behind, and it is done step by step.
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -120,18 +120,9 @@ async def running(service_database: Callable[[str], str]) -> AsyncIterator[list[
             engine = sql.create_engine(url, application="test", pool_size=4)
             stack.push_async_callback(engine.dispose)
             announce = partial(event, account=ACCOUNT)
-            # A place a minute: none comes back while a test stands still.
             driver = sql.Driver(engine, kept=1)
             stack.push_async_callback(driver.close)
-            gate = PostgresGate(
-                engine,
-                driver,
-                announce,
-                account=ACCOUNT,
-                tick=timedelta(seconds=60),
-                per_minute=1,
-                burst=BURST,
-            )
+            gate = gate_of(driver)
             await gate.prepare()
             replicas.append(
                 Replica(
@@ -147,8 +138,8 @@ async def running(service_database: Callable[[str], str]) -> AsyncIterator[list[
 @pytest.fixture
 async def replicas(running: list[Replica]) -> list[Replica]:
     """The same with nothing stored, and both have looked."""
-    for one in running:
-        await one.change(*CLEAR)
+    await running[0].change(*CLEAR)
+    await running[1].gate.read()
     return running
 
 
@@ -590,6 +581,49 @@ async def test_no_place_is_taken_while_the_way_is_closed_unseen(
     assert taken.count(None) == BURST
 
 
+async def test_a_place_is_one_statement_and_one_more_when_another_replica_took_one(
+    replicas: list[Replica],
+) -> None:
+    """No lock is held on the way: a click waits for no crowd."""
+    counting = Counting(replicas[0].engine, kept=1)
+    gate = gate_of(counting)
+    await gate.read()
+    lent = []
+    for other_took in (False, False, True, False):
+        if other_took:
+            assert await replicas[1].gate.take_place(0) is None
+        counting.lent = 0
+        assert await gate.take_place(0) is None
+        lent.append(counting.lent)
+
+    assert lent == [1, 1, 2, 1]
+    await counting.close()
+
+
+class Counting(sql.Driver):
+    """Counts what it lends."""
+
+    lent = 0
+
+    def lend(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """Count."""
+        self.lent += 1
+        return super().lend()
+
+
+def gate_of(driver: sql.Driver) -> PostgresGate:
+    """The gate of a replica; a place a minute, so that none comes back while a test stands still."""
+    return PostgresGate(
+        driver._engine,
+        driver,
+        partial(event, account=ACCOUNT),
+        account=ACCOUNT,
+        tick=timedelta(seconds=60),
+        per_minute=1,
+        burst=BURST,
+    )
+
+
 class Slow(sql.Driver):
     """Gives what was read only when it is told to."""
 
@@ -605,18 +639,6 @@ class Slow(sql.Driver):
             self.read.set()
             await self.go.wait()
 
-    def gate(self) -> PostgresGate:
-        """A gate of another replica that reads so."""
-        return PostgresGate(
-            self._engine,
-            self,
-            partial(event, account=ACCOUNT),
-            account=ACCOUNT,
-            tick=timedelta(seconds=60),
-            per_minute=1,
-            burst=BURST,
-        )
-
 
 @pytest.mark.parametrize("asking", ["read", "take_place"])
 async def test_an_own_429_is_not_forgotten_by_a_look_from_before(
@@ -624,7 +646,7 @@ async def test_an_own_429_is_not_forgotten_by_a_look_from_before(
 ) -> None:
     """INC-2: the first 429 stops everybody, and who sent the call first of all."""
     slow = Slow(replica.engine)
-    gate = slow.gate()
+    gate = gate_of(slow)
     looking = asyncio.create_task(gate.read() if asking == "read" else gate.take_place(0))
     await slow.read.wait()
     if asking == "take_place":  # Its own look is done; the statement that takes comes next.
@@ -642,13 +664,33 @@ async def test_an_own_429_is_not_forgotten_by_a_look_from_before(
     await slow.close()
 
 
+@pytest.mark.parametrize("comes", ["before", "after"])
+async def test_an_own_quiet_moment_is_known_at_once(replica: Replica, comes: str) -> None:
+    """INV-8: nobody leaves by a look from before, whether that is here already or on its way."""
+    slow = Slow(replica.engine)
+    gate = gate_of(slow)
+    looking = asyncio.create_task(gate.read())
+    await slow.read.wait()
+    if comes == "before":
+        slow.go.set()
+        await looking
+
+    await gate.hush(GRACE)
+    slow.go.set()
+    await looking
+
+    egress, now = await gate.read(within=GRACE)
+    assert egress.quiet_for(now)
+    await slow.close()
+
+
 @pytest.mark.parametrize("comes", ["before its end", "after its end"])
 async def test_an_own_429_is_not_forgotten_while_it_is_being_stored(
     replica: Replica, comes: str
 ) -> None:
     """INC-2: nobody else reads what is not committed, and the disk may take its time."""
     slow = Slow(replica.engine)
-    gate = slow.gate()
+    gate = gate_of(slow)
     slow.go.set()
     await gate.read()
     slow.go.clear()
@@ -678,7 +720,7 @@ async def test_a_look_is_as_old_as_its_question(
     late = 0.0
     monkeypatch.setattr(gate_module, "monotonic", lambda: monotonic() + late)
     slow = Slow(replica.engine)
-    gate = slow.gate()
+    gate = gate_of(slow)
     looking = asyncio.create_task(gate.read())
     await slow.read.wait()
     await replica.gate.record(LIMITED, trial=False)
