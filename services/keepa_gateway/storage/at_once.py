@@ -157,7 +157,7 @@ async def open_attempts(
             missing = await connection.fetchval(_OPEN, *given)
         except _NOT_SO:
             return None
-    known = sought is not None and missing
+    known = missing if sought and sought.asins else False
     return {one.attempt_id: Opened(gained=tuple(one.keys), missing=known) for one in intents}
 
 

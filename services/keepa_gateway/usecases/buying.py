@@ -178,7 +178,7 @@ class Buying:
                 deadline=self._own.way.deadlines.of(call.pace),
             ),
             Plan(
-                sought=self._sought(batch),
+                sought=Sought(batch.domain, batch.asins, self._order.not_before),
                 missing=self._order.missing,
                 narrow=lambda gained: batch.narrowed(gained).call(),
                 reap=harvesting.products(batch, self._own.packer, self._own.way),
@@ -187,12 +187,6 @@ class Buying:
         self._landing(batch, section)
         self._own.flights.depart(self._order.keys[subject] for subject in batch.subjects)
         return await asyncio.shield(section)
-
-    def _sought(self, batch: ProductsRequest) -> Sought | None:
-        """What the store could not answer; a code may be that of any product."""
-        if not batch.asins:
-            return None
-        return Sought(batch.domain, batch.asins, self._order.not_before)
 
     def _landing(self, batch: ProductsRequest, paid: "asyncio.Future[Paid]") -> None:
         """Let a purchase land its flights itself, whatever becomes of this request."""

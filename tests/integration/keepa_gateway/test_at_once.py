@@ -371,6 +371,7 @@ async def test_an_intent_that_is_there_already_is_foreign(replica: Replica) -> N
     ("sought", "missing"),
     [
         (None, False),
+        (Sought(1, [], NOW), False),
         (Sought(1, ["A"], NOW + timedelta(milliseconds=1)), True),
         (Sought(1, ["A"], NOW), False),
         (Sought(1, ["B"], NOW), True),

@@ -14,10 +14,10 @@ from services.keepa_gateway.domain.attempt import Asking, Intent, Priority, Spen
 from services.keepa_gateway.domain.calls import Call, Deadlines
 from services.keepa_gateway.domain.egress import Egress
 from services.keepa_gateway.domain.products_request import ProductsRequest
-from services.keepa_gateway.ports import Attempts, Budget, Gate, Harvest, Hold, Opened
+from services.keepa_gateway.ports import Attempts, Budget, Gate, Harvest, Hold, Opened, Sought
 from services.keepa_gateway.usecases.gathering import Gatherer, Share
 from services.keepa_gateway.usecases.paid import Paid, PaidSections, Plan, intent
-from services.keepa_gateway.usecases.way import Held, Way
+from services.keepa_gateway.usecases.way import LOOKED_WITHIN, OPEN_WITHIN, Held, Way
 
 pytestmark = pytest.mark.anyio
 
@@ -93,10 +93,12 @@ class Sections:
 
     def __init__(self) -> None:
         self.intents: list[Intent] = []
+        self.plans: list[Plan] = []
 
-    def start_shared(self, intents: list[Intent], _: Plan) -> "asyncio.Task[dict[UUID, Paid]]":
+    def start_shared(self, intents: list[Intent], plan: Plan) -> "asyncio.Task[dict[UUID, Paid]]":
         """Remember who pays."""
         self.intents += intents
+        self.plans.append(plan)
 
         async def paid() -> dict[UUID, Paid]:
             return {one.attempt_id: Paid(attempt=None, harvest=Harvest()) for one in intents}
@@ -144,6 +146,18 @@ async def test_who_is_as_urgent_waits_for_the_same_place() -> None:
     for each in (one, two):
         each.cancel()
     await asyncio.gather(one, two, return_exceptions=True)
+
+
+async def test_what_is_sought_is_as_old_as_any_of_those_who_share_a_call_accepts() -> None:
+    """G4: what would do for one of them must not be told to be missing."""
+    _, sections, gatherer = gathered()
+    old, new = share("A"), share("B")
+    old.not_before -= HOUR
+
+    await asyncio.gather(gatherer.buy(new), gatherer.buy(old))
+
+    (plan,) = sections.plans
+    assert plan.sought == Sought(1, ["B", "A"], old.not_before)
 
 
 async def test_who_goes_away_before_anything_is_sent_pays_nothing() -> None:
@@ -264,9 +278,11 @@ class Crowded:
 
     def __init__(self) -> None:
         self.asked_for = 0
+        self.within: list[timedelta] = []
 
-    async def read(self, **_: object) -> tuple[Egress, datetime]:
+    async def read(self, *, within: timedelta) -> tuple[Egress, datetime]:
         """Tell of a 429 that came after the first look."""
+        self.within.append(within)
         now = datetime.now(UTC)
         return Egress(paused_until=now + HOUR if self.asked_for else None), now
 
@@ -326,3 +342,32 @@ async def test_a_way_that_closes_during_a_wait_costs_no_place_and_no_hold(
 
     assert refused.value.reason == "KEEPA_RATE_LIMITED"
     assert (gate.asked_for, budget.held) == (1, 0)
+    # By an older look it may only be open: before a call is refused there is a new one.
+    assert gate.within == [OPEN_WITHIN, OPEN_WITHIN, LOOKED_WITHIN]
+
+
+class Reopened(Crowded):
+    """A gate whose 429 is over, as only a new look tells."""
+
+    async def read(self, *, within: timedelta) -> tuple[Egress, datetime]:
+        """Tell by what was seen some time ago that it is not over."""
+        self.within.append(within)
+        now = datetime.now(UTC)
+        return Egress(paused_until=now + HOUR if within > LOOKED_WITHIN else None), now
+
+
+async def test_nobody_is_refused_by_what_was_seen_some_time_ago() -> None:
+    """T10: another replica may have learned since that the way is open."""
+    nothing = cast("Any", None)
+    way = Way(
+        gate=cast("Gate", Reopened()),
+        attempts=nothing,
+        budget=nothing,
+        clock=cast("Any", Clock()),
+        deadlines=Deadlines(),
+        tick=timedelta(minutes=1),
+        per_minute=20,
+        burst=20,
+    )
+
+    assert await way.closed(within=OPEN_WITHIN) is None

@@ -15,7 +15,15 @@ from services.keepa_gateway.domain.outcome import Outcome, Verdict, unsent
 from services.keepa_gateway.domain.products_request import ProductsRequest
 from services.keepa_gateway.ports import Ending, Harvest, Hold, Keepa, Opened, Reply
 from services.keepa_gateway.usecases import paid
-from services.keepa_gateway.usecases.paid import Paid, PaidSections, Plan, Reap, Wanted, intent
+from services.keepa_gateway.usecases.paid import (
+    Missing,
+    Paid,
+    PaidSections,
+    Plan,
+    Reap,
+    Wanted,
+    intent,
+)
 from services.keepa_gateway.usecases.reading import Reading
 from services.keepa_gateway.usecases.way import Held
 
@@ -81,13 +89,20 @@ class Attempts:
         self._time = time
         self._seconds = seconds
         self.broken = False
+        self.missing = False
+        self.shrunk: list[tuple[str, ...]] = []
         self.outcome: Outcome | None = None
         self.settled: tuple[UUID, ...] = ()
 
     async def open(self, intents: Sequence[Intent], _: object) -> dict[UUID, Opened]:
         """Let everybody ask for everything."""
         self._time.now += self._seconds
-        return {one.attempt_id: Opened(gained=tuple(one.keys)) for one in intents}
+        known = self.missing
+        return {one.attempt_id: Opened(gained=tuple(one.keys), missing=known) for one in intents}
+
+    async def shrink(self, _: UUID, subjects: Sequence[str], __: Sequence[str]) -> None:
+        """Note what is left to ask for."""
+        self.shrunk.append(tuple(subjects))
 
     async def close(
         self, endings: Sequence[Ending], outcome: Outcome, _: Harvest
@@ -168,6 +183,7 @@ def started(
     *,
     covers_until: float = float("inf"),
     reap: Reap | None = None,
+    missing: Missing | None = None,
 ) -> "asyncio.Task[Paid]":
     """Begin a section."""
     planned = intent(
@@ -183,7 +199,7 @@ def started(
         return wanted
 
     nothing = cast("Any", None)
-    plan = Plan(missing=all_missing, narrow=lambda _: CALL, reap=reap or nothing)
+    plan = Plan(missing=missing or all_missing, narrow=lambda _: CALL, reap=reap or nothing)
     return sections.start(planned, plan)
 
 
@@ -321,6 +337,30 @@ async def test_a_stop_waits_until_a_cost_is_booked(time: Time) -> None:
     await begun(Answering(), attempts, ledger, reap=good)
 
     assert len(ledger.told) == 1
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_what_was_answered_meanwhile_is_looked_for_unless_to_claim_told_that_it_is_missing(
+    time: Time,
+    told: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """G4: nobody pays for what another call has stored between the look and the claim."""
+    attempts, ledger = Attempts(time, 0.0), Ledger()
+    attempts.missing = told
+    looks: list[Wanted] = []
+
+    async def there(wanted: Wanted) -> Wanted:
+        looks.append(wanted)
+        return dict.fromkeys(wanted, ())
+
+    sections = sections_of(Answering(), attempts, ledger)
+    await started(sections, ATTEMPT, reap=good, missing=there)
+    await sections.finish()
+
+    assert bool(looks) is not told
+    assert attempts.shrunk == ([] if told else [()])
+    assert (attempts.outcome is not None) is told
+    assert ledger.told if told else ledger.told == ["reservations/1"]
 
 
 async def test_calls_of_a_moment_are_noted_as_booked_together(time: Time) -> None:
