@@ -140,7 +140,7 @@ class Sought:
     """Products that the store could not give.
 
     Attributes:
-        asins: None when codes are asked for, as a code may be that of any product.
+        asins: Empty when codes are asked for: one may be that of any product.
         since: How young they would have to be.
     """
 
