@@ -91,7 +91,7 @@ class Budget(Protocol):
         """Book what an attempt consumed, with the balance its answer stated."""
         ...
 
-    async def release(self, hold: str) -> None:
+    async def release(self, reservation: str) -> None:
         """Give back what certainly was not spent, also when an estimate was settled for it."""
         ...
 
@@ -126,7 +126,7 @@ class Budget(Protocol):
         """
         ...
 
-    async def fate(self, hold: str) -> Fate:
+    async def fate(self, reservation: str) -> Fate:
         """Where a hold stands."""
         ...
 
@@ -250,7 +250,7 @@ class Attempts(Protocol):
         """Mark as unknown the attempts whose process died: no outcome long after the deadline."""
         ...
 
-    async def fence(self, attempt_id: UUID, hold: str) -> bool:
+    async def fence(self, attempt_id: UUID, reservation: str) -> bool:
         """Make sure that an attempt without an intent never gets one; false when it has one."""
         ...
 

@@ -164,7 +164,7 @@ async def _stored(
     one = partial(own.ask, own.asins[:1], options=options)
     await ask()
     rows = await asyncpg.connect(sql.plain_url(own.database))
-    query = "select product from keepa_gateway.snapshot where domain = 1 and asin = any($1)"
+    query = "select product from keepa_gateway.snapshots where domain = 1 and asin = any($1)"
     bare = partial(rows.fetch, query, own.asins[:PAGE])
     variants = {
         "asyncpg rows": Variant([bare], PAGE),

@@ -34,11 +34,11 @@ COMING_TO_REST = {
         where not (document->>'finished')::bool""",
     "steps that were not answered": """select count(*) from discovery.steps
         where answered_at is null""",
-    "calls without an outcome": """select count(*) from keepa_gateway.attempt
+    "calls without an outcome": """select count(*) from keepa_gateway.attempts
         where state = 'sent'""",
-    "calls that budget may not know of": """select count(*) from keepa_gateway.attempt
+    "calls that budget may not know of": """select count(*) from keepa_gateway.attempts
         where settled_at is null and state = 'ended'""",
-    "claims of nobody": "select count(*) from keepa_gateway.claim",
+    "claims of nobody": "select count(*) from keepa_gateway.claims",
     "entries of the ledger not told": """select count(*) from budget.ledger l
         join budget.relay_cursors c using (account) where l.sequence > c.sequence""",
     **{
@@ -61,7 +61,7 @@ NEVER = {
     "dead letters of discovery": "select count(*) from discovery.dead_letters",
     "INV-12: calls paid for again under one request id": """
         select count(*) from (
-            select request_id, s from keepa_gateway.attempt, unnest(subjects) s
+            select request_id, s from keepa_gateway.attempts, unnest(subjects) s
             where state = 'ended' and (verdict = 'answered' or verdict = 'unknown'
                 or consumed > 0) group by 1, 2 having count(*) > 1) twice""",
     "INV-3: reservations that ended twice": """
@@ -168,7 +168,7 @@ class Auditor:
             count = await database.fetchval(sql)
             self._must(not count, f"{count} {what}")
         for verdict, count in await database.fetch(
-            "select coalesce(verdict, state), count(*) from keepa_gateway.attempt group by 1"
+            "select coalesce(verdict, state), count(*) from keepa_gateway.attempts group by 1"
         ):
             self.facts[f"calls {verdict}"] = count
         for state, count in await database.fetch(
@@ -188,8 +188,8 @@ class Auditor:
         lines = [json.loads(line) for line in text.splitlines() if line]
         priced = [x for x in lines if x["kind"] == "request" and x["tokensConsumed"] > 0]
         attempts = await database.fetch(
-            """select a.*, h.at as held_at from keepa_gateway.attempt a join budget.ledger h
-               on h.reservation = substr(a.hold, 14)::uuid and h.kind = 'HELD'
+            """select a.*, h.at as held_at from keepa_gateway.attempts a join budget.ledger h
+               on h.reservation = substr(a.reservation, 14)::uuid and h.kind = 'HELD'
                where a.state <> 'fenced'"""
         )
         self.violations += unexplained(priced, [dict(row) for row in attempts])

@@ -87,21 +87,21 @@ class GrpcBudget:
         self._hear(observation)
         request = pb.CommitReservationRequest(
             request_id=str(uuid.uuid5(charge.attempt_id, "commit")),
-            name=charge.hold,
+            name=charge.reservation,
             consumed_token_count=charge.consumed,
             observation=_observation(observation) if observation is not None else None,
             after_sequence=charge.after_sequence,
         )
         await self._settling(self._stub.CommitReservation, request)
 
-    async def release(self, hold: str) -> None:
+    async def release(self, reservation: str) -> None:
         """Release; a settlement that had guessed a cost is replaced by none.
 
         A hold whose cost is booked stays as it is: nothing of it was unspent.
         """
         request = pb.ReleaseReservationRequest(
-            request_id=str(uuid.uuid5(UUID(hold.removeprefix("reservations/")), "release")),
-            name=hold,
+            request_id=str(uuid.uuid5(UUID(reservation.removeprefix("reservations/")), "release")),
+            name=reservation,
             reason=pb.RELEASE_REASON_NOT_SENT,
         )
         try:
@@ -110,12 +110,12 @@ class GrpcBudget:
             if refusal.reason not in ("RESERVATION_ENDED", "RESERVATION_NOT_FOUND"):
                 raise
             if refusal.facts.get("state") == _SETTLED:
-                await self._commit_nothing(hold)
+                await self._commit_nothing(reservation)
 
-    async def _commit_nothing(self, hold: str) -> None:
+    async def _commit_nothing(self, reservation: str) -> None:
         request = pb.CommitReservationRequest(
-            request_id=str(uuid.uuid5(UUID(hold.removeprefix("reservations/")), "nothing")),
-            name=hold,
+            request_id=str(uuid.uuid5(UUID(reservation.removeprefix("reservations/")), "nothing")),
+            name=reservation,
             consumed_token_count=0,
         )
         await self._settling(self._stub.CommitReservation, request)
@@ -177,9 +177,9 @@ class GrpcBudget:
             remaining=told.remaining_token_count,
         )
 
-    async def fate(self, hold: str) -> Fate:
+    async def fate(self, reservation: str) -> Fate:
         """Read the reservation's state."""
-        request = pb.GetReservationRequest(name=hold)
+        request = pb.GetReservationRequest(name=reservation)
         answer = await self._settling(self._stub.GetReservation, request)
         state = answer.reservation.state
         if state == pb.RESERVATION_STATE_UNKNOWN:

@@ -108,7 +108,7 @@ class Intent:
     endpoint: str
     fingerprint: str
     keys: Mapping[str, str]
-    hold: str
+    reservation: str
     bound: int
     after_sequence: int
     deadline: timedelta
@@ -127,7 +127,7 @@ class Charge:
     """
 
     attempt_id: UUID
-    hold: str
+    reservation: str
     consumed: int
     sent: bool
     observation: Observation | None
@@ -146,7 +146,7 @@ def charge(
         return None
     return Charge(
         attempt_id=part.attempt_id,
-        hold=part.hold,
+        reservation=part.reservation,
         consumed=consumed,
         sent=verdict is not Verdict.UNSENT,
         observation=observation,
@@ -174,7 +174,7 @@ class Attempt:
     fingerprint: str
     subjects: tuple[str, ...]
     found: Mapping[str, tuple[str, ...]]
-    hold: str
+    reservation: str
     bound: int
     after_sequence: int
     state: State

@@ -29,13 +29,13 @@ _OPEN = """
 with asked as (
     select * from unnest($5::uuid[], $6::uuid[], $7::int[], $8::text[], $9::text[], $10::text[],
         $11::bigint[], $12::bigint[])
-    as asked (attempt_id, request_id, number, content, fingerprint, hold, bound, after_sequence)
+    as asked (attempt_id, request_id, number, content, fingerprint, reservation, bound, after_sequence)
 ), wanted as (
     select * from unnest($13::uuid[], $14::text[], $15::text[]) with ordinality
     as wanted (attempt_id, subject, key, place)
 ), opened as (
-    insert into keepa_gateway.attempt (
-        call_id, endpoint, attempt_id, request_id, number, content, fingerprint, hold, bound,
+    insert into keepa_gateway.attempts (
+        call_id, endpoint, attempt_id, request_id, number, content, fingerprint, reservation, bound,
         after_sequence, subjects, found, state, reason, started_at, give_up_at)
     select $1::uuid, $2::text, asked.*,
         array(select w.subject from wanted w where w.attempt_id = asked.attempt_id
@@ -44,7 +44,7 @@ with asked as (
     from asked order by attempt_id
     on conflict do nothing returning attempt_id
 ), claimed as (
-    insert into keepa_gateway.claim (key, attempt_id)
+    insert into keepa_gateway.claims (key, attempt_id)
     select key, attempt_id from wanted order by key collate "C"
     on conflict do nothing returning key
 )
@@ -61,7 +61,7 @@ with part as (
     select * from unnest($1::uuid[], $2::bigint[], $3::text[])
     as part (attempt_id, consumed, found)
 ), ended as (
-    update keepa_gateway.attempt a
+    update keepa_gateway.attempts a
     set state = 'ended', verdict = $4, consumed = part.consumed, http_status = $5,
         observation = $6::text::jsonb, reason = $7, error = $8::text::jsonb,
         found = part.found::jsonb, ended_at = clock_timestamp(),
@@ -71,10 +71,10 @@ with part as (
         and (a.state = 'sent' or (a.verdict = 'unknown' and $4 <> 'unknown'))
     returning a.*
 ), given_back as (
-    delete from keepa_gateway.claim c using ended
+    delete from keepa_gateway.claims c using ended
     where c.attempt_id = ended.attempt_id and $4 <> 'unknown'
 ), kept as (
-    insert into keepa_gateway.snapshot as stored
+    insert into keepa_gateway.snapshots as stored
         (domain, asin, profile, options, known, codes, fetched_at, product, raw)
     select domain, asin, profile, options::jsonb, known,
         array(select jsonb_array_elements_text(codes::jsonb)), fetched_at, product, raw
@@ -88,7 +88,7 @@ with part as (
     where stored.fetched_at < excluded.fetched_at
     returning true
 ), listed as (
-    insert into keepa_gateway.listing as stored (fingerprint, fetched_at, payload)
+    insert into keepa_gateway.listings as stored (fingerprint, fetched_at, payload)
     select fingerprint, $18::timestamptz, $19::bytea from ended where $19 is not null limit 1
     on conflict (fingerprint) do update set fetched_at = excluded.fetched_at,
         payload = excluded.payload
@@ -194,7 +194,7 @@ async def close_attempts(
 def _asked(one: Intent) -> tuple[Any, ...]:
     return (
         *(one.attempt_id, one.request_id, one.number, one.content),
-        *(one.fingerprint, one.hold, one.bound, one.after_sequence),
+        *(one.fingerprint, one.reservation, one.bound, one.after_sequence),
     )
 
 

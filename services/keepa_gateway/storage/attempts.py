@@ -38,7 +38,7 @@ from services.keepa_gateway.storage.gate import PostgresGate
 from services.keepa_gateway.storage.listings import keep_listing
 from services.keepa_gateway.storage.packing import compress
 from services.keepa_gateway.storage.snapshots import keep_snapshots, packed_snapshots
-from services.keepa_gateway.storage.tables import attempt, claim
+from services.keepa_gateway.storage.tables import attempts, claims
 from services.keepa_gateway.storage.tables import outbox as own_outbox
 
 # Pauses between the tries to store an outcome: nine seconds in all.
@@ -49,16 +49,16 @@ AT_ONCE_BYTES = 1 << 20
 BATCH = 200
 # How long a settled attempt answers for its request id.
 KEPT_FOR = timedelta(days=30)
-_CLAIMED = "select key, attempt_id from keepa_gateway.claim where key = any ($1)"
+_CLAIMED = "select key, attempt_id from keepa_gateway.claims where key = any ($1)"
 # A note that a crash of the database undoes is made again: not worth a wait for the disk.
 _SETTLE = """
 with unhurried as (select set_config('synchronous_commit', 'off', true) as commit), settled as (
-    update keepa_gateway.attempt a set settled_at = clock_timestamp() from unhurried
+    update keepa_gateway.attempts a set settled_at = clock_timestamp() from unhurried
     where a.attempt_id = any ($1) and a.settled_at is null and unhurried.commit = 'off'
         and (a.consumed is null or not $2)
     returning a.attempt_id
 )
-delete from keepa_gateway.claim c using settled where c.attempt_id = settled.attempt_id
+delete from keepa_gateway.claims c using settled where c.attempt_id = settled.attempt_id
 """
 
 
@@ -134,16 +134,16 @@ class PostgresAttempts:
     async def _gained(
         self, connection: AsyncConnection, intents: Sequence[Intent]
     ) -> set[tuple[UUID, str]]:
-        claims = [
+        wanted = [
             {"key": key, "attempt_id": intent.attempt_id}
             for intent in intents
             for key in intent.keys.values()
         ]
-        if not claims:
+        if not wanted:
             return set()
-        ordered = sorted(claims, key=lambda row: str(row["key"]))
-        taken = insert(claim).values(ordered).on_conflict_do_nothing()
-        rows_taken = await connection.execute(taken.returning(claim.c.attempt_id, claim.c.key))
+        ordered = sorted(wanted, key=lambda row: str(row["key"]))
+        taken = insert(claims).values(ordered).on_conflict_do_nothing()
+        rows_taken = await connection.execute(taken.returning(claims.c.attempt_id, claims.c.key))
         return {(row.attempt_id, row.key) for row in rows_taken}
 
     async def _answered(
@@ -157,11 +157,11 @@ class PostgresAttempts:
         again = [intent for intent in intents if intent.number > 0]
         if not again:
             return set()
-        subject = func.unnest(attempt.c.subjects).column_valued("subject", joins_implicitly=True)
-        query = select(attempt.c.request_id, subject).where(
-            attempt.c.request_id.in_([intent.request_id for intent in again]),
-            attempt.c.state == State.ENDED,
-            attempt.c.verdict == Verdict.ANSWERED,
+        subject = func.unnest(attempts.c.subjects).column_valued("subject", joins_implicitly=True)
+        query = select(attempts.c.request_id, subject).where(
+            attempts.c.request_id.in_([intent.request_id for intent in again]),
+            attempts.c.state == State.ENDED,
+            attempts.c.verdict == Verdict.ANSWERED,
         )
         there = {(row[0], row[1]) for row in await connection.execute(query)}
         answered = {
@@ -171,21 +171,21 @@ class PostgresAttempts:
             if (intent.request_id, asked) in there
         }
         if answered:
-            given_up = tuple_(claim.c.attempt_id, claim.c.key).in_(sorted(answered))
-            await connection.execute(delete(claim).where(given_up))
+            given_up = tuple_(claims.c.attempt_id, claims.c.key).in_(sorted(answered))
+            await connection.execute(delete(claims).where(given_up))
         return answered
 
     async def _change(
         self, connection: AsyncConnection, attempt_id: UUID, changed: dict[str, Any]
     ) -> None:
-        own = attempt.c.attempt_id == attempt_id
-        await connection.execute(update(attempt).where(own).values(**changed))
+        own = attempts.c.attempt_id == attempt_id
+        await connection.execute(update(attempts).where(own).values(**changed))
 
     async def _insert(self, connection: AsyncConnection, intents: Sequence[Intent]) -> set[UUID]:
         """Insert what is not there yet, and return that."""
         ordered = sorted(intents, key=lambda one: one.attempt_id)
-        new = insert(attempt).values([self._row(intent) for intent in ordered])
-        stored = new.on_conflict_do_nothing().returning(attempt.c.attempt_id)
+        new = insert(attempts).values([self._row(intent) for intent in ordered])
+        stored = new.on_conflict_do_nothing().returning(attempts.c.attempt_id)
         return set(await connection.scalars(stored))
 
     def _row(self, intent: Intent) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class PostgresAttempts:
             "fingerprint": intent.fingerprint,
             "subjects": list(intent.keys),
             "found": {},
-            "hold": intent.hold,
+            "reservation": intent.reservation,
             "bound": intent.bound,
             "after_sequence": intent.after_sequence,
             "state": State.SENT,
@@ -215,8 +215,8 @@ class PostgresAttempts:
             changed |= {"state": State.FENCED, "reason": "Answered meanwhile."}
         async with sql.transaction(self._engine) as connection:
             await self._change(connection, attempt_id, changed)
-            given_up = (claim.c.attempt_id == attempt_id) & claim.c.key.not_in(list(keys))
-            await connection.execute(delete(claim).where(given_up))
+            given_up = (claims.c.attempt_id == attempt_id) & claims.c.key.not_in(list(keys))
+            await connection.execute(delete(claims).where(given_up))
 
     async def close(
         self, endings: Sequence[Ending], outcome: Outcome, harvest: Harvest
@@ -282,12 +282,12 @@ class PostgresAttempts:
         Even one that was settled by an estimate: what was paid for is kept, and budget is told
         the true cost, which replaces the estimate.
         """
-        columns, part = attempt.c, _parts(endings)
+        columns, part = attempts.c, _parts(endings)
         known = outcome.verdict is not Verdict.UNKNOWN
         replaceable = columns.verdict == Verdict.UNKNOWN
         still_open = columns.state == State.SENT
         stored = (
-            update(attempt)
+            update(attempts)
             .where(columns.attempt_id == part.c.attempt_id, still_open | (replaceable & known))
             .values(
                 state=State.ENDED,
@@ -301,12 +301,12 @@ class PostgresAttempts:
                 ended_at=func.clock_timestamp(),
                 settled_at=case((part.c.consumed.is_(None), columns.settled_at), else_=null()),
             )
-            .returning(attempt)
+            .returning(attempts)
             .cte("ended")
         )
         ended = select(stored)
         if known:
-            given_back = delete(claim).where(claim.c.attempt_id.in_(select(stored.c.attempt_id)))
+            given_back = delete(claims).where(claims.c.attempt_id.in_(select(stored.c.attempt_id)))
             ended = ended.add_cte(given_back.cte("given_back"))
         return list((await connection.execute(ended)).mappings())
 
@@ -325,8 +325,8 @@ class PostgresAttempts:
 
     async def of_request(self, request_id: UUID) -> list[Attempt]:
         """Read the attempts of a request by its index."""
-        query = select(attempt).where(attempt.c.request_id == request_id)
-        return await self._all(query.order_by(attempt.c.number))
+        query = select(attempts).where(attempts.c.request_id == request_id)
+        return await self._all(query.order_by(attempts.c.number))
 
     async def claimed(self, keys: Sequence[str]) -> dict[str, Attempt]:
         """Read the claims, and their attempts when there are any, which is seldom.
@@ -338,14 +338,14 @@ class PostgresAttempts:
         claims = {row["key"]: row["attempt_id"] for row in found}
         if not claims:
             return {}
-        query = select(attempt).where(attempt.c.attempt_id.in_(set(claims.values())))
+        query = select(attempts).where(attempts.c.attempt_id.in_(set(claims.values())))
         there = {one.attempt_id: one for one in await self._all(query)}
         return {key: there[attempt_id] for key, attempt_id in claims.items()}
 
     async def unsettled(self) -> list[Attempt]:
         """Read a batch of what budget may not know of."""
-        columns = attempt.c
-        query = select(attempt).where(columns.settled_at.is_(None), columns.state == State.ENDED)
+        columns = attempts.c
+        query = select(attempts).where(columns.settled_at.is_(None), columns.state == State.ENDED)
         return await self._all(query.order_by(columns.started_at).limit(BATCH))
 
     async def give_up_lost(self) -> int:
@@ -353,11 +353,11 @@ class PostgresAttempts:
 
         Rows that a living process is ending at this moment are passed over.
         """
-        late = (attempt.c.state == State.SENT) & (attempt.c.give_up_at < func.clock_timestamp())
-        ids = select(attempt.c.attempt_id).where(late).with_for_update(skip_locked=True)
+        late = (attempts.c.state == State.SENT) & (attempts.c.give_up_at < func.clock_timestamp())
+        ids = select(attempts.c.attempt_id).where(late).with_for_update(skip_locked=True)
         lost = (
-            update(attempt)
-            .where(attempt.c.attempt_id.in_(ids), attempt.c.state == State.SENT)
+            update(attempts)
+            .where(attempts.c.attempt_id.in_(ids), attempts.c.state == State.SENT)
             .values(
                 state=State.ENDED,
                 verdict=Verdict.UNKNOWN,
@@ -368,9 +368,9 @@ class PostgresAttempts:
         async with sql.transaction(self._engine) as connection:
             return (await connection.execute(lost)).rowcount
 
-    async def fence(self, attempt_id: UUID, hold: str) -> bool:
+    async def fence(self, attempt_id: UUID, reservation: str) -> bool:
         """Take the place of the intent: its primary key lets only one of the two in."""
-        fenced = insert(attempt).values(
+        fenced = insert(attempts).values(
             attempt_id=attempt_id,
             request_id=attempt_id,
             number=0,
@@ -379,7 +379,7 @@ class PostgresAttempts:
             fingerprint="",
             subjects=[],
             found={},
-            hold=hold,
+            reservation=reservation,
             bound=0,
             after_sequence=0,
             state=State.FENCED,
@@ -387,7 +387,7 @@ class PostgresAttempts:
             started_at=func.clock_timestamp(),
             give_up_at=func.clock_timestamp(),
         )
-        new = fenced.on_conflict_do_nothing().returning(attempt.c.attempt_id)
+        new = fenced.on_conflict_do_nothing().returning(attempts.c.attempt_id)
         async with sql.transaction(self._engine) as connection:
             if await connection.scalar(new) is not None:
                 return True
@@ -399,15 +399,15 @@ class PostgresAttempts:
         And what was never sent: its hold was given back, though a crash may have kept us from
         noting it.
         """
-        old = purging.older(attempt, attempt.c.settled_at, KEPT_FOR)
-        await purging.forget(self._engine, attempt, old)
-        fenced = purging.older(attempt, attempt.c.started_at, KEPT_FOR).where(
-            attempt.c.settled_at.is_(None), attempt.c.state == State.FENCED
+        old = purging.older(attempts, attempts.c.settled_at, KEPT_FOR)
+        await purging.forget(self._engine, attempts, old)
+        fenced = purging.older(attempts, attempts.c.started_at, KEPT_FOR).where(
+            attempts.c.settled_at.is_(None), attempts.c.state == State.FENCED
         )
-        await purging.forget(self._engine, attempt, fenced)
+        await purging.forget(self._engine, attempts, fenced)
 
     async def _one(self, attempt_id: UUID) -> Attempt:
-        (found,) = await self._all(select(attempt).where(attempt.c.attempt_id == attempt_id))
+        (found,) = await self._all(select(attempts).where(attempts.c.attempt_id == attempt_id))
         return found
 
     async def _all(self, query: Any) -> list[Attempt]:

@@ -19,7 +19,7 @@ from services.keepa_gateway.domain.pacing import Throttle
 from services.keepa_gateway.ports import Counts
 from services.keepa_gateway.storage import rows
 from services.keepa_gateway.storage.announcing import Announce
-from services.keepa_gateway.storage.tables import attempt, egress, snapshot, throttle
+from services.keepa_gateway.storage.tables import attempts, egress, snapshots, throttle
 from services.keepa_gateway.storage.tables import outbox as own_outbox
 
 _LOOK = """
@@ -257,14 +257,14 @@ class PostgresGate:
 
     async def counts(self) -> Counts:
         """Count over all replicas."""
-        open_attempts = attempt.c.settled_at.is_(None)
+        open_attempts = attempts.c.settled_at.is_(None)
         async with self._engine.connect() as connection:
             sums = (await connection.execute(select(egress).where(self._own(egress)))).mappings()
             row = sums.one()
-            calls = func.count(func.coalesce(attempt.c.call_id, attempt.c.attempt_id).distinct())
-            pending = select(calls).where(open_attempts, attempt.c.state == "sent")
-            unknown = select(calls).where(open_attempts, attempt.c.verdict == "unknown")
-            products = select(func.count()).select_from(snapshot).where(snapshot.c.known)
+            calls = func.count(func.coalesce(attempts.c.call_id, attempts.c.attempt_id).distinct())
+            pending = select(calls).where(open_attempts, attempts.c.state == "sent")
+            unknown = select(calls).where(open_attempts, attempts.c.verdict == "unknown")
+            products = select(func.count()).select_from(snapshots).where(snapshots.c.known)
             state, now = await self._throttle(connection)
             return Counts(
                 pending=await connection.scalar(pending) or 0,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.chassis import purging, sql
 from services.keepa_gateway.ports import Listing
 from services.keepa_gateway.storage.packing import expand
-from services.keepa_gateway.storage.tables import listing
+from services.keepa_gateway.storage.tables import listings
 
 KEPT_FOR = timedelta(days=30)
 
@@ -18,13 +18,13 @@ async def keep_listing(
     connection: AsyncConnection, fingerprint: str, payload: bytes, fetched_at: datetime
 ) -> None:
     """Store a compressed answer to a request, unless a newer one is there."""
-    row = insert(listing).values(fingerprint=fingerprint, fetched_at=fetched_at, payload=payload)
+    row = insert(listings).values(fingerprint=fingerprint, fetched_at=fetched_at, payload=payload)
     newer = {"fetched_at": row.excluded.fetched_at, "payload": row.excluded.payload}
     await connection.execute(
         row.on_conflict_do_update(
-            index_elements=[listing.c.fingerprint],
+            index_elements=[listings.c.fingerprint],
             set_=newer,
-            where=listing.c.fetched_at < row.excluded.fetched_at,
+            where=listings.c.fetched_at < row.excluded.fetched_at,
         )
     )
 
@@ -38,16 +38,16 @@ class PostgresListings:
 
     async def find(self, fingerprint: str, *, not_before: datetime | None) -> Listing | None:
         """Read by the primary key."""
-        query = select(listing.c.payload, listing.c.fetched_at).where(
-            listing.c.fingerprint == fingerprint
+        query = select(listings.c.payload, listings.c.fetched_at).where(
+            listings.c.fingerprint == fingerprint
         )
         if not_before is not None:
-            query = query.where(listing.c.fetched_at >= not_before)
+            query = query.where(listings.c.fetched_at >= not_before)
         async with self._reading.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
         return Listing(expand(row.payload), row.fetched_at) if row is not None else None
 
     async def purge(self) -> None:
         """Forget what is older than any caller may ask for."""
-        old = purging.older(listing, listing.c.fetched_at, KEPT_FOR)
-        await purging.forget(self._engine, listing, old, chunk=purging.SMALL_CHUNK)
+        old = purging.older(listings, listings.c.fetched_at, KEPT_FOR)
+        await purging.forget(self._engine, listings, old, chunk=purging.SMALL_CHUNK)

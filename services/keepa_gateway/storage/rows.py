@@ -32,7 +32,7 @@ def attempt(row: Row) -> Attempt:
         fingerprint=row["fingerprint"],
         subjects=tuple(row["subjects"]),
         found={subject: tuple(asins) for subject, asins in row["found"].items()},
-        hold=row["hold"],
+        reservation=row["reservation"],
         bound=row["bound"],
         after_sequence=row["after_sequence"],
         state=State(row["state"]),

@@ -17,7 +17,7 @@ from services.keepa_gateway.domain.products_request import ProductOptions
 from services.keepa_gateway.domain.snapshot import Snapshot
 from services.keepa_gateway.storage import rows
 from services.keepa_gateway.storage.packing import compress, expand
-from services.keepa_gateway.storage.tables import snapshot
+from services.keepa_gateway.storage.tables import snapshots
 
 KEPT_FOR = timedelta(days=30)
 # What is packed and unpacked on the event loop; more of it goes to a thread, where it holds nobody up.
@@ -28,19 +28,19 @@ _UNREAD = "&unread=1"
 _FIND = """
 select domain, asin, profile, options::text, known, codes, fetched_at,
     case when $3 then product else '' end as product, case when $4 then raw else '' end as raw
-from keepa_gateway.snapshot where domain = $1 and {which} order by fetched_at desc
+from keepa_gateway.snapshots where domain = $1 and {which} order by fetched_at desc
 """
 _BY_ASIN = _FIND.format(which="asin = any ($2)")
 _BY_CODE = _FIND.format(which="codes && $2")
 # One row at least, so that it is told whether the request is known even when nothing is stored.
 _FIRST_LOOK = """
 with asked as materialized (
-    select exists (select from keepa_gateway.attempt where request_id = $1) as before
+    select exists (select from keepa_gateway.attempts where request_id = $1) as before
 )
 select asked.before, stored.asin, stored.profile, stored.known, stored.fetched_at,
     stored.product, case when $5 then stored.raw end
 from asked
-left join keepa_gateway.snapshot as stored
+left join keepa_gateway.snapshots as stored
     on not asked.before and stored.domain = $2 and stored.asin = any ($3)
     and stored.fetched_at >= $4
 """
@@ -110,13 +110,13 @@ async def keep_snapshots(connection: AsyncConnection, packed: Sequence[dict[str,
     """Store what came, unless something newer is there; in one order, against deadlocks."""
     if not packed:
         return
-    row = insert(snapshot)
+    row = insert(snapshots)
     new = row.excluded
     names = ("options", "known", "codes", "fetched_at", "product", "raw")
     kept = row.on_conflict_do_update(
-        index_elements=[snapshot.c.domain, snapshot.c.asin, snapshot.c.profile],
+        index_elements=[snapshots.c.domain, snapshots.c.asin, snapshots.c.profile],
         set_={name: new[name] for name in names},
-        where=snapshot.c.fetched_at < new.fetched_at,
+        where=snapshots.c.fetched_at < new.fetched_at,
     )
     await connection.execute(kept, sorted(packed, key=itemgetter("domain", "asin", "profile")))
 
@@ -181,8 +181,8 @@ class PostgresSnapshots:
 
     async def purge(self) -> None:
         """Forget what is older than any caller may ask for."""
-        old = purging.older(snapshot, snapshot.c.fetched_at, KEPT_FOR)
-        await purging.forget(self._engine, snapshot, old, chunk=purging.SMALL_CHUNK)
+        old = purging.older(snapshots, snapshots.c.fetched_at, KEPT_FOR)
+        await purging.forget(self._engine, snapshots, old, chunk=purging.SMALL_CHUNK)
 
     async def _read(self, statement: str, *wanted: Any) -> list[Snapshot]:
         async with self._driver.lend() as connection:

@@ -19,8 +19,8 @@ from services.chassis.events import outbox as chassis_outbox
 metadata = MetaData(schema="keepa_gateway")
 _instant = DateTime(timezone=True)
 
-attempt = Table(
-    "attempt",
+attempts = Table(
+    "attempts",
     metadata,
     Column("attempt_id", Uuid, primary_key=True),
     Column("request_id", Uuid, nullable=False),
@@ -30,7 +30,7 @@ attempt = Table(
     Column("fingerprint", Text, nullable=False),
     Column("subjects", ARRAY(Text), nullable=False),
     Column("found", JSONB, nullable=False),
-    Column("hold", Text, nullable=False),
+    Column("reservation", Text, nullable=False),
     Column("bound", BigInteger, nullable=False),
     Column("after_sequence", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
@@ -48,15 +48,15 @@ attempt = Table(
     Column("http_status", Integer),
 )
 
-claim = Table(
-    "claim",
+claims = Table(
+    "claims",
     metadata,
     Column("key", Text, primary_key=True),
     Column("attempt_id", Uuid, nullable=False),
 )
 
-snapshot = Table(
-    "snapshot",
+snapshots = Table(
+    "snapshots",
     metadata,
     Column("domain", Integer, primary_key=True),
     Column("asin", Text, primary_key=True),
@@ -69,8 +69,8 @@ snapshot = Table(
     Column("raw", LargeBinary, nullable=False),
 )
 
-listing = Table(
-    "listing",
+listings = Table(
+    "listings",
     metadata,
     Column("fingerprint", Text, primary_key=True),
     Column("fetched_at", _instant, nullable=False),

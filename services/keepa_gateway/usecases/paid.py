@@ -169,9 +169,9 @@ class PaidSections:
     async def _let_go(self, intent: Intent) -> None:
         """Give back a fenced hold; when budget is away the reconciler does it, and nobody waits."""
         try:
-            await self._budget.release(intent.hold)
+            await self._budget.release(intent.reservation)
         except Refusal as refusal:
-            _log.warning("release postponed", hold=intent.hold, reason=refusal.reason)
+            _log.warning("release postponed", reservation=intent.reservation, reason=refusal.reason)
             return
         await self._attempts.mark_settled(intent.attempt_id)
 
@@ -235,9 +235,11 @@ class PaidSections:
             if charge.sent:
                 await self._budget.commit(charge)
             else:
-                await self._budget.release(charge.hold)
+                await self._budget.release(charge.reservation)
         except Refusal as refusal:
-            _log.warning("settlement postponed", hold=charge.hold, reason=refusal.reason)
+            _log.warning(
+                "settlement postponed", reservation=charge.reservation, reason=refusal.reason
+            )
             return refusal.reason in ("COMMIT_CONFLICT", "RESERVATION_NOT_FOUND")
         return True
 
@@ -309,7 +311,7 @@ def intent(
         endpoint=call.endpoint,
         fingerprint=call.fingerprint,
         keys=keys,
-        hold=held.hold.name,
+        reservation=held.hold.name,
         bound=call.cost.most,
         after_sequence=held.hold.sequence,
         deadline=deadline,

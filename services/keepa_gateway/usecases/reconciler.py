@@ -80,14 +80,14 @@ class Reconciler:
             if await self._attempts.fence(hold.request_id, hold.name):
                 await self._budget.release(hold.name)
                 await self._attempts.mark_settled(hold.request_id)
-                _log.info("unsent hold released", hold=hold.name)
+                _log.info("unsent hold released", reservation=hold.name)
 
     async def _is_lost(self, attempt: Attempt) -> bool:
         """Book a known outcome; say whether the attempt waits for a balance to settle it."""
         if attempt.consumed is not None:
             await self._paid.settle(attempt)
             return False
-        fate = await self._budget.fate(attempt.hold)
+        fate = await self._budget.fate(attempt.reservation)
         if fate is Fate.ENDED:
             await self._attempts.mark_estimated(attempt.attempt_id)
         return fate is Fate.UNKNOWN
@@ -100,7 +100,7 @@ class Reconciler:
         Asked at once when another call was lost, and otherwise once a tick.
         """
         now = await self._way.look()
-        holds = frozenset(attempt.hold for attempt in lost)
+        holds = frozenset(attempt.reservation for attempt in lost)
         recently = self._asked_at is not None and now - self._asked_at < self._tick
         if not lost or (recently and holds <= self._asked_for):
             return

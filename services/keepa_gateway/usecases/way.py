@@ -222,7 +222,7 @@ class Way:
         try:
             await self._budget.release(held.hold.name)
         except Refusal as refusal:
-            _log.warning("release postponed", hold=held.hold.name, reason=refusal.reason)
+            _log.warning("release postponed", reservation=held.hold.name, reason=refusal.reason)
         else:
             await self._attempts.mark_settled(held.attempt_id)
         return True

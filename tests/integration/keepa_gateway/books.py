@@ -14,8 +14,8 @@ from tests.integration.keepa_gateway.world import CATALOGUE_READ, World, until
 # ledger says in the end that it cost.
 CALLS = """
     select a.*, held.at as held_at, held.tokens as held_tokens, booked.tokens as booked
-    from keepa_gateway.attempt a
-    join budget.ledger held on held.reservation = substr(a.hold, 14)::uuid and held.kind = 'HELD'
+    from keepa_gateway.attempts a
+    join budget.ledger held on held.reservation = substr(a.reservation, 14)::uuid and held.kind = 'HELD'
     left join lateral (
         select tokens from budget.ledger e
         where e.reservation = held.reservation and e.kind in ('COMMITTED', 'SETTLED')
@@ -23,7 +23,7 @@ CALLS = """
     where a.state <> 'fenced'"""
 FLOWS = """select kind, coalesce(sum(tokens), 0)::bigint as tokens
     from budget.ledger where kind in ('FOREIGN', 'CREDIT', 'OVERFLOW') group by kind"""
-TWICE = """select request_id from keepa_gateway.attempt, unnest(subjects) subject
+TWICE = """select request_id from keepa_gateway.attempts, unnest(subjects) subject
     where state = 'ended' and verdict = 'answered' and consumed > 0
     group by request_id, subject having count(*) > 1"""
 

@@ -2,20 +2,15 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
-import asyncpg
 import pytest
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from google.protobuf.duration_pb2 import Duration
 
-from services.chassis import sql
 from tests.integration.keepa_gateway.conftest import MakeWorld
-from tests.integration.keepa_gateway.world import Sandbox, World, products, until
+from tests.integration.keepa_gateway.world import Sandbox, held, products, until
 
 pytestmark = pytest.mark.anyio
-_WAITS = "select count(*) from pg_locks where not granted and relation = $1::text::regclass"
 
 
 async def test_a_list_whose_answer_was_read_before_it_was_asked_again_is_paid_once(
@@ -33,7 +28,7 @@ async def test_a_list_whose_answer_was_read_before_it_was_asked_again_is_paid_on
     async def find(replica: int) -> pb.FindProductsResponse:
         return await world.gateways[replica].FindProducts(request)
 
-    async with held(world, "keepa_gateway.listing") as waited_for:
+    async with held(world, "keepa_gateway.listings") as waited_for:
         first = asyncio.create_task(find(0))
         await until(waited_for)
         again = asyncio.create_task(find(1))
@@ -59,7 +54,7 @@ async def test_products_whose_answer_was_read_before_they_were_asked_again_are_p
             [(one.requested, one.token_count) async for some in stream for one in some.results]
         )
 
-    async with held(world, "keepa_gateway.snapshot") as waited_for:
+    async with held(world, "keepa_gateway.snapshots") as waited_for:
         first = asyncio.create_task(fetch(0))
         await until(waited_for)
         again = asyncio.create_task(fetch(1))
@@ -68,21 +63,3 @@ async def test_products_whose_answer_was_read_before_they_were_asked_again_are_p
 
     assert one == other
     assert len(await rich_sandbox.asked("product")) == before + 1
-
-
-@asynccontextmanager
-async def held(world: World, table: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
-    """Let nobody write to a table for the length of a block; tells whether somebody waits."""
-    url = sql.plain_url(world.database_url)
-    holder, watcher = await asyncpg.connect(url), await asyncpg.connect(url)
-
-    async def waited_for() -> bool:
-        return bool(await watcher.fetchval(_WAITS, table))
-
-    try:
-        async with holder.transaction():
-            await holder.execute(f"lock table {table} in exclusive mode")
-            yield waited_for
-    finally:
-        await holder.close()
-        await watcher.close()

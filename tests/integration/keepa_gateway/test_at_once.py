@@ -55,8 +55,8 @@ ANSWERED = Outcome(verdict=Verdict.ANSWERED, consumed=5, observation=BALANCE, st
 FAILED = Outcome(verdict=Verdict.FAILED, consumed=0, status=500)
 LIMITED = Outcome(verdict=Verdict.RATE_LIMITED, consumed=0, status=429)
 TABLES = {
-    "attempt": "*, observation is null as no_balance, error is null as no_error",
-    **dict.fromkeys(("claim", "snapshot", "listing", "egress", "outbox"), "*"),
+    "attempts": "*, observation is null as no_balance, error is null as no_error",
+    **dict.fromkeys(("claims", "snapshots", "listings", "egress", "outbox"), "*"),
 }
 # What differs from one run to the next; of other instants it is told whether they are there.
 NAMES = ("id", "event_id", "started_at", "give_up_at", "occurred_at")
@@ -69,7 +69,7 @@ CLEAR = (
     UNMOVED,
     *(
         f"delete from keepa_gateway.{name}"
-        for name in ("claim", "attempt", "snapshot", "listing", "outbox")
+        for name in ("claims", "attempts", "snapshots", "listings", "outbox")
     ),
     "update keepa_gateway.throttle set full_at = clock_timestamp()",
 )
@@ -160,7 +160,7 @@ def intent(place: int, *subjects: str) -> Intent:
         endpoint="product",
         fingerprint="fingerprint",
         keys={one: f"product:{one}" for one in subjects},
-        hold=f"reservations/{place}",
+        reservation=f"reservations/{place}",
         bound=3,
         after_sequence=7,
         deadline=timedelta(seconds=15),
@@ -240,7 +240,7 @@ STORIES: dict[str, list[Deed]] = {
     "a product of which something newer is stored": [
         opening(ONE, TWO),
         closing(ANSWERED, ending(1, 3), snapshots=[book("A", title="there"), book("B")]),
-        changing(f"update keepa_gateway.snapshot set fetched_at = {FAR} where asin = 'A'"),
+        changing(f"update keepa_gateway.snapshots set fetched_at = {FAR} where asin = 'A'"),
         closing(ANSWERED, ending(2, 2), snapshots=[book("A", title="later"), book("B")]),
     ],
     "a list": [
@@ -336,7 +336,7 @@ async def test_a_product_that_keepa_names_twice_is_stored_once(replica: Replica)
 
     await replica.attempts.close([ending(1, 5)], ANSWERED, twice)
 
-    stored = await replica.table("snapshot")
+    stored = await replica.table("snapshots")
     assert sorted((row["asin"], row["product"]) for row in stored) == [("A", b"first"), ("B", b"")]
 
 
@@ -351,7 +351,7 @@ async def test_intents_of_which_others_have_a_key_leave_nothing_behind(replica: 
 
     opened = await replica.attempts.open([ONE, two, three])
     assert [opened[one.attempt_id].gained for one in (ONE, two, three)] == [("A",), (), ("C",)]
-    claims = {row["key"]: row["attempt_id"].int for row in await replica.table("claim")}
+    claims = {row["key"]: row["attempt_id"].int for row in await replica.table("claims")}
     assert claims == {"product:A": 1, "product:B": 7, "product:C": 3}
 
 
@@ -363,7 +363,7 @@ async def test_an_intent_that_is_there_already_is_foreign(replica: Replica) -> N
 
     assert opened[uuid.UUID(int=1)].foreign
     assert opened[uuid.UUID(int=2)].gained == ("C",)
-    claims = {row["key"] for row in await replica.table("claim")}
+    claims = {row["key"] for row in await replica.table("claims")}
     assert claims == {"product:A", "product:C"}
 
 
@@ -397,7 +397,7 @@ async def test_what_was_stored_while_a_claim_waited_is_seen(replicas: list[Repli
     one, other = replicas
     await one.attempts.open([ONE])
     async with sql.transaction(other.engine) as connection:
-        await connection.execute(text("delete from keepa_gateway.claim"))
+        await connection.execute(text("delete from keepa_gateway.claims"))
         packed = await packed_snapshots([book("A")])
         await keep_snapshots(connection, packed)
         opening = asyncio.create_task(one.attempts.open([intent(2, "A")], Sought(1, ["A"], NOW)))
@@ -426,7 +426,7 @@ async def test_many_who_want_the_same_at_once_share_it_out(replicas: list[Replic
     opened = [one for each in await asyncio.gather(*asking) for one in each.values()]
 
     assert sorted(name for one in opened for name in one.gained) == names
-    assert len(await replicas[0].table("claim")) == len(names)
+    assert len(await replicas[0].table("claims")) == len(names)
 
 
 async def test_a_failure_is_counted_though_the_circuit_was_closed_unseen(
@@ -439,7 +439,7 @@ async def test_a_failure_is_counted_though_the_circuit_was_closed_unseen(
     await other.change("update keepa_gateway.egress set failures = 0, opened_until = null")
 
     assert await closed_at_once(one, FAILED) is None
-    assert [row["state"] for row in await one.table("attempt")] == ["sent"]
+    assert [row["state"] for row in await one.table("attempts")] == ["sent"]
 
     await one.attempts.close([ending(1, 0)], FAILED, Harvest())
     (egress,) = await one.table("egress")
@@ -519,7 +519,7 @@ async def test_who_waits_to_store_a_product_holds_nobody_up(
 
     async with sql.transaction(replica.engine) as connection:
         await connection.execute(text("set local idle_in_transaction_session_timeout = 0"))
-        await connection.execute(text("select from keepa_gateway.snapshot for update"))
+        await connection.execute(text("select from keepa_gateway.snapshots for update"))
         waiting = asyncio.create_task(replica.attempts.close([ending(1, 3)], ANSWERED, later))
         await blocked(replica)
         async with sql.transaction(replica.engine) as other:

@@ -100,7 +100,7 @@ async def verdicts(world: World, *requests: pb.GetProductsRequest) -> list[str |
     """What the gateway noted about the calls of some requests: one for each."""
     connection = await asyncpg.connect(sql.plain_url(world.database_url))
     try:
-        query = "select verdict from keepa_gateway.attempt where request_id = any($1)"
+        query = "select verdict from keepa_gateway.attempts where request_id = any($1)"
         rows = await connection.fetch(query, [uuid.UUID(one.request_id) for one in requests])
     finally:
         await connection.close()

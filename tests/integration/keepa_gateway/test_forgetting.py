@@ -17,27 +17,27 @@ pytestmark = pytest.mark.anyio
 # Of each kind one that is too old and one that is not; of attempts also some nobody has settled:
 # one that may have been sent, and of those that were not an old one and a young one.
 STATEMENTS = """
-insert into keepa_gateway.attempt (attempt_id, request_id, number, content, endpoint, fingerprint,
-    subjects, hold, bound, after_sequence, state, started_at, give_up_at, settled_at)
+insert into keepa_gateway.attempts (attempt_id, request_id, number, content, endpoint, fingerprint,
+    subjects, reservation, bound, after_sequence, state, started_at, give_up_at, settled_at)
 select gen_random_uuid(), gen_random_uuid(), 1, '', '', '', '{}', '', 1, 0, 'sent',
     now() - interval '31 days', now(), settled_at
 from (values (now() - interval '31 days'), (now()), (null)) as settled (settled_at);
-insert into keepa_gateway.claim select 'open', attempt_id
-from keepa_gateway.attempt where settled_at is null;
-insert into keepa_gateway.attempt (attempt_id, request_id, number, content, endpoint, fingerprint,
-    subjects, hold, bound, after_sequence, state, started_at, give_up_at)
+insert into keepa_gateway.claims select 'open', attempt_id
+from keepa_gateway.attempts where settled_at is null;
+insert into keepa_gateway.attempts (attempt_id, request_id, number, content, endpoint, fingerprint,
+    subjects, reservation, bound, after_sequence, state, started_at, give_up_at)
 select gen_random_uuid(), gen_random_uuid(), 1, '', '', '', '{}', '', 1, 0, 'fenced',
     started_at, now()
 from (values (now() - interval '31 days'), (now() - interval '29 days')) as started (started_at);
-insert into keepa_gateway.listing values
+insert into keepa_gateway.listings values
     ('old', now() - interval '31 days', ''), ('new', now() - interval '29 days', '');
-insert into keepa_gateway.snapshot
-select 1, fingerprint, '', '{}', true, '{}', fetched_at, '', '' from keepa_gateway.listing
+insert into keepa_gateway.snapshots
+select 1, fingerprint, '', '{}', true, '{}', fetched_at, '', '' from keepa_gateway.listings
 """
 LEFT = """
-select (select count(*) from keepa_gateway.attempt), (select count(*) from keepa_gateway.claim),
-    (select string_agg(fingerprint, ' ') from keepa_gateway.listing),
-    (select string_agg(asin, ' ') from keepa_gateway.snapshot)
+select (select count(*) from keepa_gateway.attempts), (select count(*) from keepa_gateway.claims),
+    (select string_agg(fingerprint, ' ') from keepa_gateway.listings),
+    (select string_agg(asin, ' ') from keepa_gateway.snapshots)
 """
 
 

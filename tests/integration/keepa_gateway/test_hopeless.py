@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 
 CAPACITY, FLOOR, FULL_LIST, PAGE = 60, 10, 500, 11
 PATIENCE = Duration(seconds=20)
-TAKEN = """select (select count(*) from keepa_gateway.attempt),
+TAKEN = """select (select count(*) from keepa_gateway.attempts),
     (select count(*) from budget.ledger where kind in ('HELD', 'WAITING', 'RELEASED'))"""
 
 

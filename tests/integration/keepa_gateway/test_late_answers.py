@@ -32,6 +32,7 @@ from tests.integration.keepa_gateway.world import (
     CANARY,
     World,
     collected,
+    held,
     products,
     sandbox_process,
     until,
@@ -44,8 +45,8 @@ pytestmark = pytest.mark.anyio
 BRIEF = Deadlines(plain=0.5, list=0.5)
 NOBODY = "http://127.0.0.1:9"
 STRANGERS = 2
-SETTLED = "select count(*) from keepa_gateway.attempt where settled_at is not null"
-GIVEN_UP = "update keepa_gateway.attempt set give_up_at = clock_timestamp()"
+SETTLED = "select count(*) from keepa_gateway.attempts where settled_at is not null"
+GIVEN_UP = "update keepa_gateway.attempts set give_up_at = clock_timestamp()"
 CALLS, PARTS = 3, 4
 
 
@@ -140,8 +141,15 @@ async def stalled(world: World, stall: Stall) -> Late:
     )
     nowhere = await answering_only(world, NOBODY)
     unsent = started(refusal(nowhere.GetProducts(products(sandbox.asins(STRANGERS)))))
-    await until(lambda: counted(world, "select count(*) from keepa_gateway.attempt", 1))
-    waiting = [started(collected(world.gateway.GetProducts(one))) for one in requests]
+    await until(lambda: counted(world, "select count(*) from keepa_gateway.attempts", 1))
+    # They go on together, and so share a call.
+    async with held(world, "keepa_gateway.claims", mode="access exclusive") as looking:
+        waiting = [started(collected(world.gateway.GetProducts(one))) for one in requests]
+
+        async def both() -> bool:
+            return await looking() == len(requests)
+
+        await until(both)
     finding = started(answered(world.gateway.FindProducts(finder)))
     await sandbox.fault(fault="foreign_spend", tokens=STRANGERS)
 

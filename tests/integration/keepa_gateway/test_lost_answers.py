@@ -218,7 +218,7 @@ async def on_its_way(world: World) -> bool:
     """Whether an intent is stored; on a busy machine its outcome may be there by now as well."""
     connection = await asyncpg.connect(sql.plain_url(world.database_url))
     try:
-        query = "select count(*) from keepa_gateway.attempt where state <> 'fenced'"
+        query = "select count(*) from keepa_gateway.attempts where state <> 'fenced'"
         return bool(await connection.fetchval(query))
     finally:
         await connection.close()
@@ -228,7 +228,7 @@ async def committed_tokens(world: World) -> set[int]:
     """The costs that are booked, by the database itself."""
     connection = await asyncpg.connect(sql.plain_url(world.database_url))
     try:
-        rows = await connection.fetch("select consumed, settled_at from keepa_gateway.attempt")
+        rows = await connection.fetch("select consumed, settled_at from keepa_gateway.attempts")
     finally:
         await connection.close()
     return {row["consumed"] for row in rows if row["settled_at"] is not None}

@@ -23,8 +23,8 @@ from tests.support import refusal
 
 pytestmark = pytest.mark.anyio
 
-ATTEMPTS = "select * from keepa_gateway.attempt where request_id = $1"
-CLAIMS = "select count(*) from keepa_gateway.claim"
+ATTEMPTS = "select * from keepa_gateway.attempts where request_id = $1"
+CLAIMS = "select count(*) from keepa_gateway.claims"
 Heard = list[bytes]
 
 

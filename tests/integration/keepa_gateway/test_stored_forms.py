@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
-from sqlalchemy import func, insert
+from sqlalchemy import func, insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
 from services.keepa_gateway.domain.product import decode
 from services.keepa_gateway.storage.packing import compress, pack
 from services.keepa_gateway.storage.snapshots import PostgresSnapshots
-from services.keepa_gateway.storage.tables import snapshot
+from services.keepa_gateway.storage.tables import snapshots
 
 pytestmark = pytest.mark.anyio
 
@@ -44,13 +44,16 @@ async def test_a_product_stored_by_an_older_version_is_made_anew(
     async with sql.transaction(engine) as connection:
         for asin, raw in [*zip(asins, sent, strict=True), ("B999999999", unreadable)]:
             await connection.execute(
-                insert(snapshot).values(
+                insert(snapshots).values(
                     domain=1, asin=asin, profile="history=1", options={}, known=True, codes=[],
                     fetched_at=func.now(), product=compress(b"old form"), raw=compress(raw),
                 )
             )  # fmt: skip
 
+        # As the table was called then.
+        await connection.execute(text("alter table keepa_gateway.snapshots rename to snapshot"))
         await connection.run_sync(migration.rewrite)
+        await connection.execute(text("alter table keepa_gateway.snapshot rename to snapshots"))
 
     found = await PostgresSnapshots(engine, sql.Driver(engine, kept=0)).find(
         1, [*asins, "B999999999"], with_raw=True

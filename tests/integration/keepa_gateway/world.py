@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 from arbitragevault.budget.v1 import budget_pb2 as budget
 from arbitragevault.budget.v1 import budget_pb2_grpc as budget_rpc
@@ -20,6 +21,7 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2_grpc as rpc
 
 from services.budget import app as budget_app
 from services.budget.settings import Settings as BudgetSettings
+from services.chassis import sql
 from services.chassis.cancelling import end
 from services.chassis.loops import supervise
 from services.chassis.service import Service
@@ -203,7 +205,7 @@ class World:
         return list((await self.ledger.ListReservations(request)).reservations)
 
 
-async def until(happens: Callable[[], Awaitable[bool]], seconds: float = 40.0) -> None:
+async def until(happens: Callable[[], Awaitable[object]], seconds: float = 40.0) -> None:
     """Wait until something is true, or fail."""
     async with asyncio.timeout(seconds):
         while not await happens():  # noqa: ASYNC110 - it is another process's state
@@ -218,3 +220,29 @@ def products(asins: list[str], **more: object) -> pb.GetProductsRequest:
 async def collected(call: Any) -> dict[str, pb.ProductResult]:
     """Read a stream of products, by what was asked for."""
     return {one.requested: one async for answer in call for one in answer.results}
+
+
+_WAITS = "select count(*) from pg_locks where not granted and relation = $1::text::regclass"
+
+
+@asynccontextmanager
+async def held(
+    world: World, table: str, *, mode: str = "exclusive"
+) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """Let nobody write to a table for the length of a block; tells how many wait for it.
+
+    In mode "access exclusive" nobody reads it either.
+    """
+    url = sql.plain_url(world.database_url)
+    holder, watcher = await asyncpg.connect(url), await asyncpg.connect(url)
+
+    async def waiting() -> int:
+        return int(await watcher.fetchval(_WAITS, table))
+
+    try:
+        async with holder.transaction():
+            await holder.execute(f"lock table {table} in {mode} mode")
+            yield waiting
+    finally:
+        await holder.close()
+        await watcher.close()

@@ -15,7 +15,7 @@ def attempt(**given: Any) -> Attempt:
     fields: dict[str, Any] = {
         "attempt_id": uuid4(), "request_id": uuid4(), "number": 0, "content": "",
         "endpoint": "product", "fingerprint": "", "subjects": ("A", "B", "C"), "found": {},
-        "hold": "reservations/1", "bound": 8, "after_sequence": 0, "state": State.ENDED,
+        "reservation": "reservations/1", "bound": 8, "after_sequence": 0, "state": State.ENDED,
         "verdict": Verdict.ANSWERED, "consumed": 4, "observation": None, "reason": "",
         "error": None, "started_at": datetime(2026, 11, 20, tzinfo=UTC), "ended_at": None,
         "settled": False,

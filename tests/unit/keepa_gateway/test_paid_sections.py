@@ -273,7 +273,7 @@ async def test_an_answer_at_which_our_own_reading_fails_is_booked_at_its_cost(ti
     (booked,) = await section(Answering(), attempts, reap=broken)
 
     assert isinstance(booked, Charge)
-    assert (booked.hold, booked.consumed, booked.after_sequence) == ("reservations/1", 1, 1)
+    assert (booked.reservation, booked.consumed, booked.after_sequence) == ("reservations/1", 1, 1)
     assert attempts.outcome is not None
     assert (attempts.outcome.verdict, attempts.outcome.consumed) == (Verdict.FAILED, 1)
 

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -13,7 +13,7 @@ create function keepa_gateway.stored_since(of integer, wanted text[], since time
 returns boolean language plpgsql volatile as $$
 begin
     return exists (
-        select from keepa_gateway.snapshot
+        select from keepa_gateway.snapshots
         where domain = of and asin = any (wanted) and fetched_at >= since);
 end $$
 """
