@@ -22,6 +22,9 @@ from services.keepa_gateway.usecases.way import OPEN_WITHIN, Held, Way
 
 # How long a call waits for others that are known to be on their way; alone it never waits.
 LONGEST_SECONDS = 0.01
+# The same where the last call was shared: of a crowd some are always still on the socket. What it
+# saves are places of the throttle, of which Keepa's callers have a few a minute.
+CROWD_SECONDS = 0.05
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -113,6 +116,7 @@ class Gatherer:
         self._open: dict[tuple[tuple[str, str], ...], _Gathering] = {}
         self._running: dict[asyncio.Task[None], _Gathering] = {}
         self._coming: set[object] = set()
+        self._crowd = False  # Whether the last call was shared.
 
     def expect(self, request: object) -> None:
         """Learn of a request that may soon want to share a call."""
@@ -121,7 +125,7 @@ class Gatherer:
     def dismiss(self, request: object) -> None:
         """Learn that an expected request has joined, or found its answer elsewhere."""
         self._coming.discard(request)
-        if not self._coming:
+        if not self._coming and not self._crowd:
             for gathering in self._open.values():
                 gathering.complete.set()
 
@@ -186,6 +190,7 @@ class Gatherer:
         await self._wait_for_others(gathering)
         placed = await self._placed(gathering)
         self._close(gathering)
+        self._crowd = len(gathering.shares) > 1
         if not placed:
             return
         held = await self._covered(await self._kept(await self._held(gathering.shares)))
@@ -196,9 +201,10 @@ class Gatherer:
 
     async def _wait_for_others(self, gathering: _Gathering) -> None:
         await asyncio.sleep(0)
-        if self._coming and gathering.room:
+        if (self._coming or self._crowd) and gathering.room:
+            longest = CROWD_SECONDS if self._crowd else LONGEST_SECONDS
             try:
-                await asyncio.wait_for(gathering.complete.wait(), LONGEST_SECONDS)
+                await asyncio.wait_for(gathering.complete.wait(), longest)
             except TimeoutError:
                 return
 
