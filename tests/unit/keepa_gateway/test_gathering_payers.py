@@ -15,6 +15,7 @@ from services.keepa_gateway.domain.calls import Call, Deadlines
 from services.keepa_gateway.domain.egress import Egress
 from services.keepa_gateway.domain.products_request import ProductsRequest
 from services.keepa_gateway.ports import Attempts, Budget, Gate, Harvest, Hold, Opened, Sought
+from services.keepa_gateway.usecases import gathering
 from services.keepa_gateway.usecases.gathering import Gatherer, Share
 from services.keepa_gateway.usecases.paid import Paid, PaidSections, Plan, intent
 from services.keepa_gateway.usecases.way import LOOKED_WITHIN, OPEN_WITHIN, Held, Way
@@ -118,6 +119,29 @@ def gathered() -> tuple[Open, Sections, Gatherer]:
             packer=cast("Any", None),
         ),
     )
+
+
+async def test_only_after_a_shared_call_the_next_one_waits_for_its_crowd(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """G4: of a crowd some are always still on the way; who comes alone waits for nobody."""
+    monkeypatch.setattr(gathering, "CROWD_SECONDS", 0.5)
+    _, sections, gatherer = gathered()
+
+    async def one_after_the_other(first: str, second: str) -> int:
+        """Buy the second when the first, alone, would have left; return how many calls it took."""
+        before = len(sections.plans)
+        buying = asyncio.create_task(gatherer.buy(share(first)))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await asyncio.gather(buying, gatherer.buy(share(second)))
+        return len(sections.plans) - before
+
+    assert await one_after_the_other("A", "B") == 2
+    await asyncio.gather(gatherer.buy(share("C")), gatherer.buy(share("D")))
+    assert await one_after_the_other("E", "F") == 1
+    await gatherer.buy(share("G"))
+    assert await one_after_the_other("H", "I") == 2
 
 
 async def test_an_urgent_request_waits_for_no_place_among_less_urgent_ones() -> None:
