@@ -388,7 +388,7 @@ class Reviews(Protocol):
 
     async def sightings(
         self, start: datetime, end: datetime
-    ) -> tuple[list[Sighting], tuple[str, ...]]:
+    ) -> tuple[Sequence[Sighting], tuple[str, ...]]:
         """Every pick found from ``start`` until before ``end``, without its score.
 
         Returns:

@@ -1,6 +1,6 @@
 """Stored rows that cannot be read: named in the log, left as they are, and in nobody's way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from services.chassis import telemetry
@@ -26,3 +26,12 @@ def readable(name: str, read: Callable[[R], T], row: R) -> T | None:
     except ValueError as error:
         _log.error("row cannot be read", name=name, error=str(error))
         return None
+
+
+def parted(
+    rows: Iterable[tuple[str, R]], read: Callable[[R], T]
+) -> tuple[tuple[T, ...], tuple[str, ...]]:
+    """Read rows by their names; give the values, and the names of what cannot be read."""
+    values = [(name, readable(name, read, row)) for name, row in rows]
+    shown = tuple(value for _, value in values if value is not None)
+    return shown, tuple(name for name, value in values if value is None)

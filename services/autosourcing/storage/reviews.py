@@ -1,6 +1,6 @@
 """Reads picks together with when their products were found before."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.autosourcing.domain.review import Sighting
 from services.autosourcing.ports import SavedPick
 from services.autosourcing.storage import rows, tables
-from services.chassis.reading import readable
+from services.chassis.reading import parted
 
 
 class PostgresReviews:
@@ -22,7 +22,7 @@ class PostgresReviews:
 
     async def sightings(
         self, start: datetime, end: datetime
-    ) -> tuple[list[Sighting], tuple[str, ...]]:
+    ) -> tuple[Sequence[Sighting], tuple[str, ...]]:
         """Read the picks without their scores, which only those that are shown need."""
         found = _history(start, end)
         columns = [column for column in rows.PICK_COLUMNS if column.name != "score"]
@@ -31,12 +31,8 @@ class PostgresReviews:
         query = query.select_from(tables.picks.join(found, found.c.id == tables.picks.c.id))
         async with self._engine.connect() as connection:
             answer = await connection.execute(query.where(tables.picks.c.created_at >= start))
-            named = {f"picks/{row['id']}": row for row in answer.mappings()}
-        read = {name: readable(name, _sighting, row) for name, row in named.items()}
-        return (
-            [sighting for sighting in read.values() if sighting is not None],
-            tuple(name for name, sighting in read.items() if sighting is None),
-        )
+            named = [(f"picks/{row['id']}", row) for row in answer.mappings()]
+        return parted(named, _sighting)
 
     async def saved(self, picks: Collection[UUID]) -> dict[UUID, SavedPick]:
         """Read the picks whole."""

@@ -23,7 +23,7 @@ from services.autosourcing.domain.picks import (
 from services.autosourcing.ports import NewestPlace, Page, PickPlace, SavedPick
 from services.autosourcing.storage import tables
 from services.autosourcing.storage.documents import raw, rebuilt
-from services.chassis.reading import readable
+from services.chassis.reading import parted
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -51,13 +51,9 @@ def page(
         read: Builds the value of a row, or raises ``ValueError``.
         place: Tells where a row stands, from columns that can always be read.
     """
-    named = [(f"{collection}/{row['id']}", row) for row in found[:size]]
-    values = [(name, readable(name, read, row)) for name, row in named]
-    return Page(
-        items=tuple(value for _, value in values if value is not None),
-        next_place=place(found[size - 1]) if len(found) > size else None,
-        unreadable=tuple(name for name, value in values if value is None),
-    )
+    items, unreadable = parted(((f"{collection}/{row['id']}", row) for row in found[:size]), read)
+    next_place = place(found[size - 1]) if len(found) > size else None
+    return Page(items=items, next_place=next_place, unreadable=unreadable)
 
 
 def newest_place(row: RowMapping) -> NewestPlace:

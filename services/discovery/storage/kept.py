@@ -23,12 +23,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.chassis import sql
 from services.chassis.purging import CHUNK
+from services.chassis.reading import parted
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.health import Purged
 from services.discovery.domain.kept import BlockedProduct, Favorite, SavedNiche
 from services.discovery.ports import Drawer, Page, Place
 from services.discovery.storage.caches import entry_bytes
-from services.discovery.storage.documents import packed, parted, unpacked
+from services.discovery.storage.documents import packed, unpacked
 from services.discovery.storage.requests import bind, see_same
 from services.discovery.storage.tables import (
     blocked_products,

@@ -12,10 +12,10 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
-from services.chassis.reading import readable
+from services.chassis.reading import parted, readable
 from services.discovery.domain.answers import Appraisal, Status, place, rung
 from services.discovery.ports import Page, Place
-from services.discovery.storage.documents import now_and, parted
+from services.discovery.storage.documents import now_and
 from services.discovery.storage.rulebook import REVISION_NOW
 from services.discovery.storage.tables import score_cache, scores
 

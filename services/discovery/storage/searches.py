@@ -8,13 +8,13 @@ from sqlalchemy import Row, bindparam, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
-from services.chassis.reading import readable
+from services.chassis.reading import parted, readable
 from services.discovery.domain.answers import Appraisal
 from services.discovery.domain.criteria import Filter
 from services.discovery.domain.past import Search, SearchKind, SearchSource
 from services.discovery.domain.stops import StopReason
 from services.discovery.ports import Page, Place
-from services.discovery.storage.documents import packed, parted, unpacked
+from services.discovery.storage.documents import packed, unpacked
 from services.discovery.storage.scores import read_score, score_name
 from services.discovery.storage.tables import search_results, searches
 
