@@ -119,11 +119,6 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
-def reading(engine: AsyncEngine) -> AsyncEngine:
-    """The same pool for single statements that only read: no round trips to begin and to end."""
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
-
-
 @asynccontextmanager
 async def statement(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Give a connection on which each statement commits by itself, with a third of the round trips.

@@ -80,8 +80,6 @@ class PostgresAttempts:
         self._grace = grace
         self._engine = engine
         self._driver = driver
-        # For single statements, each a transaction by itself.
-        self._single = sql.reading(engine)
         self._gate = gate
         self._announce = announce
 
@@ -411,7 +409,7 @@ class PostgresAttempts:
         return found
 
     async def _all(self, query: Any) -> list[Attempt]:
-        async with self._single.connect() as connection:
+        async with sql.statement(self._engine) as connection:
             found = (await connection.execute(query)).mappings().all()
         return [rows.attempt(row) for row in found]
 

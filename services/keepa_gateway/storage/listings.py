@@ -34,7 +34,6 @@ class PostgresListings:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._reading = sql.reading(engine)
 
     async def find(self, fingerprint: str, *, not_before: datetime | None) -> Listing | None:
         """Read by the primary key."""
@@ -43,7 +42,7 @@ class PostgresListings:
         )
         if not_before is not None:
             query = query.where(listings.c.fetched_at >= not_before)
-        async with self._reading.connect() as connection:
+        async with sql.statement(self._engine) as connection:
             row = (await connection.execute(query)).one_or_none()
         return Listing(expand(row.payload), row.fetched_at) if row is not None else None
 

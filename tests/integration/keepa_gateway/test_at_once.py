@@ -401,15 +401,9 @@ async def test_what_was_stored_while_a_claim_waited_is_seen(replicas: list[Repli
         packed = await packed_snapshots([book("A")])
         await keep_snapshots(connection, packed)
         opening = asyncio.create_task(one.attempts.open([intent(2, "A")], Sought(1, ["A"], NOW)))
-        await until(lambda: _waits_for_a_lock(other))
+        await blocked(other)
 
     assert await opening == {uuid.UUID(int=2): Opened(gained=("A",), missing=False)}
-
-
-async def _waits_for_a_lock(replica: Replica) -> bool:
-    query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-    async with sql.reading(replica.engine).connect() as connection:
-        return bool(await connection.scalar(text(query)))
 
 
 async def test_many_who_want_the_same_at_once_share_it_out(replicas: list[Replica]) -> None:
@@ -541,7 +535,7 @@ async def blocked(replica: Replica) -> None:
     waits = text("select count(*) from pg_locks where not granted")
 
     async def some() -> bool:
-        async with sql.reading(replica.engine).connect() as connection:
+        async with sql.statement(replica.engine) as connection:
             return bool(await connection.scalar(waits))
 
     await until(some)
