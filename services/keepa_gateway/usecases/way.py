@@ -17,10 +17,10 @@ from services.keepa_gateway.domain.covering import NEARLY_ALL, lasts
 from services.keepa_gateway.domain.hopeless import beyond_capacity
 from services.keepa_gateway.ports import Attempts, Budget, Gate, Hold
 
-COMPARED_FOR_SECONDS = 5.0
 # A look at the gate that is younger will do: others of this process have looked at the same.
 LOOKED_WITHIN = timedelta(milliseconds=20)
-# So old may a look be that a place is asked for by: to take the place insists on what it saw.
+# So old may a look be that tells the shared clock, which the steady one tells on, or that a place
+# is asked for by: to take the place insists on what it saw.
 OPEN_WITHIN = timedelta(seconds=5)
 _log = telemetry.get_logger(__name__)
 
@@ -62,7 +62,6 @@ class Way:
         self._per_minute = per_minute
         self._burst = burst
         self._seen = (clock.now(), clock.monotonic())
-        self._compared = False
 
     def now(self) -> datetime:
         """The present by the clock that all replicas share, told on by the steady one."""
@@ -70,16 +69,13 @@ class Way:
         return instant + timedelta(seconds=self._clock.monotonic() - monotonic)
 
     async def look(self) -> datetime:
-        """The shared instant, compared again when the last comparison is a moment old."""
-        old = self._clock.monotonic() - self._seen[1] > COMPARED_FOR_SECONDS
-        if old or not self._compared:
-            _, now = await self._gate.read()
-            self._compare(now)
-        return self.now()
+        """The shared instant, compared again when the last look is a moment old."""
+        _, now = await self._gate.read(within=OPEN_WITHIN)
+        self._compare(now)
+        return now
 
     def _compare(self, now: datetime) -> None:
         self._seen = (now, self._clock.monotonic())
-        self._compared = True
 
     async def hold(self, call: Call, asking: Asking, number: int) -> Held:
         """Wait for a place and for tokens, within what the caller allows.
