@@ -1,4 +1,4 @@
-"""BudgetService on the wire: translate, ask, requests."""
+"""BudgetService on the wire: the request as a value, the answer, the answer as a response."""
 # ruff: noqa: ARG002 - the contract fixes the parameters
 
 from collections.abc import AsyncIterator
