@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from services.budget.domain.balance import EPOCH, MILLISECOND
-from services.budget.domain.commands import Report
+from services.budget.domain.commands import Commit, Report
 from services.budget.domain.rules import Stage
 from tests.unit.budget.support import ENVELOPE, Book, granted, opened, refused
 
@@ -314,6 +314,24 @@ def test_a_surprising_gain_is_believed_when_seen_twice() -> None:
 
     assert once == (100, 0)
     assert (book.available, book.total("Credit")) == (900, 800)
+
+
+def test_a_commit_that_is_repeated_after_a_gift_casts_no_doubt_on_it() -> None:
+    """T5: the balance of the first time lies below a gift that was believed since."""
+    book = opened(100)
+    call = granted(book.reserve(1))
+    book.pass_time(1)
+    paid = Commit(request_id=uuid4(), reservation=call.id, tokens=1, observation=book.stated(99))
+    book.do(paid)
+    for _ in range(2):
+        book.pass_time(1)
+        book.see(900)
+    before = book.state.sequence
+
+    book.do(paid)
+
+    assert (book.available, book.state.doubt) == (900, 0)
+    assert book.kinds(before) == []
 
 
 def test_a_new_plan_is_no_reason_to_believe_in_a_miracle() -> None:
