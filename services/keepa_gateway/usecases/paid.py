@@ -133,12 +133,13 @@ class PaidSections:
         holds = [intent.covers_until for intent in payers]
         reading = await self._send(plan.narrow(subjects), end(began, payers[0].deadline, holds))
         came_at = self._way.now()
+        costs = costs_of(reading.outcome, parts)
+        told = charges(payers, costs, reading.outcome)
+        booking = asyncio.create_task(self._booked(told), name="book")
+        self._keep(booking)
         outcome, harvest = await _reaped(reading, subjects, plan.reap)
         harvest = replace(harvest, came_at=came_at)
-        endings = endings_of(outcome, harvest, parts)
-        booking = asyncio.create_task(self._booked(charges(payers, endings, outcome)), name="book")
-        self._keep(booking)
-        attempts = await self._attempts.close(endings, outcome, harvest)
+        attempts = await self._attempts.close(endings_of(costs, harvest, parts), outcome, harvest)
         await asyncio.wait((booking,))  # Whatever goes wrong with it, the answer is here.
         if not booking.cancelled() and booking.exception() is None:
             self._note(booking.result())
@@ -223,8 +224,10 @@ class PaidSections:
     async def _booked(self, told: Sequence[Charge]) -> list[UUID]:
         """Tell budget what attempts cost, and return those that it now knows of.
 
-        Beside the storing of the outcome, not after it: whichever of the two a crash leaves
-        undone, the reconciler finishes, and what budget knows of a cost is never wrong.
+        Beside the reading and storing of the answer, not after it: a hundred large books take a
+        second, in which nobody else could use what was held too much. Whichever of the two a
+        crash leaves undone, the reconciler finishes, and what budget knows of a cost is never
+        wrong: that the answer is of no use makes it no cheaper.
         """
         heard = await asyncio.gather(*map(self._tell, told))
         return [one.attempt_id for one, known in zip(told, heard, strict=True) if known]
@@ -244,28 +247,34 @@ class PaidSections:
         return True
 
 
-def endings_of(outcome: Outcome, harvest: Harvest, parts: Wanted) -> list[Ending]:
-    """Split an outcome among those who pay for the call, by what each of them asked for."""
+def costs_of(outcome: Outcome, parts: Wanted) -> dict[UUID, int | None]:
+    """Split a cost among those who pay for the call, by how much each of them asked for."""
+    if outcome.consumed is None:
+        return dict.fromkeys(parts)
     weights = [len(subjects) for subjects in parts.values()]
-    known = outcome.consumed is not None
-    costs = shares(outcome.consumed or 0, weights)
+    return dict(zip(parts, shares(outcome.consumed, weights), strict=True))
+
+
+def charges(
+    payers: Sequence[Intent], costs: Mapping[UUID, int | None], outcome: Outcome
+) -> list[Charge]:
+    """Say what each payer of a call is charged; nothing while nobody knows what it cost."""
+    known = partial(charge, verdict=outcome.verdict, observation=outcome.observation)
+    told = (known(one, consumed=costs[one.attempt_id]) for one in payers)
+    return [one for one in told if one is not None]
+
+
+def endings_of(costs: Mapping[UUID, int | None], harvest: Harvest, parts: Wanted) -> list[Ending]:
+    """Give each payer what his part cost and what was found of it."""
     found = harvest.found or {}
     return [
         Ending(
             attempt_id=attempt_id,
-            consumed=cost if known else None,
+            consumed=costs[attempt_id],
             found={subject: found[subject] for subject in subjects if subject in found},
         )
-        for (attempt_id, subjects), cost in zip(parts.items(), costs, strict=True)
+        for attempt_id, subjects in parts.items()
     ]
-
-
-def charges(payers: Sequence[Intent], endings: Sequence[Ending], outcome: Outcome) -> list[Charge]:
-    """Say what each payer of a call is charged; nothing while nobody knows what it cost."""
-    consumed = {one.attempt_id: one.consumed for one in endings}
-    known = partial(charge, verdict=outcome.verdict, observation=outcome.observation)
-    told = (known(one, consumed=consumed[one.attempt_id]) for one in payers)
-    return [one for one in told if one is not None]
 
 
 async def _reaped(

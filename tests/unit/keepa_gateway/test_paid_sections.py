@@ -295,6 +295,28 @@ async def test_a_cost_is_booked_though_its_outcome_could_not_be_stored(time: Tim
     assert attempts.settled == ()
 
 
+async def test_budget_hears_of_a_cost_while_the_answer_is_still_being_read(time: Time) -> None:
+    """A hundred large books take a second, in which others may use what was held too much."""
+    heard = asyncio.Event()
+
+    class Listening(Ledger):
+        async def commit(self, charge: Charge) -> None:
+            await super().commit(charge)
+            heard.set()
+
+    async def long(_: Reading, __: tuple[str, ...]) -> Harvest:
+        async with asyncio.timeout(10):
+            await heard.wait()
+        return Harvest()
+
+    attempts, ledger = Attempts(time, 0.0), Listening()
+    await begun(Answering(), attempts, ledger, reap=long)
+
+    assert attempts.outcome is not None
+    assert attempts.outcome.verdict is Verdict.ANSWERED
+    assert attempts.settled == (ATTEMPT,)
+
+
 @pytest.mark.parametrize(
     "failure", [Refusal(Kind.UNAVAILABLE, "BUDGET_UNAVAILABLE", "Away."), LookupError()]
 )

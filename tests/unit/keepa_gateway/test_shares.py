@@ -12,7 +12,7 @@ from services.keepa_gateway.domain.outcome import Outcome, Verdict, unknown
 from services.keepa_gateway.domain.products_request import ProductOptions, ProductsRequest
 from services.keepa_gateway.domain.shares import shares
 from services.keepa_gateway.ports import Harvest
-from services.keepa_gateway.usecases.paid import endings_of
+from services.keepa_gateway.usecases.paid import Wanted, costs_of, endings_of
 
 
 @given(st.integers(0, 100_000), st.lists(st.integers(0, 100), min_size=1).filter(any))
@@ -33,19 +33,18 @@ def test_products_of_one_price_cost_each_payer_his_own(price: int, weights: list
 
 def test_every_part_of_a_lost_call_is_unknown() -> None:
     """What nobody knows of the whole, nobody knows of a part."""
-    parts = {uuid.uuid4(): ("A", "B"), uuid.uuid4(): ("C",)}
+    parts: Wanted = {uuid.uuid4(): ("A", "B"), uuid.uuid4(): ("C",)}
 
-    endings = endings_of(unknown("lost"), Harvest(), parts)
-
-    assert [one.consumed for one in endings] == [None, None]
+    assert list(costs_of(unknown("lost"), parts).values()) == [None, None]
 
 
 def test_every_part_learns_what_was_found_for_it() -> None:
     first, second = uuid.uuid4(), uuid.uuid4()
     found = {"A": ("A",), "B": (), "C": ("C",)}
-    outcome = Outcome(verdict=Verdict.ANSWERED, consumed=3)
+    parts: Wanted = {first: ("A", "B"), second: ("C",)}
+    costs = costs_of(Outcome(verdict=Verdict.ANSWERED, consumed=3), parts)
 
-    endings = endings_of(outcome, Harvest(found=found), {first: ("A", "B"), second: ("C",)})
+    endings = endings_of(costs, Harvest(found=found), parts)
 
     assert {one.attempt_id: (one.consumed, one.found) for one in endings} == {
         first: (2, {"A": ("A",), "B": ()}),
