@@ -1,7 +1,7 @@
 """What stands on every port beside the service itself, and what guards it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -14,13 +14,14 @@ from grpc_reflection.v1alpha import reflection_pb2 as reflection_pb
 from services.chassis.rpc import server as servers
 from services.chassis.rpc.client import create_channel
 from services.chassis.testing.refused import finished
-from tests.contract.chassis.conftest import NAME, register
+from tests.contract.chassis.conftest import NAME, Text, register
 from tests.support import Served, refusal, serve, settings
 
 pytestmark = pytest.mark.anyio
 
 Ask = Callable[..., Any]
 BUDGET = budget_pb2.DESCRIPTOR.services_by_name["BudgetService"].full_name
+LARGE = 1_000_000  # Bytes, more than goes out before they are read.
 REFLECTIONS = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
 
 
@@ -142,6 +143,44 @@ async def test_watches_end_at_once_when_the_server_stops(ask: Ask, echo: Served)
     assert refused.reason == "SERVER_STOPPING"
     assert refused.retry_after is not None
     assert (await refusal(health.read())).reason == "SERVER_STOPPING"
+
+
+@pytest.mark.parametrize("kind", ["yielded", "written"])
+async def test_a_watch_is_told_that_it_ended_also_in_the_middle_of_a_message(kind: str) -> None:
+    """Else a reader that is slow to take what it is told hears nothing any more, for ever."""
+    begun = asyncio.Event()
+    large = Text(value="x" * LARGE)
+
+    async def yielded(request: Any, context: Any) -> AsyncIterator[Any]:
+        while True:
+            begun.set()
+            yield large
+
+    async def written(request: Any, context: Any) -> None:
+        begun.set()
+        await context.write(large)
+        await context.write(large)
+
+    def watched(server: grpc.aio.Server) -> None:
+        method = grpc.unary_stream_rpc_method_handler(
+            yielded if kind == "yielded" else written,
+            request_deserializer=Text.FromString,
+            response_serializer=Text.SerializeToString,
+        )
+        server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler(NAME, {"WatchMany": method})]
+        )
+
+    async with serve(watched, service="budget", full_names=[NAME]) as served:
+        watch = served.channel.unary_stream(
+            f"/{NAME}/WatchMany", request_serializer=bytes, response_deserializer=Text.FromString
+        )(b"")
+        await begun.wait()
+
+        served.border.watches.end()
+
+        async with asyncio.timeout(20):
+            assert (await refusal(watch)).reason == "SERVER_STOPPING"
 
 
 async def test_a_channel_finds_a_server_that_came_back() -> None:
