@@ -79,7 +79,7 @@ async def test_a_full_server_refuses_with_advice_and_still_tells_its_health() ->
             f"/{NAME}/One", request_serializer=bytes, response_deserializer=bytes
         )
         busy = [asyncio.ensure_future(echo(b"\n\x05sleep")) for _ in range(2)]
-        await asyncio.sleep(0.1)
+        await _taken(served, 2)
 
         refused = await refusal(echo(b""))
         health = health_pb2_grpc.HealthStub(served.channel)
@@ -103,12 +103,19 @@ async def test_a_place_is_free_again_when_its_call_ended() -> None:
         for word in (b"", b"\n\x03bug", b"\n\x06refuse", b"\n\x05abort"):
             await asyncio.gather(echo(word), return_exceptions=True)
         left = asyncio.ensure_future(echo(b"\n\x05sleep"))
-        await asyncio.sleep(0.1)
+        await _taken(served, 1)
         left.cancel()
         await asyncio.wait([left])
-        await asyncio.sleep(0.1)
+        await _taken(served, 0)
 
         await echo(b"")
+
+
+async def _taken(served: Served, number: int) -> None:
+    """Wait until so many unary calls have a place."""
+    async with asyncio.timeout(20):
+        while served.border._places._taken[False] != number:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_a_request_over_the_limit_is_refused(ask: Ask) -> None:
@@ -199,7 +206,7 @@ async def test_a_channel_finds_a_server_that_came_back() -> None:
             register(again)
             servers.listen(again, "127.0.0.1", int(address.rpartition(":")[2]))
             await again.start()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(40):
                 while True:
                     outcome = await asyncio.gather(echo(b""), return_exceptions=True)
                     if not isinstance(outcome[0], BaseException):

@@ -105,7 +105,7 @@ async def test_a_service_stops_in_order_and_pays_what_it_began(start: Start) -> 
         watch = _call(channel, "Watch", "unary_stream")
         await watch.read()
         paying = asyncio.ensure_future(_call(channel, "Pay"))
-        await asyncio.sleep(0.2)
+        await _line(process, "paying")
         process.send_signal(signal.SIGTERM)
         stopped = await refusal(watch.read())
         answer = await paying
