@@ -178,7 +178,9 @@ async def test_an_orderly_stop_ends_with_success_and_loses_nothing(pair: list[Pr
         waiting = asyncio.ensure_future(
             stub.ReserveTokens(reserve(30, max_wait_duration=span(20)), timeout=25)
         )
-        await asyncio.sleep(0.3)
+        kept = pb.ListReservationsRequest(state=pb.RESERVATION_STATE_WAITING)
+        while not (await stub.ListReservations(kept)).reservations:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
         code = await one.end(signal.SIGTERM)
         stopped = await refusal(waiting)
@@ -186,7 +188,6 @@ async def test_an_orderly_stop_ends_with_success_and_loses_nothing(pair: list[Pr
     assert code == 0
     assert stopped.reason == "SERVER_STOPPING"
     async with two.stub() as stub:
-        kept = pb.ListReservationsRequest(state=pb.RESERVATION_STATE_WAITING)
         queue = (await stub.ListReservations(kept)).reservations
         assert [each.token_count for each in queue] == [30]
         assert (await stub.VerifyLedger(pb.VerifyLedgerRequest())).consistent
