@@ -225,7 +225,7 @@ async def known(made: World) -> bool:
     return any(one.state == budget_pb2.BALANCE_STATE_KNOWN for one in accounts.accounts)
 
 
-async def until(happens: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+async def until(happens: Callable[[], Awaitable[bool]], seconds: float = 40.0) -> None:
     """Wait until something is true, or fail."""
     async with asyncio.timeout(seconds):
         while not await happens():  # noqa: ASYNC110 - it is another process's state
