@@ -66,7 +66,7 @@ async def start(postgres: str, nats_server: str) -> AsyncIterator[Start]:
 async def _line(process: Process, event: str) -> dict[str, Any]:
     """Read the log up to a line about ``event``."""
     assert process.stderr is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         async for line in process.stderr:
             found = json.loads(line)
             if found["event"] == event:
