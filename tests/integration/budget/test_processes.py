@@ -21,7 +21,7 @@ from services.chassis.rpc import client
 from tests.contract.budget.support import commit, release, report, reserve, seen, span
 from tests.support import refusal
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(150)]
 
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 60.0  # Far more than a start takes; others may want the machine, too.
@@ -102,7 +102,9 @@ async def test_eight_processes_race_for_the_last_tokens_while_either_replica_is_
     """INV-1, INV-2, K1-K3: whoever dies at whatever moment, a repeated id is one reservation."""
     one, two = pair
     async with two.stub() as stub:
-        await stub.ReportBalance(report(210))
+        # No tick adds to them, however long it takes.
+        unmoved = seen(210, refill_wait_duration=span(3_600))
+        await stub.ReportBalance(report(210, observation=unmoved))
     ports = [one.port, two.port]
     racing = asyncio.gather(*(_race(ports, number) for number in range(RACERS)))
     for victim in (one, two, one):
