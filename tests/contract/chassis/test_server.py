@@ -183,6 +183,8 @@ async def test_a_watch_is_told_that_it_ended_also_in_the_middle_of_a_message(kin
             f"/{NAME}/WatchMany", request_serializer=bytes, response_deserializer=Text.FromString
         )(b"")
         await begun.wait()
+        for _ in range(10):  # Turns of the loop: nobody reads, so it is on its way and not there.
+            await asyncio.sleep(0)
 
         served.border.watches.end()
 
