@@ -132,7 +132,7 @@ async def test_a_429_ends_the_job_with_its_picks_and_without_another_call(
     """INC-4: the loop that went on after a 429 took an account from 193 to -17 in a second."""
     # The first batch is answered; then Keepa says 429 three times, if anybody asks so often.
     limited = {"fault": "rate_limited", "path": "/product", "requests": 3, "skip": 1}
-    await order(stack, limited | {"seconds": 20})
+    await order(stack, limited | {"seconds": 120})
     asked = searches.DiscoveryFilter(
         category_ids=[283155], rank_range=searches.RankRange(minimum=500, maximum=200_000)
     )

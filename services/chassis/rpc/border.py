@@ -2,9 +2,9 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -15,11 +15,11 @@ from services.chassis.rpc import call as calls
 from services.chassis.rpc import faults, validation
 from services.chassis.rpc.call import Call, Context
 from services.chassis.rpc.places import Places, Watches
+from services.chassis.rpc.whole import Whole
 
 DEFAULT_DEADLINE_SECONDS = 30.0
 LEAST_SECONDS = 0.1
 HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
-_NOTHING: AbstractContextManager[None] = nullcontext()
 
 Handler = Any  # grpc types its handlers with fields that exist only at run time.
 Behaviour = Callable[[Any, Context], Any]
@@ -72,6 +72,8 @@ class Guard:
         checked = validation.checked if handler.request_streaming else validation.checked_or_error
         if not handler.response_streaming:
             guarded = self._one_answer(behaviour)
+        elif self._endless:
+            guarded = self._watched(behaviour)
         elif inspect.isasyncgenfunction(behaviour):
             guarded = self._many_answers(behaviour)
         else:
@@ -97,7 +99,7 @@ class Guard:
         async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
             try:
                 call = self._enter(context)
-                with self._place_of_stream():
+                with self._places.one(streaming=True):
                     self._admit(request, call)
                     async with aclosing(behaviour(request, context)) as responses:
                         async for response in responses:
@@ -113,7 +115,7 @@ class Guard:
         async def answer(request: Any, context: Context) -> None:
             try:
                 call = self._enter(context)
-                with self._place_of_stream():
+                with self._places.one(streaming=True):
                     self._admit(request, call)
                     await _run(behaviour, request, context)
             except grpc.aio.AbortError:
@@ -123,10 +125,26 @@ class Guard:
 
         return answer
 
-    @contextmanager
-    def _place_of_stream(self) -> Iterator[None]:
-        with self._places.one(streaming=True), self._watches.one() if self._endless else _NOTHING:
-            yield
+    def _watched(self, behaviour: Behaviour) -> Behaviour:
+        """Guard a stream that is ended from outside, at whatever moment that happens.
+
+        Its messages are written here and not by grpc, in whose hands no end can be told.
+        """
+
+        async def answer(request: Any, context: Context) -> None:
+            whole = Whole(context)
+            try:
+                call = self._enter(context)
+                with self._places.one(streaming=True), self._watches.one():
+                    self._admit(request, call)
+                    await _write_all(behaviour, request, whole)
+            except grpc.aio.BaseError:  # Its client is gone, or it was answered.
+                raise
+            except Exception as error:  # noqa: BLE001 - the border of the process
+                await whole.written()
+                await self._answer_error(context, error)
+
+        return answer
 
     def _enter(self, context: Context) -> Call:
         metadata: Any = context.invocation_metadata()
@@ -186,6 +204,17 @@ async def _run(behaviour: Behaviour, request: Any, context: Context) -> Any:
             "This method is in the contract, but this version of the service has no answer yet.",
         ) from None
     return await answer if inspect.isawaitable(answer) else answer
+
+
+async def _write_all(behaviour: Behaviour, request: Any, whole: Whole) -> None:
+    """Call the method of a stream, which yields its messages or writes them itself."""
+    context = cast("Context", whole)
+    if not inspect.isasyncgenfunction(behaviour):
+        await _run(behaviour, request, context)
+        return
+    async with aclosing(behaviour(request, context)) as responses:
+        async for response in responses:
+            await whole.write(response)
 
 
 def _ready(encode: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:

@@ -76,7 +76,7 @@ async def test_a_stream_without_a_deadline_gets_none(
 
 async def test_the_caller_of_a_timed_out_stream_sees_the_deadline(ask: Ask) -> None:
     """Grpc ends the handler; the answer must still be DEADLINE_EXCEEDED and no bug."""
-    assert (await refusal(ask("Many", "sleep", timeout=0.3))).reason == "DEADLINE_EXCEEDED"
+    assert (await refusal(ask("Many", "sleep", timeout=1))).reason == "DEADLINE_EXCEEDED"
 
 
 async def test_each_hop_keeps_fifty_milliseconds_of_an_inherited_deadline(ask: Ask) -> None:
@@ -99,7 +99,7 @@ async def test_a_unary_call_of_ours_always_has_a_deadline(ask: Ask) -> None:
     """Without one a lost answer would be waited for until the process ends."""
     answer = await ask("One", "")
 
-    assert float(answer.value.split()[3]) == pytest.approx(client.DEFAULT_TIMEOUT_SECONDS, abs=0.5)
+    assert 0 < float(answer.value.split()[3]) < client.DEFAULT_TIMEOUT_SECONDS + 0.1
 
 
 async def test_who_asked_first_is_told_to_the_last(ask: Ask) -> None:

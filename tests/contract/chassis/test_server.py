@@ -1,7 +1,7 @@
 """What stands on every port beside the service itself, and what guards it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -14,13 +14,14 @@ from grpc_reflection.v1alpha import reflection_pb2 as reflection_pb
 from services.chassis.rpc import server as servers
 from services.chassis.rpc.client import create_channel
 from services.chassis.testing.refused import finished
-from tests.contract.chassis.conftest import NAME, register
+from tests.contract.chassis.conftest import NAME, Text, register
 from tests.support import Served, refusal, serve, settings
 
 pytestmark = pytest.mark.anyio
 
 Ask = Callable[..., Any]
 BUDGET = budget_pb2.DESCRIPTOR.services_by_name["BudgetService"].full_name
+LARGE = 1_000_000  # Bytes, more than goes out before they are read.
 REFLECTIONS = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
 
 
@@ -78,7 +79,7 @@ async def test_a_full_server_refuses_with_advice_and_still_tells_its_health() ->
             f"/{NAME}/One", request_serializer=bytes, response_deserializer=bytes
         )
         busy = [asyncio.ensure_future(echo(b"\n\x05sleep")) for _ in range(2)]
-        await asyncio.sleep(0.1)
+        await _taken(served, 2)
 
         refused = await refusal(echo(b""))
         health = health_pb2_grpc.HealthStub(served.channel)
@@ -102,12 +103,19 @@ async def test_a_place_is_free_again_when_its_call_ended() -> None:
         for word in (b"", b"\n\x03bug", b"\n\x06refuse", b"\n\x05abort"):
             await asyncio.gather(echo(word), return_exceptions=True)
         left = asyncio.ensure_future(echo(b"\n\x05sleep"))
-        await asyncio.sleep(0.1)
+        await _taken(served, 1)
         left.cancel()
         await asyncio.wait([left])
-        await asyncio.sleep(0.1)
+        await _taken(served, 0)
 
         await echo(b"")
+
+
+async def _taken(served: Served, number: int) -> None:
+    """Wait until so many unary calls have a place."""
+    async with asyncio.timeout(20):
+        while served.border._places._taken[False] != number:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_a_request_over_the_limit_is_refused(ask: Ask) -> None:
@@ -144,6 +152,46 @@ async def test_watches_end_at_once_when_the_server_stops(ask: Ask, echo: Served)
     assert (await refusal(health.read())).reason == "SERVER_STOPPING"
 
 
+@pytest.mark.parametrize("kind", ["yielded", "written"])
+async def test_a_watch_is_told_that_it_ended_also_in_the_middle_of_a_message(kind: str) -> None:
+    """Else a reader that is slow to take what it is told hears nothing any more, for ever."""
+    begun = asyncio.Event()
+    large = Text(value="x" * LARGE)
+
+    async def yielded(request: Any, context: Any) -> AsyncIterator[Any]:
+        while True:
+            begun.set()
+            yield large
+
+    async def written(request: Any, context: Any) -> None:
+        begun.set()
+        await context.write(large)
+        await context.write(large)
+
+    def watched(server: grpc.aio.Server) -> None:
+        method = grpc.unary_stream_rpc_method_handler(
+            yielded if kind == "yielded" else written,
+            request_deserializer=Text.FromString,
+            response_serializer=Text.SerializeToString,
+        )
+        server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler(NAME, {"WatchMany": method})]
+        )
+
+    async with serve(watched, service="budget", full_names=[NAME]) as served:
+        watch = served.channel.unary_stream(
+            f"/{NAME}/WatchMany", request_serializer=bytes, response_deserializer=Text.FromString
+        )(b"")
+        await begun.wait()
+        for _ in range(10):  # Turns of the loop: nobody reads, so it is on its way and not there.
+            await asyncio.sleep(0)
+
+        served.border.watches.end()
+
+        async with asyncio.timeout(20):
+            assert (await refusal(watch)).reason == "SERVER_STOPPING"
+
+
 async def test_a_channel_finds_a_server_that_came_back() -> None:
     """Services start in any order, and again."""
     async with serve(register, service="budget") as first:
@@ -160,7 +208,7 @@ async def test_a_channel_finds_a_server_that_came_back() -> None:
             register(again)
             servers.listen(again, "127.0.0.1", int(address.rpartition(":")[2]))
             await again.start()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(40):
                 while True:
                     outcome = await asyncio.gather(echo(b""), return_exceptions=True)
                     if not isinstance(outcome[0], BaseException):

@@ -302,7 +302,7 @@ class Discovery(discovery_pb2_grpc.DiscoveryServiceServicer):
 
     async def until(self, kind: type[Any], job: str, count: int = 1) -> list[Any]:
         """Wait for events of a kind of a job."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while len(found := self.of(kind, job)) < count:
                 await asyncio.sleep(0.01)
         return found

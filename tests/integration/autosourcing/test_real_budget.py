@@ -210,6 +210,6 @@ async def test_a_draw_after_the_end_is_refused(ledger: Ledger) -> None:
 async def _until_cost(ledger: Ledger, name: str, tokens: int) -> None:
     import asyncio
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while (await ledger.stub.GetJob(pb.GetJobRequest(name=name))).job.token_count != tokens:
             await asyncio.sleep(0.05)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 async def watched(world: Any, name: str, after: int = 0) -> list[pb.WatchJobResponse]:
     """Everything that a watcher is told, to the end of the stream."""
     request = pb.WatchJobRequest(name=name, after_sequence=after)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         return [change async for change in world.stub.WatchJob(request)]
 
 
@@ -57,7 +57,7 @@ async def test_picks_come_before_the_job_ends(world: Any) -> None:
     world.discovery.found = tuple(f"B{number:09d}" for number in range(400, 416))
     created = await world.create(filter={"max_results": 16}, include_recently_seen=True)
     seen: list[Any] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         async for change in world.stub.WatchJob(pb.WatchJobRequest(name=created.name)):
             seen.append(change)
             if change.picks:

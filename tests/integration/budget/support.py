@@ -1,6 +1,7 @@
 """Budget's use cases over a real PostgreSQL, as a replica has them."""
 # ruff: noqa: D102 - the names say it
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from services.chassis import sql
 from services.chassis.errors import Refusal
 
 NO_WAIT = timedelta(0)
+SOON = 20.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,13 @@ class Replica:
     async def available(self) -> int:
         told = await self.look()
         return told.state.available(told.now)
+
+
+async def queued(one: Replica, number: int) -> None:
+    """Wait until so many wait in the queue, as far as a replica knows."""
+    async with asyncio.timeout(SOON):
+        while len(one.desk.writer("default").state.waiting) != number:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from services.chassis.rpc import client
 from tests.contract.budget.support import commit, release, report, reserve, seen, span
 from tests.support import refusal
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(150)]
 
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 60.0  # Far more than a start takes; others may want the machine, too.
@@ -102,7 +102,9 @@ async def test_eight_processes_race_for_the_last_tokens_while_either_replica_is_
     """INV-1, INV-2, K1-K3: whoever dies at whatever moment, a repeated id is one reservation."""
     one, two = pair
     async with two.stub() as stub:
-        await stub.ReportBalance(report(210))
+        # No tick adds to them, however long it takes.
+        unmoved = seen(210, refill_wait_duration=span(3_600))
+        await stub.ReportBalance(report(210, observation=unmoved))
     ports = [one.port, two.port]
     racing = asyncio.gather(*(_race(ports, number) for number in range(RACERS)))
     for victim in (one, two, one):
@@ -178,7 +180,9 @@ async def test_an_orderly_stop_ends_with_success_and_loses_nothing(pair: list[Pr
         waiting = asyncio.ensure_future(
             stub.ReserveTokens(reserve(30, max_wait_duration=span(20)), timeout=25)
         )
-        await asyncio.sleep(0.3)
+        kept = pb.ListReservationsRequest(state=pb.RESERVATION_STATE_WAITING)
+        while not (await stub.ListReservations(kept)).reservations:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
         code = await one.end(signal.SIGTERM)
         stopped = await refusal(waiting)
@@ -186,7 +190,6 @@ async def test_an_orderly_stop_ends_with_success_and_loses_nothing(pair: list[Pr
     assert code == 0
     assert stopped.reason == "SERVER_STOPPING"
     async with two.stub() as stub:
-        kept = pb.ListReservationsRequest(state=pb.RESERVATION_STATE_WAITING)
         queue = (await stub.ListReservations(kept)).reservations
         assert [each.token_count for each in queue] == [30]
         assert (await stub.VerifyLedger(pb.VerifyLedgerRequest())).consistent

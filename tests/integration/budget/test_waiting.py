@@ -7,26 +7,18 @@ from datetime import timedelta
 import pytest
 
 from services.budget.domain.rules import Stage
-from tests.integration.budget.support import Replica, replica
+from tests.integration.budget.support import SOON, queued, replica
 
 pytestmark = pytest.mark.anyio
 
 Url = Callable[[str], str]
 
 PATIENCE = timedelta(seconds=60)
-SOON = 20.0
 
 
 @pytest.fixture
 def url(fresh_service_database: Url) -> str:
     return fresh_service_database("budget")
-
-
-async def queued(one: Replica, number: int) -> None:
-    """Wait until so many wait in the queue."""
-    async with asyncio.timeout(SOON):
-        while len(one.desk.writer("default").state.waiting) != number:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 async def test_a_grant_read_with_the_whole_state_wakes_its_waiter(url: str) -> None:

@@ -121,7 +121,7 @@ class Exchange:
         return int((await self.js.stream_info("ARBITRAGEVAULT_BUDGET")).state.messages)
 
 
-async def eventually(claim: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
+async def eventually(claim: Callable[[], Awaitable[bool]], seconds: float = 40) -> None:
     """Wait until a claim holds."""
     async with asyncio.timeout(seconds):
         while not await claim():  # noqa: ASYNC110 - what is waited for is in the database

@@ -66,7 +66,7 @@ async def start(postgres: str, nats_server: str) -> AsyncIterator[Start]:
 async def _line(process: Process, event: str) -> dict[str, Any]:
     """Read the log up to a line about ``event``."""
     assert process.stderr is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         async for line in process.stderr:
             found = json.loads(line)
             if found["event"] == event:
@@ -105,7 +105,7 @@ async def test_a_service_stops_in_order_and_pays_what_it_began(start: Start) -> 
         watch = _call(channel, "Watch", "unary_stream")
         await watch.read()
         paying = asyncio.ensure_future(_call(channel, "Pay"))
-        await asyncio.sleep(0.2)
+        await _line(process, "paying")
         process.send_signal(signal.SIGTERM)
         stopped = await refusal(watch.read())
         answer = await paying

@@ -9,11 +9,15 @@ import grpc
 import grpc.aio
 from google.protobuf import wrappers_pb2
 
+from services.chassis import telemetry
 from services.chassis.events import nats
 from services.chassis.run import Loop, Service, run
 from services.chassis.settings import ServiceSettings
 
 Text = wrappers_pb2.StringValue
+
+
+_log = telemetry.get_logger(__name__)
 
 
 class TinySettings(ServiceSettings, env_prefix=os.environ.get("TINY_PREFIX", "TINY_")):
@@ -33,6 +37,7 @@ async def build(settings: TinySettings, stack: AsyncExitStack) -> Service:
     paid: set[asyncio.Task[None]] = set()
 
     async def pay() -> None:
+        _log.info("paying")
         await asyncio.sleep(0.5)
         say("paid")
 

@@ -98,6 +98,7 @@ class Till:
         paid: Tokens taken, by request id.
         refusals: Given before anything else, first to last.
         delay: How long an answer takes.
+        hangs_after: After so many products it says no more. None: never.
         titles: Of products whose name matters.
         allowed: Products it still answers; the others are refused. None: all.
         offers: What is for sale of every product; ``close`` are those looked at with offers.
@@ -110,6 +111,7 @@ class Till:
     snapshots: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
     delay: float = 0.0
+    hangs_after: int | None = None
     allowed: int | None = None
     offers: tuple[Offer, ...] = ()
     close: list[str] = field(default_factory=list)
@@ -167,7 +169,9 @@ class Till:
                 await asyncio.sleep(self.close_delay)
                 yield self._closely(request_id, name)
             return
-        for name in asins:
+        for number, name in enumerate(asins):
+            if number == self.hangs_after:
+                await asyncio.Event().wait()
             await asyncio.sleep(self.delay)
             yield self._product(request_id, name, stored_only=stored_only or not max_age)
 

@@ -88,16 +88,17 @@ async def test_a_killed_worker_s_step_is_done_again_and_paid_once(
     one: Replica, two: Replica
 ) -> None:
     """K-points of the chain: after the answer was paid, before it was stored."""
-    one.till.delay = 0.02
+    one.till.hangs_after = 20
     wanted = task(asins=tuple(map(asin, range(30))))
     await accept(one, wanted)
     killed = asyncio.create_task(one.worker.work_once())
-    await asyncio.sleep(0.3)
+    while one.till.tokens < 20:  # noqa: ASYNC110 - it is the worker that goes on
+        await asyncio.sleep(0.01)
     killed.cancel()
     await asyncio.gather(killed, return_exceptions=True)
     await one.execute("update discovery.steps set leased_until = now() - interval '1 s'")
 
-    one.till.delay = 0
+    one.till.hangs_after = None
     assert await two.worker.work_once()
 
     event = await only_event(one)
@@ -258,8 +259,8 @@ async def test_a_way_that_is_closed_for_a_moment_is_sat_out(one: Replica, reason
 
 async def test_the_deadline_ends_a_step_with_what_was_found(one: Replica) -> None:
     """Work after the job's end is of no use; the answer needs time for its way back."""
-    one.till.delay = 0.03
-    await accept(one, task(seconds=3.4, asins=tuple(map(asin, range(60)))))
+    one.till.hangs_after = 30
+    await accept(one, task(seconds=6, asins=tuple(map(asin, range(60)))))
 
     await one.worker.work_once()
 
@@ -326,14 +327,15 @@ async def test_an_orderly_stop_gives_the_step_to_another_worker_at_once(
     one: Replica, two: Replica
 ) -> None:
     """A deployment must not cost a job fifteen seconds."""
-    one.till.delay = 0.05
+    one.till.hangs_after = 1
     await accept(one, task())
     stopping = asyncio.create_task(one.worker.work_once())
-    await asyncio.sleep(0.2)
+    while not one.till.tokens:  # noqa: ASYNC110 - it is the worker that goes on
+        await asyncio.sleep(0.01)
 
     stopping.cancel()
     await asyncio.gather(stopping, return_exceptions=True)
-    one.till.delay = 0
+    one.till.hangs_after = None
 
     assert await two.worker.work_once()
 

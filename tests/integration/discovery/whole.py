@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 from arbitragevault.autosourcing.v1 import events_pb2 as job_events
 from arbitragevault.budget.v1 import budget_pb2, budget_pb2_grpc
@@ -33,6 +34,7 @@ from deploy.sandbox.server import serving
 from deploy.sandbox.truth import TruthLog
 from services.budget import app as budget_app
 from services.budget.settings import Settings as BudgetSettings
+from services.chassis import sql
 from services.chassis.cancelling import end
 from services.chassis.clock import SystemClock
 from services.chassis.events import nats
@@ -64,7 +66,7 @@ class World:
     """What a test talks to.
 
     Attributes:
-        taken: How many of the best-ranked products tests have had to themselves so far.
+        taken: The products that tests have had to themselves so far.
     """
 
     keepa: httpx.AsyncClient
@@ -75,7 +77,7 @@ class World:
     budget: Served
     gateway: Served
     replicas: list[Any] = field(default_factory=list)
-    taken: int = 40
+    taken: set[str] = field(default_factory=set)
 
     @property
     def ledger(self) -> Any:
@@ -95,6 +97,15 @@ class World:
     async def spent(self) -> int:
         """Tokens, by Keepa's own count."""
         return sum(line["tokensConsumed"] for line in await self.truth())
+
+    async def stored(self) -> set[str]:
+        """The products that the gateway knows."""
+        connection = await asyncpg.connect(sql.plain_url(self.role("keepa_gateway")))
+        try:
+            rows = await connection.fetch("select asin from keepa_gateway.snapshots")
+        finally:
+            await connection.close()
+        return {row["asin"] for row in rows}
 
     async def start_discovery(self) -> Any:
         """One more replica inside this process."""
@@ -225,7 +236,7 @@ async def known(made: World) -> bool:
     return any(one.state == budget_pb2.BALANCE_STATE_KNOWN for one in accounts.accounts)
 
 
-async def until(happens: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+async def until(happens: Callable[[], Awaitable[bool]], seconds: float = 40.0) -> None:
     """Wait until something is true, or fail."""
     async with asyncio.timeout(seconds):
         while not await happens():  # noqa: ASYNC110 - it is another process's state

@@ -10,6 +10,7 @@ from services.chassis import sql
 from tests.chaos.matching import unexplained
 from tests.integration.keepa_gateway.world import CATALOGUE_READ, World, until
 
+COMPARING_SECONDS = 5.0  # Far more than it takes to compare.
 # Every call that was sent, with the instant at which its tokens were set aside, and with what the
 # ledger says in the end that it cost.
 CALLS = """
@@ -107,6 +108,7 @@ async def balanced(world: World, *, seconds: float = 40.0) -> Books:
         return account.held_token_count == account.unsettled_token_count == 0
 
     await until(calm, seconds)
+    await world.sandbox.keep_from_ticks(COMPARING_SECONDS)
     await world.gateway.CheckConnection(pb.CheckConnectionRequest())
     books = await read(world)
     verified = await world.verified()

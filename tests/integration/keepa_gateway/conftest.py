@@ -12,9 +12,12 @@ from tests.integration.keepa_gateway.world import CANARY, Sandbox, World, sandbo
 MakeWorld = Callable[..., Awaitable[World]]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def hurried() -> Iterator[None]:
-    """Let the loops look more often than production needs to; no rule changes with it."""
+    """Let the loops look more often than production needs to; no rule changes with it.
+
+    For these modules alone: what else runs in this process must not depend on what ran before.
+    """
     loops = "services.keepa_gateway.usecases"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(f"{loops}.reconciler.ROUND_SECONDS", 0.3)

@@ -13,11 +13,13 @@ from services.budget.domain.reservation import Terms
 from services.budget.usecases.budget import Budget
 from services.budget.usecases.writer import Told
 from services.keepa_gateway.domain.attempt import attempt_id
+from services.keepa_gateway.usecases import gathering
 from tests.integration.keepa_gateway import books
 from tests.integration.keepa_gateway.conftest import MakeWorld
 from tests.integration.keepa_gateway.world import (
     CANARY,
     collected,
+    held,
     products,
     sandbox_process,
     until,
@@ -26,6 +28,7 @@ from tests.integration.keepa_gateway.world import (
 pytestmark = pytest.mark.anyio
 
 HOLD = timedelta(seconds=3)
+PATIENCE = 10.0  # For which a call waits for the others, however busy the machine is.
 HERE = (pb.PRODUCT_STATUS_FOUND, pb.PRODUCT_STATUS_CACHED)
 BRIEF = {"plain_seconds": 2.0, "hold_margin_seconds": 1.0}
 
@@ -47,6 +50,7 @@ async def test_no_call_leaves_under_a_hold_that_may_end_before_it(
         return told
 
     monkeypatch.setattr(Budget, "reserve", held_back)
+    monkeypatch.setattr(gathering, "LONGEST_SECONDS", PATIENCE)
     options = ("--rate", "2000", "--balance", "60000", "--books", "100", "--key", CANARY)
     with sandbox_process(*options) as sandbox:
         world = await make_world(sandbox, **BRIEF)
@@ -61,8 +65,15 @@ async def test_no_call_leaves_under_a_hold_that_may_end_before_it(
             endpoint="product",
             hold_duration=Duration(seconds=3),
         )
-        fresh = await world.ledger.ReserveTokens(own)
-        asking = [asyncio.create_task(collected(world.gateway.GetProducts(x))) for x in wanted]
+        # They go on together, and so share a call.
+        async with held(world, "keepa_gateway.claims", mode="access exclusive") as looking:
+            asking = [asyncio.create_task(collected(world.gateway.GetProducts(x))) for x in wanted]
+
+            async def all_here() -> bool:
+                return await looking() == len(wanted)
+
+            await until(all_here)
+            fresh = await world.ledger.ReserveTokens(own)
 
         async def ended() -> bool:
             await world.gateway.CheckConnection(pb.CheckConnectionRequest())

@@ -29,8 +29,9 @@ from tests.support import refusal
 
 pytestmark = pytest.mark.anyio
 
-# Long enough that a stalled machine does not lose an answer which a test waits for.
-SHORT = {"plain_seconds": 6.0, "hold_margin_seconds": 1.0}
+# Long enough that a stalled machine does not lose an answer which a test waits for, and that
+# nothing is settled while a test looks at what is held.
+SHORT = {"plain_seconds": 6.0, "hold_margin_seconds": 3.0}
 BOMB_MEGABYTES = 112
 MOST_GROWTH_KB = 200 << 10
 

@@ -31,13 +31,15 @@ pytestmark = pytest.mark.anyio
 
 CAPACITY, FLOOR, FULL_LIST, PAGE = 60, 10, 500, 11
 PATIENCE = Duration(seconds=20)
+TAKE_PLACE = """update keepa_gateway.throttle
+    set full_at = clock_timestamp() + interval '1 minute'"""
 TAKEN = """select (select count(*) from keepa_gateway.attempts),
     (select count(*) from budget.ledger where kind in ('HELD', 'WAITING', 'RELEASED'))"""
 
 
 @pytest.fixture(scope="module")
-async def world(databases: Databases, nats_server: str) -> AsyncIterator[World]:
-    """One token a minute, one place a minute, and the place is taken."""
+async def lasting_world(databases: Databases, nats_server: str) -> AsyncIterator[World]:
+    """One token a minute, one place a minute."""
     options = ("--rate", "1", "--balance", "60", "--books", "100", "--key", CANARY)
     limits = {"throttle_per_minute": 1, "throttle_burst": 1}
     async with AsyncExitStack() as stack:
@@ -45,6 +47,17 @@ async def world(databases: Databases, nats_server: str) -> AsyncIterator[World]:
         world = await builder(databases, nats_server, stack)(sandbox, **limits)
         await collected(world.gateway.GetProducts(products(sandbox.asins(1))))
         yield world
+
+
+@pytest.fixture
+async def world(lasting_world: World) -> World:
+    """The same, and the place has just been taken."""
+    connection = await asyncpg.connect(sql.plain_url(lasting_world.database_url))
+    try:
+        await connection.execute(TAKE_PLACE)
+    finally:
+        await connection.close()
+    return lasting_world
 
 
 async def taken(world: World) -> tuple[int, ...]:

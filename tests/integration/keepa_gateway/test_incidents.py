@@ -39,6 +39,7 @@ FLOOR = 10
 RATE = 20
 TICK = timedelta(milliseconds=60_200)
 LATE = timedelta(milliseconds=400)
+CLAIM_SECONDS = 15.0  # A claim takes a few.
 BOOKS_CATEGORY = 283155
 CATEGORIES = (5, 3839, 3508, 173514)
 
@@ -53,8 +54,12 @@ async def world(databases: Databases, nats_server: str) -> AsyncIterator[World]:
 
 
 async def stand_at(world: World, tokens: int) -> int:
-    """Bring the true balance to ``tokens``, let budget learn it; returns the log's position."""
+    """Bring the true balance to ``tokens``, let budget learn it; returns the log's position.
+
+    No tick comes before the claim is over.
+    """
     await resume(world)
+    await world.sandbox.keep_from_ticks(CLAIM_SECONDS)
     missing = tokens - await world.sandbox.balance()
     if missing:
         kind = "credit" if missing > 0 else "foreign_spend"

@@ -25,6 +25,7 @@ from services.keepa_gateway.domain.attempt import Charge
 from services.keepa_gateway.domain.calls import Deadlines
 from services.keepa_gateway.ports import Hold
 from services.keepa_gateway.storage import attempts
+from services.keepa_gateway.usecases import gathering
 from tests.integration.keepa_gateway import books
 from tests.integration.keepa_gateway.conftest import builder
 from tests.integration.keepa_gateway.replicas import answering_only
@@ -43,6 +44,7 @@ pytestmark = pytest.mark.anyio
 
 # Holds run out long before the calls do, so that nobody need wait for a whole deadline.
 BRIEF = Deadlines(plain=0.5, list=0.5)
+PATIENCE = 10.0  # For which a call waits for the others, however busy the machine is.
 NOBODY = "http://127.0.0.1:9"
 STRANGERS = 2
 SETTLED = "select count(*) from keepa_gateway.attempts where settled_at is not null"
@@ -59,6 +61,7 @@ class Stall:
         self._pack = attempts.packed_snapshots
         patch.setattr(attempts, "packed_snapshots", self._packed)
         patch.setattr(app, "GrpcBudget", self._client)
+        patch.setattr(gathering, "LONGEST_SECONDS", PATIENCE)
 
     def _client(self, stub: Any, account: str, *, deadlines: Deadlines, margin: timedelta) -> Any:
         """Budget's client, whose holds are shorter than the calls, and which does not say so."""
@@ -226,6 +229,7 @@ async def test_a_late_outcome_replaces_what_was_settled_for_it(late: Late) -> No
         return not await world.holds(budget.RESERVATION_STATE_SETTLED)
 
     await until(told)
+    await world.sandbox.keep_from_ticks(books.COMPARING_SECONDS)
     await world.gateway.CheckConnection(pb.CheckConnectionRequest())
     account, verified = await world.account(), await world.verified()
     read = await books.read(world)

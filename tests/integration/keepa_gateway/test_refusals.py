@@ -60,7 +60,6 @@ async def test_after_the_pause_calls_pass_again(make_world: MakeWorld) -> None:
         world = await make_world(sandbox, keepa_tick_seconds=1, keepa_api_key="k" * 64)
         asin = world.sandbox.asins(1)
         await sandbox.fault(fault="rate_limited", path="/product")
-        await refusal(world.gateway.GetProducts(products(asin)))
         told = await refusal(world.gateway.GetProducts(products(asin)))
 
         await asyncio.sleep(told.retry_after.total_seconds())
@@ -247,13 +246,16 @@ async def test_five_failures_open_the_circuit_and_free_trials_close_it(
     monkeypatch.setattr("services.keepa_gateway.domain.breaker.OPEN_FOR", timedelta(seconds=1))
     soon = timedelta(seconds=0.2)
     monkeypatch.setattr("services.keepa_gateway.usecases.balance.TRIAL_PAUSE", soon)
+    monkeypatch.setattr("services.keepa_gateway.usecases.balance.RETRY_SECONDS", 0.2)
     world = await make_world(rich_sandbox)
     asins = world.sandbox.asins(7)
-    await world.sandbox.fault(fault="status", status=503, requests=5, path="/product")
+    for path in ("/product", "/token"):  # So that the circuit stays open until that was seen.
+        await world.sandbox.fault(fault="status", status=503, seconds=3_600, path=path)
 
     failures = [await collected(world.gateway.GetProducts(products([one]))) for one in asins[:5]]
     opened = await refusal(world.gateway.GetProducts(products(asins[5:6])))
 
+    await world.sandbox.fault(fault="clear")
     unknown = {one.status for answers in failures for one in answers.values()}
     assert unknown == {pb.PRODUCT_STATUS_UNKNOWN}
     assert opened.reason == "CIRCUIT_OPEN"

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
 from services.keepa_gateway.storage.turn import PostgresTurn
+from tests.integration.keepa_gateway.world import until
 
 pytestmark = pytest.mark.anyio
 SILENCE = timedelta(seconds=0.3)
@@ -41,11 +42,13 @@ async def test_a_frozen_replica_loses_its_turn_and_lives_on(
     """A stopped machine keeps its connections open: unsettled tokens would wait for it for ever."""
     frozen, other = (PostgresTurn(engine, silence=SILENCE) for engine in engines)
 
-    async with frozen.take("reconciler") as first:
-        await asyncio.sleep(3 * SILENCE.total_seconds())
+    async def taken_over() -> bool:
         async with other.take("reconciler") as second:
-            assert first
-            assert second
+            return second
+
+    async with frozen.take("reconciler") as first:
+        assert first
+        await until(taken_over)
     async with frozen.take("reconciler") as afterwards:
         assert afterwards
 

@@ -64,6 +64,20 @@ class Sandbox:
             answer = await client.post(f"{self.url}/_sandbox/faults", json=order)
             assert answer.status_code == 200, answer.text
 
+    async def keep_from_ticks(self, seconds: float) -> None:
+        """Wait for the next tick when it is nearer than this, so that none comes meanwhile.
+
+        Budget counts a tick a moment after it came; in that moment the two balances differ.
+        """
+        told = (await self._get("balance")).json()
+        left = (told["nextTick"] - told["now"]) / 1_000
+
+        async def ticked() -> bool:
+            return bool((await self._get("balance")).json()["ticks"] > told["ticks"])
+
+        if left < seconds:
+            await until(ticked)
+
     def asins(self, count: int) -> list[str]:
         """Some products of its catalogue that no test has asked for yet."""
         taken, BOOKS[self.url] = BOOKS[self.url][:count], BOOKS[self.url][count:]

@@ -54,7 +54,7 @@ async def ask(server: Postgres, query: str) -> object:
 
 
 async def becomes_true(claim: Callable[[], bool]) -> bool:
-    with anyio.move_on_after(10):
+    with anyio.move_on_after(40):
         while not claim():  # noqa: ASYNC110  processes set no event
             await anyio.sleep(0.02)
     return claim()

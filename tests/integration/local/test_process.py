@@ -23,7 +23,7 @@ def ended(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def becomes_true(claim: Callable[[], bool], seconds: float = 10.0) -> bool:
+def becomes_true(claim: Callable[[], bool], seconds: float = 40.0) -> bool:
     give_up_at = time.monotonic() + seconds
     while not claim():
         if time.monotonic() > give_up_at:

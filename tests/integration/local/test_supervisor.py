@@ -49,7 +49,7 @@ def supervisor() -> Iterator[Supervisor]:
     supervisor.stop()
 
 
-def tended_until(supervisor: Supervisor, claim: Callable[[], bool], seconds: float = 10) -> bool:
+def tended_until(supervisor: Supervisor, claim: Callable[[], bool], seconds: float = 40) -> bool:
     give_up_at = time.monotonic() + seconds
     while not claim():
         if time.monotonic() > give_up_at:

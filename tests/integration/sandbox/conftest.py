@@ -1,5 +1,6 @@
 """What the stand-in's integration tests share: one served over a real port, and a caller."""
 
+import asyncio
 import json
 import os
 import random
@@ -47,6 +48,16 @@ class Caller:
         """Order a fault."""
         return await self.http.post("/_sandbox/faults", json=fault)
 
+    async def advance(self, milliseconds: int) -> None:
+        """Let time pass."""
+        moved = await self.http.post("/_sandbox/clock", json={"advance": milliseconds})
+        assert moved.status_code == 200, moved.text
+
+    async def struck(self) -> None:
+        """Wait until no fault is armed any more: the request that it strikes is there."""
+        while (await self.http.get("/_sandbox/faults")).json():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
     async def truth(self) -> list[dict[str, Any]]:
         """Read the truth log."""
         lines = (await self.http.get("/_sandbox/truth")).text.splitlines()
@@ -64,12 +75,13 @@ async def running(
     left: int = 1_200,
     rate: int = 20,
     tick_ms: int = TICK_MS,
+    scale: float = 1.0,
     catalogue: Catalogue = BOOKS,
     truth: Path | None = None,
     **options: Any,
 ) -> AsyncIterator[Caller]:
-    """Serve a stand-in and call it."""
-    clock = Clock()
+    """Serve a stand-in and call it; with ``scale`` 0 its clock stands until it is moved."""
+    clock = Clock(scale=scale)
     bucket = Bucket(rate=rate, left=left, first_tick_ms=clock() + tick_ms, tick_ms=tick_ms)
     account = Account(bucket, TruthLog(truth), clock)
     sandbox = build(account, catalogue, rng=random.Random(11), **options)

@@ -201,7 +201,7 @@ async def test_garbage_nested_a_million_deep(caller: Any) -> None:
 async def test_an_unreachable_port_refuses_and_opens_again(caller: Any) -> None:
     """Fault 14: nothing was sent, which is the one failure that may be tried again."""
     await ask(caller)
-    await caller.order(fault="unreachable", seconds=0.5)
+    await caller.order(fault="unreachable", seconds=2)
 
     refused = await until(caller, httpx.ConnectError)
     answered = await until(caller, type(None))
