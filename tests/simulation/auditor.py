@@ -110,6 +110,8 @@ class Auditor:
         if kind == "Observed" and entry.fact.newest and before is not None:
             self._order(before, entry.fact.observation)
             self._seen_before = self.keepa.second(before.arrived_ms + before.processing_ms)
+        if kind == "Observed" and entry.fact.doubt:
+            self._doubt(entry.fact.doubt)
         if kind == "Held":
             self._after_grant(entry)
         self._sums(entry)
@@ -225,6 +227,12 @@ class Auditor:
                 if lives:
                     found.append(row)
         return found
+
+    def _doubt(self, tokens: int) -> None:
+        """T8: nobody is refused for tokens that are there, unless somebody lies or gives."""
+        mix = self.world.mix
+        if not (mix.lie or mix.gift or mix.liar or mix.plan or mix.reduction or mix.clock_step):
+            self.blame("T8", f"{tokens} tokens are in doubt, and nobody gave reason for it")
 
     def _ends(self, stored: Stored, kind: str, stage: str | None) -> None:
         """INV-3 and INV-5: why something ended, and when."""
