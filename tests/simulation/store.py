@@ -271,6 +271,10 @@ class Connection:
         self.live()
         return self.database.account_of(reservation)
 
+    async def newest(self, account: str) -> int:
+        self.live()
+        return len(self.database.ledgers[account])
+
     async def page(self, account: str, after: int, limit: int) -> Sequence[Entry]:
         self.live()
         return self.database.tail(account, after)[:limit]

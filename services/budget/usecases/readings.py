@@ -12,13 +12,13 @@ from services.budget.domain.actions import REGISTRY, Action
 from services.budget.domain.commands import Look
 from services.budget.domain.entries import Entry
 from services.budget.domain.granting import Shortfall
+from services.budget.domain.refusals import UnreadableEntryError
 from services.budget.domain.reservation import Reservation, Terms
 from services.budget.domain.rules import Rules, Stage
 from services.budget.ports import (
     EntryQuery,
     Ledger,
     ReservationQuery,
-    UnreadableEntryError,
     Usage,
     UsageQuery,
 )
@@ -178,11 +178,17 @@ class Readings:
     ) -> Findings:
         """Check the ledger for a while; see ``Verifier.verify``.
 
+        One that cannot be read has no state in use, and is looked at from the first entry on.
+
         Raises:
             Refusal: ACCOUNT_NOT_FOUND, CHECKPOINT_LOST.
         """
-        told = await self.account(account)
-        return await self._verifier.verify(told, full=full, place=place, seconds=seconds)
+        used: Told | None = None
+        try:
+            used = await self.account(account)
+        except UnreadableEntryError:
+            full = True
+        return await self._verifier.verify(account, used, full=full, place=place, seconds=seconds)
 
     async def watch(
         self, account: str, after: int | None
