@@ -221,12 +221,15 @@ class Writer:
             ended.set()
 
     async def close(self) -> None:
-        """Wait for the batch under way and for what is queued behind it."""
+        """Wait for the batch under way and for what is queued behind it.
+
+        Who loses patience takes no answer from those who asked: the batches go on.
+        """
         if self._pulsing is not None:
             await end(self._pulsing)
         begun = (self._draining, self._keeping, self._ringing)
         tasks = [task for task in begun if task is not None]
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.shield(asyncio.gather(*tasks, return_exceptions=True))
 
     async def _drain(self) -> None:
         """Store batch after batch until nothing is asked any more."""
