@@ -220,7 +220,7 @@ class Auditor:
         found = []
         for row in self.books.open_calls():
             attempt = self._attempts.get(row.terms.id)
-            sent = attempt is not None and attempt.state != "fenced"
+            sent = attempt is not None and attempt.state not in ("fenced", "unsent")
             left = (row.expires - entry.at).total_seconds() if row.expires else 0.0
             if row.terms.id not in self._charged and (sent or left > DEADLINE + MARGIN):
                 lives = attempt is None or attempt.state == "sent"
@@ -264,10 +264,12 @@ class Auditor:
             if row.stage in (*OPEN, "WAITING"):
                 self.blame("L1", f"{key} is still {row.stage}")
         for key, attempt in self._attempts.items():
-            if attempt.account != self.account or attempt.state != "ended":
+            if attempt.account != self.account or attempt.state not in ("unsent", "ended"):
                 continue
-            known = books.rows.get(key)
-            if known is None or (known.stage, known.cost) != ("COMMITTED", attempt.cost):
+            known, ends = books.rows.get(key), {"COMMITTED"}
+            if attempt.state == "unsent":
+                ends.add("RELEASED")
+            if known is None or known.stage not in ends or known.cost != attempt.cost:
                 self.blame("INV-4", f"{key} cost {attempt.cost}, the ledger has {known}")
         if books.anchor is None or not self._stored:
             self.blame("INV-8", "no balance was ever believed")
