@@ -96,6 +96,8 @@ class Shortcut(Protocol):
     async def store(self, account: str, batch: Batch) -> datetime | None:
         """Store a batch at once and return the database's clock; None when a turn is needed.
 
+        An id that the entries bind and that was queued in another account needs one, too.
+
         Raises:
             Conflict: A request id is bound already; nothing is stored.
             Refusal: STORAGE_UNAVAILABLE; the batch is stored entirely or not at all.

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from services.budget.domain import refusals
 from services.budget.domain.audit import Audit
-from services.budget.domain.entries import Entry
+from services.budget.domain.entries import Entry, Waiting
 from services.budget.domain.evolve import forget, replay
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Rules
@@ -110,6 +110,14 @@ class Database:
     def knows(self, each: UUID) -> bool:
         """Whether an id stands for a request or a reservation."""
         return each in self._requests or each in self._of
+
+    def queued_elsewhere(self, account: str, entries: Sequence[Entry]) -> bool:
+        """Whether a request that entries bind was queued in another account."""
+        return any(
+            isinstance(entry.fact, Waiting) and place != account and entry.about.reservation == key
+            for key in {each.request_id for each in entries} - {None}
+            for place, entry in self._of.get(key, ())
+        )
 
     def bound_twice(self, ids: Collection[UUID]) -> Collection[UUID]:
         """Return the ids that several entries bind; counted, for the keys above may be broken."""
@@ -222,6 +230,8 @@ class Connection:
             database, clock = self.database, self.database.clock()
             others = len(database.ledgers[account]) != batch.after
             if others or any(map(database.knows, batch.strange)):
+                return None
+            if database.queued_elsewhere(account, batch.entries):
                 return None
             if not clock - batch.tolerance <= batch.decided_at <= clock:
                 return None

@@ -146,9 +146,13 @@ def _expired(state: State, now: datetime) -> list[Reservation]:
 
 
 def _found(state: State, command: Commit | Release | Extend) -> Reservation | Refusal:
-    """Return the reservation named, unless the request id stands for something else."""
-    bound = state.bound.get(command.request_id)
-    if bound is not None and bound.content != command.content:
+    """Return the reservation named, unless the request id stands for something else.
+
+    One that waits will stand for its grant.
+    """
+    bound, other = state.bound.get(command.request_id), state.find(command.request_id)
+    waits = other is not None and other.stage is Stage.WAITING
+    if waits or (bound is not None and bound.content != command.content):
         return refusals.request_id_reused(command.request_id)
     found = state.find(command.reservation)
     return refusals.reservation_not_found(command.reservation) if found is None else found

@@ -275,12 +275,14 @@ class Writer:
     async def _store(self, jobs: Sequence[_Job]) -> list[_Outcomes]:
         """Store one batch; trying again is safe, for what was stored after all is recalled."""
         failure: Exception | None = None
+        contested = False
         for pause in PAUSES:
             if pause:
                 await asyncio.sleep(pause)
             try:
-                return await self._attempt(jobs)
+                return await self._attempt(jobs, contested=contested)
             except Conflict as conflict:
+                contested = True
                 failure = refusals.storage_unavailable()
                 failure.__cause__ = conflict
             except Refusal as refusal:
@@ -290,14 +292,18 @@ class Writer:
         assert failure is not None
         raise failure
 
-    async def _attempt(self, jobs: Sequence[_Job]) -> list[_Outcomes]:
+    async def _attempt(self, jobs: Sequence[_Job], *, contested: bool) -> list[_Outcomes]:
+        """Store one batch.
+
+        Where an id was ``contested``, it may be one that waits here: then all of those are recalled.
+        """
         was_warm, self._warm = self._warm, False
         if was_warm and self._alone:
             stored = await self._store_at_once(jobs)
             if stored is not None:
                 return stored
         base = self.state if was_warm else await self._ledger.load(self.account, self._rules)
-        asked = _unknown_to(base, jobs)
+        asked = _unknown_to(base, jobs) | set(base.waiting if contested else ())
         async with self._ledger.turn(self.account, base.sequence, asked) as turn:
             state = replay(base, turn.tail)
             state = recall(state, turn.recalled.reservations, turn.recalled.bound)

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.budget.domain.commands import Reserve
+from services.budget.domain.commands import Commit, Reserve
 from services.budget.domain.reservation import Tags, Terms
 from services.budget.domain.rules import Kind, Priority, Reason, Rules, Stage
 from tests.unit.budget.support import (
@@ -367,3 +367,17 @@ def test_the_fingerprint_of_a_request_never_changes() -> None:
 
     assert Reserve(terms=plain).content == "1449247ce1fde3ec6ef2861f"
     assert Reserve(terms=full).content == "13fc3713fa52b7535667845f"
+
+
+def test_the_id_of_one_who_waits_names_no_other_request() -> None:
+    """INV-2: it will name the grant; a commit that bound it would make that grant impossible."""
+    book = opened(100)
+    held = granted(book.reserve(85))
+    queued = granted(book.reserve(30, max_wait=A_MINUTE))
+
+    taken = Commit(request_id=queued.id, reservation=held.id, tokens=85)
+
+    refused(book.do(taken), "REQUEST_ID_REUSED")
+    book.release(held)
+    book.admit()
+    assert book.view(queued).stage is Stage.HELD
