@@ -39,6 +39,11 @@ class Turn(Protocol):
         ...
 
     @property
+    def known_at(self) -> datetime | None:
+        """When the entry was stored that the reader knows as the newest; None when it is not there."""
+        ...
+
+    @property
     def tail(self) -> Sequence[Entry]:
         """Entries that the reader had not seen, in order."""
         ...

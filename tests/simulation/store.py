@@ -154,6 +154,8 @@ class MemoryTurn:
         database = connection.database
         self.now = database.clock()
         self.tail: Sequence[Entry] = database.tail(account, after)
+        known = database.ledgers[account][after - 1 : after] if after else []
+        self.known_at = known[0].entry.at if known else None
         self.recalled = Recalled((), {})
         self.entries: Sequence[Entry] = ()
         self.snapshot: bytes | None = None

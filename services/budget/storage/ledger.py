@@ -63,6 +63,7 @@ class PostgresTurn:
         self._account = account
         clock, *read = taken
         self.now: datetime = clock["clock"]
+        self.known_at: datetime | None = clock["at"]
         self.tail = [rows.entry(row) for row in read if row["tail"]]
         told, bound = past.retell(rows.entry(row) for row in read if not row["tail"])
         self.recalled = Recalled(list(told.values()), bound)

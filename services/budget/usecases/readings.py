@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.budget.domain import granting, refusals
 from services.budget.domain.actions import REGISTRY, Action
+from services.budget.domain.audit import Violation
 from services.budget.domain.commands import Look
 from services.budget.domain.entries import Entry
 from services.budget.domain.granting import Shortfall
@@ -179,6 +180,7 @@ class Readings:
         """Check the ledger for a while; see ``Verifier.verify``.
 
         One that cannot be read has no state in use, and is looked at from the first entry on.
+        Entries that this replica had and that a restore took away are told until it ends.
 
         Raises:
             Refusal: ACCOUNT_NOT_FOUND, CHECKPOINT_LOST.
@@ -188,7 +190,14 @@ class Readings:
             used = await self.account(account)
         except UnreadableEntryError:
             full = True
-        return await self._verifier.verify(account, used, full=full, place=place, seconds=seconds)
+        found = await self._verifier.verify(account, used, full=full, place=place, seconds=seconds)
+        lost = self._desk.writer(account).lost
+        if not lost:
+            return found
+        told = (
+            f"Entry {lost} was stored, and is gone or another one since; the ledger was restored."
+        )
+        return replace(found, violations=(Violation("INV-10", 0, told), *found.violations))
 
     async def watch(
         self, account: str, after: int | None
