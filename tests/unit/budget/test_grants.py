@@ -381,3 +381,20 @@ def test_the_id_of_one_who_waits_names_no_other_request() -> None:
     book.release(held)
     book.admit()
     assert book.view(queued).stage is Stage.HELD
+
+
+def test_a_debt_that_no_calendar_sees_paid_is_refused_without_a_start() -> None:
+    """S14: what one caller reports must not break the batch of all others."""
+    book = opened(-100_000_000, rate=1)
+    book.pass_time(1)
+    book.see(-100_000_000, refill_rate=1, flow_reduction_milli=999)
+
+    assert refused(book.reserve(1), "INSUFFICIENT_TOKENS").retry_after is None
+
+
+def test_a_balance_from_the_end_of_all_calendars_is_not_believed() -> None:
+    """S14: nor does it break the batch that it is in."""
+    book = opened(100)
+
+    assert not book.see(500, arrived_ms=253_402_300_799_000, processing_ms=600_000)
+    assert book.available == 100
