@@ -14,14 +14,6 @@ from services.budget.domain.rules import Rules, Stage
 from services.budget.domain.state import Bound, State
 
 
-class UnreadableEntryError(Exception):
-    """An entry is stored that cannot be read: damaged, or of a form that this version does not know."""
-
-    def __init__(self, sequence: int, description: str) -> None:
-        super().__init__(description)
-        self.sequence = sequence
-
-
 class Conflict(Exception):  # noqa: N818 - a planned outcome of a race, cured by deciding again
     """Somebody else stored a request id or a sequence first; nothing of ours was stored."""
 
@@ -44,6 +36,11 @@ class Turn(Protocol):
     @property
     def now(self) -> datetime:
         """The database's clock, read after the account was locked."""
+        ...
+
+    @property
+    def known_at(self) -> datetime | None:
+        """When the entry was stored that the reader knows as the newest; None when it is not there."""
         ...
 
     @property
@@ -103,6 +100,8 @@ class Shortcut(Protocol):
 
     async def store(self, account: str, batch: Batch) -> datetime | None:
         """Store a batch at once and return the database's clock; None when a turn is needed.
+
+        An id that the entries bind and that was queued in another account needs one, too.
 
         Raises:
             Conflict: A request id is bound already; nothing is stored.
@@ -174,7 +173,11 @@ class Ledger(Checkpoints, Protocol):
         ...
 
     async def load(self, account: str, rules: Rules) -> State:
-        """Return the account's state as far as it was kept and replayed, without its lock."""
+        """Return the account's state as far as it was kept and replayed, without its lock.
+
+        Raises:
+            UnreadableEntryError: It cannot be replayed.
+        """
         ...
 
     async def open_account(self, account: str) -> None:
@@ -187,6 +190,10 @@ class Ledger(Checkpoints, Protocol):
 
     async def account_of(self, reservation: UUID) -> str | None:
         """Return the account that a reservation belongs to; None when it does not exist."""
+        ...
+
+    async def newest(self, account: str) -> int:
+        """Return the sequence of the newest entry, whether or not it can be read; 0 for none."""
         ...
 
     async def page(self, account: str, after: int, limit: int) -> Sequence[Entry]:

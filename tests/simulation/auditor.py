@@ -110,6 +110,8 @@ class Auditor:
         if kind == "Observed" and entry.fact.newest and before is not None:
             self._order(before, entry.fact.observation)
             self._seen_before = self.keepa.second(before.arrived_ms + before.processing_ms)
+        if kind == "Observed" and entry.fact.doubt:
+            self._doubt(entry.fact.doubt)
         if kind == "Held":
             self._after_grant(entry)
         self._sums(entry)
@@ -218,13 +220,19 @@ class Auditor:
         found = []
         for row in self.books.open_calls():
             attempt = self._attempts.get(row.terms.id)
-            sent = attempt is not None and attempt.state != "fenced"
+            sent = attempt is not None and attempt.state not in ("fenced", "unsent")
             left = (row.expires - entry.at).total_seconds() if row.expires else 0.0
             if row.terms.id not in self._charged and (sent or left > DEADLINE + MARGIN):
                 lives = attempt is None or attempt.state == "sent"
                 if lives:
                     found.append(row)
         return found
+
+    def _doubt(self, tokens: int) -> None:
+        """T8: nobody is refused for tokens that are there, unless somebody lies or gives."""
+        mix = self.world.mix
+        if not (mix.lie or mix.gift or mix.liar or mix.plan or mix.reduction or mix.clock_step):
+            self.blame("T8", f"{tokens} tokens are in doubt, and nobody gave reason for it")
 
     def _ends(self, stored: Stored, kind: str, stage: str | None) -> None:
         """INV-3 and INV-5: why something ended, and when."""
@@ -256,10 +264,12 @@ class Auditor:
             if row.stage in (*OPEN, "WAITING"):
                 self.blame("L1", f"{key} is still {row.stage}")
         for key, attempt in self._attempts.items():
-            if attempt.account != self.account or attempt.state != "ended":
+            if attempt.account != self.account or attempt.state not in ("unsent", "ended"):
                 continue
-            known = books.rows.get(key)
-            if known is None or (known.stage, known.cost) != ("COMMITTED", attempt.cost):
+            known, ends = books.rows.get(key), {"COMMITTED"}
+            if attempt.state == "unsent":
+                ends.add("RELEASED")
+            if known is None or known.stage not in ends or known.cost != attempt.cost:
                 self.blame("INV-4", f"{key} cost {attempt.cost}, the ledger has {known}")
         if books.anchor is None or not self._stored:
             self.blame("INV-8", "no balance was ever believed")

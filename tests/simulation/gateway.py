@@ -30,7 +30,7 @@ class NotSent(Exception):  # noqa: N818 - a planned outcome
 
 @dataclass
 class Attempt:
-    """The gateway's own row for a call: fenced, sent, or ended with an outcome.
+    """The gateway's own row for a call: fenced, sent, certainly unsent, or ended with an outcome.
 
     Attributes:
         gateway: The incarnation that sent it; a dead one will never end it.
@@ -110,8 +110,9 @@ class Gateways:
         try:
             attempt.body = await self._call(terms)
         except NotSent:
-            attempt.state, attempt.settled = "fenced", True
-            await self.release(terms.id, Reason.NOT_SENT)
+            attempt.state = "unsent"
+            if not world.happens(world.mix.late_commit):  # Else the reconciler does it.
+                await self.give_back(terms.id, attempt)
             return
         except TimeoutError:
             attempt.state = "unknown"
@@ -248,6 +249,15 @@ class Gateways:
         )
         return await self.persist(command.request_id, lambda r: r.budget.release(command))
 
+    async def give_back(self, reservation: UUID, attempt: Attempt) -> None:
+        """Release what certainly never left, or replace by nothing what a balance made of it."""
+        told = await self.release(reservation, Reason.NOT_SENT)
+        if isinstance(told, Refusal) and told.facts.get("state") == Stage.SETTLED:
+            self.world.seen["settled, then proven unsent"] += 1
+            nothing = self._commit(reservation, attempt, "nothing")
+            told = await self.persist(nothing.request_id, lambda r: r.budget.commit(nothing))
+        attempt.settled = told is not None
+
     async def look(self, account: str) -> None:
         """Ask ``/token`` and report it; the sequence is read before the asking."""
         world = self.world
@@ -344,6 +354,8 @@ class Gateways:
                 if attempt.state == "ended" and not attempt.settled and old:
                     world.seen["reconciler committed"] += 1
                     await self.commit(key, attempt)
+                if attempt.state == "unsent" and not attempt.settled and old:
+                    await self.give_back(key, attempt)
             for account in world.keepas:
                 await self._release_unsent(account)
 

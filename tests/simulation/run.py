@@ -153,7 +153,8 @@ async def _ended(world: World, gateways: Gateways) -> bool:
         gateways.late
         or gateways.flows
         or any(
-            attempt.state == "sent" or (attempt.state == "ended" and not attempt.settled)
+            attempt.state == "sent"
+            or (attempt.state in ("unsent", "ended") and not attempt.settled)
             for attempt in gateways.attempts.values()
         )
     ):

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from services.budget.domain import refusals
 from services.budget.domain.audit import Audit
-from services.budget.domain.entries import Entry
+from services.budget.domain.entries import Entry, Waiting
 from services.budget.domain.evolve import forget, replay
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Rules
@@ -111,6 +111,14 @@ class Database:
         """Whether an id stands for a request or a reservation."""
         return each in self._requests or each in self._of
 
+    def queued_elsewhere(self, account: str, entries: Sequence[Entry]) -> bool:
+        """Whether a request that entries bind was queued in another account."""
+        return any(
+            isinstance(entry.fact, Waiting) and place != account and entry.about.reservation == key
+            for key in {each.request_id for each in entries} - {None}
+            for place, entry in self._of.get(key, ())
+        )
+
     def bound_twice(self, ids: Collection[UUID]) -> Collection[UUID]:
         """Return the ids that several entries bind; counted, for the keys above may be broken."""
         bound = Counter(
@@ -146,6 +154,8 @@ class MemoryTurn:
         database = connection.database
         self.now = database.clock()
         self.tail: Sequence[Entry] = database.tail(account, after)
+        known = database.ledgers[account][after - 1 : after] if after else []
+        self.known_at = known[0].entry.at if known else None
         self.recalled = Recalled((), {})
         self.entries: Sequence[Entry] = ()
         self.snapshot: bytes | None = None
@@ -223,6 +233,8 @@ class Connection:
             others = len(database.ledgers[account]) != batch.after
             if others or any(map(database.knows, batch.strange)):
                 return None
+            if database.queued_elsewhere(account, batch.entries):
+                return None
             if not clock - batch.tolerance <= batch.decided_at <= clock:
                 return None
             database.check(account, batch.entries, batch.after)
@@ -270,6 +282,10 @@ class Connection:
     async def account_of(self, reservation: UUID) -> str | None:
         self.live()
         return self.database.account_of(reservation)
+
+    async def newest(self, account: str) -> int:
+        self.live()
+        return len(self.database.ledgers[account])
 
     async def page(self, account: str, after: int, limit: int) -> Sequence[Entry]:
         self.live()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -30,12 +31,23 @@ class Bells(Database):
         super().ring()
 
 
+class Slow(Weather):
+    """A database that takes its time."""
+
+    seconds = 0.0
+
+    async def statement(self) -> None:
+        """Let it pass."""
+        await asyncio.sleep(self.seconds)
+
+
 class Account:
     """A writer that nobody shares its account with, by the loop's clock."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self.database = Bells(loop)
-        connection = Connection(self.database, Weather())
+        self.weather = Slow()
+        connection = Connection(self.database, self.weather)
         self.writer = Writer(connection, "default", STANDARD, shortcut=connection, steady=loop.time)
 
     async def open(self) -> None:
@@ -128,5 +140,27 @@ def test_a_stop_rings_for_what_nobody_has_heard_of() -> None:
         await account.writer.close()
 
         assert len(account.database.rang) == 2
+
+    tell(story)
+
+
+def test_a_stop_that_is_cut_off_leaves_nobody_without_an_answer() -> None:
+    """Who asked last is still told: its batch is stored when the one before it is."""
+
+    async def story(account: Account) -> None:
+        account.weather.seconds = 1.0
+        first = asyncio.create_task(account.hold())
+        await asyncio.sleep(0.1)
+        last = asyncio.create_task(account.hold())
+        await asyncio.sleep(0.1)
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await account.writer.close()
+        assert not first.done()
+
+        async with asyncio.timeout(10):
+            held = [await first, await last]
+        assert set(held) <= set(account.writer.state.live)
 
     tell(story)

@@ -249,19 +249,31 @@ def violation(found: Violation) -> pb.LedgerViolation:
 
 def _note(fact: facts.Fact) -> str:
     """Return what the kind alone does not say."""
+    told = ""
     match fact:
         case facts.Released(reason=reason):
-            return RELEASED[reason]
+            told = RELEASED[reason]
         case facts.Committed(before=before) if before is not None:
-            return f"Late: the reservation was {before.stage.value} at {before.committed} tokens."
+            told = f"Late: the reservation was {before.stage.value} at {before.committed} tokens."
+        case facts.Settled(hidden=hidden, dark=dark) if hidden or dark:
+            told = _presumed(hidden, dark)
         case facts.BalanceLow(threshold=threshold):
-            return f"Below the threshold of {threshold} tokens."
+            told = f"Below the threshold of {threshold} tokens."
         case facts.Observed(newest=newest, doubt=doubt) if doubt or not newest:
-            told = f"{doubt} tokens more than explained; believed when seen again."
-            return told if newest else _looked_back(fact)
+            more = f"{doubt} tokens more than explained; believed when seen again."
+            told = more if newest else _looked_back(fact)
         case facts.Extended(expires_at=expires_at):
-            return f"Held until {expires_at.isoformat()}."
-    return ""
+            told = f"Held until {expires_at.isoformat()}."
+    return told
+
+
+def _presumed(hidden: int, dark: int) -> str:
+    """Say how much of a settled cost no balance lacks; nothing shows that it was not taken."""
+    told = (
+        f"{hidden} of them the full bucket may have made up for." if hidden else "",
+        f"{dark} of them no balance can show; the call began before." if dark else "",
+    )
+    return " ".join(("Presumed:", *filter(None, told)))
 
 
 def _looked_back(fact: facts.Observed) -> str:

@@ -74,7 +74,7 @@ class Auditor:
     def unreadable(self, sequence: int, description: str) -> None:
         """Say that the next entry is there but cannot be read."""
         self.stuck = True
-        self._blame("INV-6", sequence, f"{description}.")
+        self._blame("INV-6", sequence, description)
 
     def end(self, until: int) -> None:
         """Say that the ledger has no more entries, where it should have them."""

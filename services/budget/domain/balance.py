@@ -9,6 +9,7 @@ from services.budget.domain.values import Value
 MILLI = 1000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+FOREVER = 50_000_000  # Ticks: some 95 years. Calendars end, and debts of such a size do not.
 
 
 class Observation(Value, frozen=True, kw_only=True):
@@ -39,11 +40,6 @@ class Observation(Value, frozen=True, kw_only=True):
     def next_tick_ms(self) -> int:
         """When Keepa adds the next tokens, by its own clock."""
         return self.made_ms + self.refill_in_ms
-
-    @property
-    def made_at(self) -> datetime:
-        """``made_ms`` as an instant."""
-        return EPOCH + self.made_ms * MILLISECOND
 
     @property
     def capacity(self) -> int:
@@ -87,7 +83,7 @@ class Anchor(Value, frozen=True, kw_only=True):
         return _balance(self, now, rules)
 
     def reaches(self, tokens: int, rules: Rules) -> datetime | None:
-        """Say when ticks alone have brought the bucket to ``tokens``; None for never.
+        """Say when ticks alone have brought the bucket to ``tokens``; None for not in a lifetime.
 
         Counts past the capacity on purpose: what is subtracted from the balance will by
         then have been spent, and the bucket will have refilled behind it.
@@ -96,9 +92,8 @@ class Anchor(Value, frozen=True, kw_only=True):
         net = seen.refill_rate * MILLI - seen.flow_reduction_milli
         if tokens <= seen.tokens:
             return self.stored_at
-        if net <= 0:
-            return None
-        return self.tick_at(-(-(tokens - seen.tokens) * MILLI // net), rules)
+        ticks = -(-(tokens - seen.tokens) * MILLI // net) if net > 0 else FOREVER
+        return None if ticks >= FOREVER else self.tick_at(ticks, rules)
 
 
 @lru_cache(maxsize=16)

@@ -108,7 +108,14 @@ def _still_subtracted(state: State, after_sequence: int, covers: UUID | None) ->
 
 
 def _excess(state: State, older: Observation) -> int:
+    """Tokens of the anchor above an older balance and its ticks.
+
+    A balance older than two others tells nothing: one of the two is true at least, and the anchor
+    was weighed against the one before it. What both show above it was given since.
+    """
     if state.anchor is None or state.anchor.observation.refill_rate != older.refill_rate:
+        return 0
+    if state.previous is not None and not older.supersedes(state.previous):
         return 0
     return _beyond(older, state.anchor.observation, state.rules)
 

@@ -166,7 +166,8 @@ def _observed(state: State, entry: Entry, fact: facts.Observed) -> State:
             observation=fact.observation, stored_at=entry.at, after_sequence=fact.after_sequence
         )
         announced = _rearmed(state.announced, fact.tokens)
-        state = replace(state, anchor=anchor, announced=announced)
+        previous = state.anchor.observation if state.anchor else None
+        state = replace(state, anchor=anchor, previous=previous, announced=announced)
     if fact.doubt != state.doubt:
         state = replace(state, doubt=fact.doubt)
     if fact.closes:

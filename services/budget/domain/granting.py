@@ -83,6 +83,11 @@ def admit(state: State, _: Admit, now: datetime) -> Decision:
         terms = queued.terms
         if not _waits(queued, now):
             continue  # Its wait is over; the sweep or its own caller ends it.
+        if (
+            terms.id in state.bound
+        ):  # By another account, at the moment at which it was queued here.
+            draft.add(Released(tokens=terms.tokens, reason=Reason.WAIT_ENDED), terms)
+            continue
         obstacle = assess(draft.state, terms, now)
         if isinstance(obstacle, Refusal):
             if obstacle.reason in ("RESERVATION_ENDED", "ENVELOPE_EXHAUSTED"):
@@ -109,6 +114,8 @@ def _after_wait(state: State, reservation: UUID, now: datetime) -> Decision:
     bound, found = state.bound.get(reservation), state.find(reservation)
     if bound is None and found is not None:
         return Decision(state=state, refusal=_reproach(state, found.terms, now))
+    if bound is not None and bound.answer.terms.account != state.account:
+        return Decision(state=state, refusal=refusals.request_id_reused(reservation))
     return Decision(state=state, answer=bound.answer if bound else None)
 
 
@@ -198,13 +205,18 @@ def _hold(draft: Draft, terms: Terms, content: str, request_id: UUID) -> None:
 
 
 def _repeated(state: State, command: Reserve) -> Decision | Refusal | None:
-    """Answer a request id that stands for something already."""
+    """Answer a request id that stands for something already.
+
+    A wait that ended binds nothing, but its id stays the account's: one reservation has one.
+    """
     request_id = command.request_id
     bound, queued = state.bound.get(request_id), state.waiting.get(request_id)
     content = bound.content if bound else queued.content if queued else None
     if content is None:
         assert request_id not in state.live, "a grant was not recalled"
-        return None
+        past = state.past.get(request_id)
+        elsewhere = past is not None and past.terms.account != command.terms.account
+        return refusals.request_id_reused(request_id) if elsewhere else None
     if content != command.content:
         return refusals.request_id_reused(request_id)
     return Decision(state=state, answer=bound.answer if bound else queued)

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.budget.domain import belief, estimating
-from services.budget.domain.balance import Anchor, Observation
+from services.budget.domain.balance import EPOCH, MILLISECOND, Anchor, Observation
 from services.budget.domain.commands import Report
 from services.budget.domain.draft import Decision, Draft
 from services.budget.domain.entries import BalanceLow, Observed
@@ -32,7 +32,7 @@ def believable(seen: Observation, now: datetime) -> bool:
     A bad key answers with all zeros, and a time far ahead of ours would stay the newest
     for ever.
     """
-    return seen.refill_rate > 0 and seen.made_at - now <= KEEPA_AHEAD
+    return seen.refill_rate > 0 and seen.made_ms <= (now + KEEPA_AHEAD - EPOCH) // MILLISECOND
 
 
 def newer(state: State, seen: Observation) -> bool:

@@ -177,6 +177,19 @@ def storage_unavailable() -> Refusal:
     )
 
 
+class UnreadableEntryError(Refusal):
+    """An entry is stored that cannot be read: damaged, or of a form that this version does not know.
+
+    Another replica, of a newer version, may well read it; else an operator must look at it.
+    """
+
+    def __init__(self, sequence: int, description: str) -> None:
+        super().__init__(
+            Kind.UNAVAILABLE, "LEDGER_UNREADABLE", f"{description}.", facts={"sequence": sequence}
+        )
+        self.sequence = sequence
+
+
 def overloaded(limit: int) -> Refusal:
     """Shed load rather than queue without a bound."""
     return Refusal(

@@ -34,20 +34,10 @@ def commit(state: State, command: Commit, now: datetime) -> Decision | Refusal:
     draft = Draft(state, now)
     if found.stage is not Stage.COMMITTED:
         _book(draft, found, command)
-    if command.observation is not None and not _heard(state, command, command.observation):
+    if command.observation is not None:
         observing.observe(draft, command.observation, command.after_sequence, covers=found.id)
     observing.look_again(draft, command.observation)
     return draft.decision(_answer(state, draft, command))
-
-
-def _heard(state: State, command: Commit, seen: Observation) -> bool:
-    """Whether a repeated commit can tell nothing: its cost is shown, and newer balances are known.
-
-    Its balance was weighed when it came first. A gift that was believed since lies above it, and
-    is no reason to doubt the newest balance once more.
-    """
-    repeated = command.request_id in state.bound and command.reservation not in state.uncovered
-    return repeated and not observing.newer(state, seen)
 
 
 def _book(draft: Draft, found: Reservation, command: Commit) -> None:
@@ -156,9 +146,13 @@ def _expired(state: State, now: datetime) -> list[Reservation]:
 
 
 def _found(state: State, command: Commit | Release | Extend) -> Reservation | Refusal:
-    """Return the reservation named, unless the request id stands for something else."""
-    bound = state.bound.get(command.request_id)
-    if bound is not None and bound.content != command.content:
+    """Return the reservation named, unless the request id stands for something else.
+
+    One that waits will stand for its grant.
+    """
+    bound, other = state.bound.get(command.request_id), state.find(command.request_id)
+    waits = other is not None and other.stage is Stage.WAITING
+    if waits or (bound is not None and bound.content != command.content):
         return refusals.request_id_reused(command.request_id)
     found = state.find(command.reservation)
     return refusals.reservation_not_found(command.reservation) if found is None else found

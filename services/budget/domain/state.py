@@ -73,6 +73,7 @@ class State(Value, frozen=True, kw_only=True):
     Attributes:
         sequence: Of the newest entry folded in.
         anchor: The newest observation by Keepa's time.
+        previous: The one that was the anchor before it.
         baseline: The observation from which our calls are compared with the balance.
         answered: Calls with a known cost since the baseline.
         between: Balances since the baseline, in the order in which they were entered.
@@ -93,6 +94,7 @@ class State(Value, frozen=True, kw_only=True):
     rules: Rules = STANDARD
     sequence: int = 0
     anchor: Anchor | None = None
+    previous: Observation | None = None
     baseline: Anchor | None = None
     answered: Chain[Answered] = msgspec.field(default_factory=nothing)
     between: Chain[Observation] = msgspec.field(default_factory=nothing)

@@ -10,8 +10,10 @@ import asyncpg
 from sqlalchemy import exc
 
 from services.budget.domain import refusals
+from services.budget.domain.audit import Audit, Auditor
 from services.budget.domain.entries import Entry
 from services.budget.domain.evolve import forget, replay
+from services.budget.domain.refusals import UnreadableEntryError
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import State
@@ -39,6 +41,7 @@ _PAGE = f"""
 select {rows.SELECT} from budget.ledger where account = $1 and sequence > $2
 order by sequence limit $3
 """  # noqa: S608 - only column names are put in
+_NEWEST = "select coalesce(max(sequence), 0) as newest from budget.ledger where account = $1"
 _KEPT = "select state from budget.snapshots where account = $1 and version = $2"
 _KEEP = """
 insert into budget.snapshots (account, sequence, version, state) values ($1, $2, $3, $4)
@@ -60,6 +63,7 @@ class PostgresTurn:
         self._account = account
         clock, *read = taken
         self.now: datetime = clock["clock"]
+        self.known_at: datetime | None = clock["at"]
         self.tail = [rows.entry(row) for row in read if row["tail"]]
         told, bound = past.retell(rows.entry(row) for row in read if not row["tail"])
         self.recalled = Recalled(list(told.values()), bound)
@@ -123,7 +127,7 @@ class PostgresLedger:
             state = snapshots.decode(kept["state"], rules)
         kept_at = state.sequence
         while page := await self.page(account, state.sequence, PAGE):
-            state = forget(replay(state, page))
+            state = _folded(state, page)
             if state.sequence - kept_at >= REPLAY_KEPT:
                 _log.info("ledger replayed so far", account=account, sequence=state.sequence)
                 await self.keep(state)
@@ -147,6 +151,11 @@ class PostgresLedger:
             "select account from budget.ledger where reservation = $1 limit 1", reservation
         )
         return str(found[0]["account"]) if found else None
+
+    async def newest(self, account: str) -> int:
+        """Read it from the key."""
+        (found,) = await self._fetch(_NEWEST, account)
+        return int(found["newest"])
 
     async def page(self, account: str, after: int, limit: int) -> Sequence[Entry]:
         """Read a stretch of the ledger."""
@@ -184,6 +193,18 @@ class PostgresLedger:
 
 def _kept(state: State) -> tuple[str, int, int, bytes]:
     return (state.account, state.sequence, snapshots.VERSION, snapshots.encode(state))
+
+
+def _folded(state: State, page: Sequence[Entry]) -> State:
+    """Fold a page into a state, or say which of its entries cannot be."""
+    try:
+        return forget(replay(state, page))
+    except (AssertionError, KeyError) as error:  # As the audit tells it, with its place.
+        auditor = Auditor(Audit(state))
+        for entry in page:
+            auditor.take(entry)
+        found = auditor.audit.violations[-1]
+        raise UnreadableEntryError(found.sequence, found.description.rstrip(".")) from error
 
 
 @contextmanager

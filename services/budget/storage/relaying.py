@@ -8,12 +8,15 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.budget.domain.entries import Entry, Fact, Held
+from services.budget.domain.refusals import UnreadableEntryError
 from services.budget.domain.reservation import Reservation
 from services.budget.domain.state import State
 from services.budget.storage import rows
 from services.budget.storage.ledger import CHANNEL, PostgresLedger
+from services.chassis import telemetry
 from services.chassis.events.publisher import Outgoing
 
+_log = telemetry.get_logger(__name__)
 BALANCE_EVERY = timedelta(seconds=1)  # BalanceChanged is sent no more often.
 Look = Callable[[str], Awaitable[tuple[State, datetime]]]
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,6 +84,7 @@ class LedgerSource:
         assert Held not in announcer.kinds, "their kind has no index"
         self._kinds = [rows.NAMES[kind] for kind in announcer.kinds]
         self._steps: dict[str, _Step] = {}
+        self._unreadable: set[str] = set()
 
     async def pending(self, connection: AsyncConnection, limit: int) -> Sequence[Outgoing]:
         """Read on from each account's cursor; entries that tell nothing are passed at once."""
@@ -90,7 +94,7 @@ class LedgerSource:
         for cursor in await raw.fetch(_CURSORS):
             seen = min(cursor["sequence"], cursor["announced"])
             if (cursor["newest"] or 0) > seen and len(batch) < limit:
-                batch += await self._read(raw, cursor, limit - len(batch))
+                batch += await self._readable(raw, cursor, limit - len(batch))
         if not batch:
             await self._move(connection)
         return batch
@@ -103,6 +107,19 @@ class LedgerSource:
     async def purge(self, connection: AsyncConnection) -> int:  # noqa: ARG002 - as the relay asks
         """Forget nothing: the ledger is kept."""
         return 0
+
+    async def _readable(self, raw: Any, cursor: Any, limit: int) -> list[Outgoing]:
+        """Read one account; the events of one that cannot be read wait, and hold up no other's."""
+        account = cursor["name"]
+        try:
+            events = await self._read(raw, cursor, limit)
+        except UnreadableEntryError as error:
+            if account not in self._unreadable:
+                _log.error("account cannot be read", account=account, error=str(error))
+            self._unreadable.add(account)
+            return []
+        self._unreadable.discard(account)
+        return events
 
     async def _read(self, raw: Any, cursor: Any, limit: int) -> list[Outgoing]:
         account, newest = cursor["name"], cursor["newest"]

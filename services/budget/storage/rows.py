@@ -9,9 +9,9 @@ import msgspec
 
 from services.budget.domain import entries as facts
 from services.budget.domain.entries import About, Entry, Fact
+from services.budget.domain.refusals import UnreadableEntryError
 from services.budget.domain.reservation import Tags, Terms
 from services.budget.domain.rules import Kind, Priority
-from services.budget.ports import UnreadableEntryError
 
 KINDS: dict[str, type[Fact]] = {
     "OBSERVED": facts.Observed,
@@ -125,7 +125,7 @@ def entry(row: Mapping[str, Any]) -> Entry:
     try:
         fact = _fact(row, tags)
     except (ValueError, KeyError) as error:
-        told = f"entry {row['sequence']} of kind {row['kind']} cannot be read: {error}"
+        told = f"Entry {row['sequence']} of kind {row['kind']} cannot be read: {error}"
         raise UnreadableEntryError(row["sequence"], told) from error
     return Entry(
         sequence=row["sequence"],

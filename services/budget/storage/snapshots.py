@@ -12,12 +12,13 @@ from services.budget.domain.reservation import Reservation
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import Answered, Estimate, State, Uncovered
 
-VERSION = 3  # Raised when the state changes; older snapshots are then left aside.
+VERSION = 4  # Raised when the state changes; older snapshots are then left aside.
 
 SCALARS = (
     "account",
     "sequence",
     "anchor",
+    "previous",
     "baseline",
     "doubt",
     "announced",
@@ -37,6 +38,7 @@ class _Kept:
     account: str
     sequence: int
     anchor: Anchor | None
+    previous: Observation | None
     baseline: Anchor | None
     doubt: int
     announced: int

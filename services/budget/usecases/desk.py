@@ -7,8 +7,9 @@ from uuid import UUID
 
 from services.budget.domain import refusals
 from services.budget.domain.commands import Command, Look, Sweep
+from services.budget.domain.refusals import UnreadableEntryError
 from services.budget.domain.rules import Rules
-from services.budget.ports import Bell, Ledger, Shortcut, UnreadableEntryError
+from services.budget.ports import Bell, Ledger, Shortcut
 from services.budget.usecases.writer import Told, Writer
 from services.chassis import telemetry
 from services.chassis.errors import Refusal

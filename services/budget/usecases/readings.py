@@ -9,16 +9,17 @@ from uuid import UUID
 
 from services.budget.domain import granting, refusals
 from services.budget.domain.actions import REGISTRY, Action
+from services.budget.domain.audit import Violation
 from services.budget.domain.commands import Look
 from services.budget.domain.entries import Entry
 from services.budget.domain.granting import Shortfall
+from services.budget.domain.refusals import UnreadableEntryError
 from services.budget.domain.reservation import Reservation, Terms
 from services.budget.domain.rules import Rules, Stage
 from services.budget.ports import (
     EntryQuery,
     Ledger,
     ReservationQuery,
-    UnreadableEntryError,
     Usage,
     UsageQuery,
 )
@@ -178,11 +179,25 @@ class Readings:
     ) -> Findings:
         """Check the ledger for a while; see ``Verifier.verify``.
 
+        One that cannot be read has no state in use, and is looked at from the first entry on.
+        Entries that this replica had and that a restore took away are told until it ends.
+
         Raises:
             Refusal: ACCOUNT_NOT_FOUND, CHECKPOINT_LOST.
         """
-        told = await self.account(account)
-        return await self._verifier.verify(told, full=full, place=place, seconds=seconds)
+        used: Told | None = None
+        try:
+            used = await self.account(account)
+        except UnreadableEntryError:
+            full = True
+        found = await self._verifier.verify(account, used, full=full, place=place, seconds=seconds)
+        lost = self._desk.writer(account).lost
+        if not lost:
+            return found
+        told = (
+            f"Entry {lost} was stored, and is gone or another one since; the ledger was restored."
+        )
+        return replace(found, violations=(Violation("INV-10", 0, told), *found.violations))
 
     async def watch(
         self, account: str, after: int | None

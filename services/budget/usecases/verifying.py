@@ -8,9 +8,10 @@ from datetime import datetime
 from services.budget.domain import refusals
 from services.budget.domain.audit import Audit, Auditor, Violation
 from services.budget.domain.entries import Entry
+from services.budget.domain.refusals import UnreadableEntryError
 from services.budget.domain.rules import Rules
 from services.budget.domain.state import State
-from services.budget.ports import Ledger, UnreadableEntryError
+from services.budget.ports import Ledger
 from services.budget.usecases.writer import Told
 
 STRETCH = 10_000  # Entries between two checkpoints: the least that one call replays.
@@ -83,9 +84,15 @@ class Verifier:
         self._stretch = stretch
 
     async def verify(
-        self, told: Told, *, full: bool, place: Place | None, seconds: float
+        self,
+        account: str,
+        used: Told | None,
+        *,
+        full: bool,
+        place: Place | None,
+        seconds: float,
     ) -> Findings:
-        """Replay for a while, and compare with the state in use when its sequence is reached.
+        """Replay for a while, and compare with the state in use, if any, when it is reached.
 
         Goes on from ``place``, or else begins at the first entry when it is to be ``full``, or
         else at the newest checkpoint. After ``seconds`` the stretch under way is finished.
@@ -93,8 +100,9 @@ class Verifier:
         Raises:
             Refusal: CHECKPOINT_LOST.
         """
-        until, ends = told.state.sequence, self._steady() + min(seconds, LONGEST_SECONDS)
-        start, audit = await self._start(told.state, full=full, place=place)
+        until = used.state.sequence if used else await self._ledger.newest(account)
+        ends = self._steady() + min(seconds, LONGEST_SECONDS)
+        start, audit = await self._start(account, until, full=full, place=place)
         auditor, reached, onward = Auditor(audit), audit.state.sequence, None
         while reached < until and not auditor.stuck and onward is None:
             goal = min(until, reached - reached % self._stretch + self._stretch)
@@ -112,8 +120,8 @@ class Verifier:
                         sequence=goal,
                         digest=digest,
                     )
-        if reached == until:
-            auditor.compare(told.state, told.now)
+        if used is not None and reached == until:
+            auditor.compare(used.state, used.now)
         return Findings(
             entries=reached - start.sequence,
             spent=auditor.audit.state.spent,
@@ -125,16 +133,17 @@ class Verifier:
             onward=onward,
         )
 
-    async def _start(self, used: State, *, full: bool, place: Place | None) -> tuple[Place, Audit]:
+    async def _start(
+        self, account: str, until: int, *, full: bool, place: Place | None
+    ) -> tuple[Place, Audit]:
         """Find what to go on from."""
-        account = used.account
         if place is not None:
             kept = await self._ledger.checkpoint(account, place.sequence, self._rules)
-            if kept is None or kept.digest != place.digest or place.sequence > used.sequence:
+            if kept is None or kept.digest != place.digest or place.sequence > until:
                 raise refusals.checkpoint_lost(place.sequence)
             return place, kept.audit
         if not full:
-            kept = await self._ledger.newest_checkpoint(account, used.sequence, self._rules)
+            kept = await self._ledger.newest_checkpoint(account, until, self._rules)
             if kept is not None:
                 at = kept.audit.state.sequence
                 found = Place(origin=at, origin_at=kept.at, sequence=at, digest=kept.digest)
@@ -153,7 +162,7 @@ class Verifier:
             for entry in page:
                 auditor.take(entry, twice)
             if damage is not None:
-                auditor.unreadable(damage.sequence, str(damage))
+                auditor.unreadable(damage.sequence, damage.message)
                 return
             after = page[-1].sequence
             await asyncio.sleep(0)

@@ -21,9 +21,11 @@ from services.budget.domain.state import State
 from services.budget.domain.values import Value
 from services.budget.ports import Batch, Conflict, Ledger, Shortcut
 from services.budget.usecases.notices import notice
+from services.chassis import telemetry
 from services.chassis.cancelling import end
 from services.chassis.errors import Refusal
 
+_log = telemetry.get_logger(__name__)
 BATCH = 1_000  # Commands decided in one transaction.
 MANY = 20  # Commands of a call: they share what a transaction costs without company.
 QUEUE = 20_000  # Commands that may wait for their batch.
@@ -73,25 +75,33 @@ class Follower:
     """A reader's bounded queue; one that falls too far behind is cut off."""
 
     def __init__(self) -> None:
-        self._changes: asyncio.Queue[Change] = asyncio.Queue(FOLLOWER_QUEUE)
-        self._behind = False
+        self._changes: asyncio.Queue[Change | Refusal] = asyncio.Queue(FOLLOWER_QUEUE + 1)
+        self._ended = False
 
     def put(self, change: Change) -> None:
         """Add a change unless the reader is too slow."""
-        if self._changes.full():
-            self._behind = True
-        if not self._behind:
+        if self._changes.qsize() == FOLLOWER_QUEUE:
+            self.end(refusals.slow_reader(FOLLOWER_QUEUE))
+        if not self._ended:
             self._changes.put_nowait(change)
+
+    def end(self, refusal: Refusal) -> None:
+        """Tell the reader, after what it has not taken yet, why nothing follows."""
+        if not self._ended:
+            self._changes.put_nowait(refusal)
+        self._ended = True
 
     async def take(self) -> Change:
         """Return the next change.
 
         Raises:
-            Refusal: SLOW_READER, after the last change before the gap.
+            Refusal: SLOW_READER, after the last change before the gap; SEQUENCE_AHEAD where the
+                ledger went back behind what the reader was told.
         """
-        if self._behind and self._changes.empty():
-            raise refusals.slow_reader(FOLLOWER_QUEUE)
-        return await self._changes.get()
+        change = await self._changes.get()
+        if isinstance(change, Refusal):
+            raise change
+        return change
 
 
 class Writer:
@@ -114,6 +124,7 @@ class Writer:
         self.account = account
         self.state = State(account=account, rules=rules)
         self.stopping = False
+        self.lost = 0  # The newest entry that was here and is not in the ledger any more.
         self._told = self.state  # What followers have been told.
         self._ledger = ledger
         self._shortcut = shortcut
@@ -126,6 +137,7 @@ class Writer:
         self._ringing: asyncio.Task[None] | None = None
         self._rung_at = float("-inf")
         self._seen: tuple[datetime, float] | None = None
+        self._newest_at: datetime | None = None  # When the newest entry of the state was stored.
         self._queue: deque[_Job] = deque()
         self._queued = 0  # Commands in the queue.
         self._crowd = 0  # Jobs in the last batch.
@@ -221,12 +233,15 @@ class Writer:
             ended.set()
 
     async def close(self) -> None:
-        """Wait for the batch under way and for what is queued behind it."""
+        """Wait for the batch under way and for what is queued behind it.
+
+        Who loses patience takes no answer from those who asked: the batches go on.
+        """
         if self._pulsing is not None:
             await end(self._pulsing)
         begun = (self._draining, self._keeping, self._ringing)
         tasks = [task for task in begun if task is not None]
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.shield(asyncio.gather(*tasks, return_exceptions=True))
 
     async def _drain(self) -> None:
         """Store batch after batch until nothing is asked any more."""
@@ -272,12 +287,14 @@ class Writer:
     async def _store(self, jobs: Sequence[_Job]) -> list[_Outcomes]:
         """Store one batch; trying again is safe, for what was stored after all is recalled."""
         failure: Exception | None = None
+        contested = False
         for pause in PAUSES:
             if pause:
                 await asyncio.sleep(pause)
             try:
-                return await self._attempt(jobs)
+                return await self._attempt(jobs, contested=contested)
             except Conflict as conflict:
+                contested = True
                 failure = refusals.storage_unavailable()
                 failure.__cause__ = conflict
             except Refusal as refusal:
@@ -287,15 +304,23 @@ class Writer:
         assert failure is not None
         raise failure
 
-    async def _attempt(self, jobs: Sequence[_Job]) -> list[_Outcomes]:
+    async def _attempt(self, jobs: Sequence[_Job], *, contested: bool) -> list[_Outcomes]:
+        """Store one batch.
+
+        Where an id was ``contested``, it may be one that waits here: then all of those are recalled.
+        """
         was_warm, self._warm = self._warm, False
         if was_warm and self._alone:
             stored = await self._store_at_once(jobs)
             if stored is not None:
                 return stored
         base = self.state if was_warm else await self._ledger.load(self.account, self._rules)
-        asked = _unknown_to(base, jobs)
+        asked = _unknown_to(base, jobs) | set(base.waiting if contested else ())
         async with self._ledger.turn(self.account, base.sequence, asked) as turn:
+            if was_warm and turn.known_at != self._newest_at:
+                self._went_back(base.sequence)
+                raise Conflict(f"{base.sequence} is not the entry that it was")
+            self._newest_at = turn.known_at
             state = replay(base, turn.tail)
             state = recall(state, turn.recalled.reservations, turn.recalled.bound)
             outcomes, state, entries = _decide_all(state, jobs, turn.now)
@@ -342,6 +367,8 @@ class Writer:
         """Make a stored state the one at hand, and tell everybody who watches."""
         notice(self.account, entries)
         self.state = forget(state)
+        if new := entries or tail:
+            self._newest_at = new[-1].at
         self._warm = True
         self._wake()
         self._keep_sometimes()
@@ -403,11 +430,22 @@ class Writer:
         state = self._told if self._followers else self.state
         if state.sequence + len(entries) < self.state.sequence:
             entries = await self._between(state.sequence, self.state.sequence)
+        elif self._followers and state.sequence + len(entries) > self.state.sequence:
+            self._went_back(state.sequence)  # It was read anew, and is shorter.
+            state = self.state
         for entry in entries if self._followers else ():
             state = forget(evolve(state, entry))
             for follower in self._followers:
                 follower.put(Change(entry, state, now))
         self._told = state
+
+    def _went_back(self, sequence: int) -> None:
+        """End the readers of a ledger that was restored: what they were told last is not in it."""
+        _log.error("ledger went back", account=self.account, lost_sequence=sequence)
+        self.lost = sequence
+        for follower in self._followers:
+            follower.end(refusals.sequence_ahead(sequence, sequence - 1))
+        self._followers.clear()
 
     async def _between(self, after: int, until: int) -> list[Entry]:
         entries: list[Entry] = []

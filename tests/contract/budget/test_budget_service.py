@@ -301,6 +301,25 @@ async def test_one_id_twice_in_a_batch_is_one_reservation(service: Service) -> N
     assert (await service.account()).available_token_count == 30
 
 
+async def test_a_batch_may_draw_on_an_envelope_that_it_makes(service: Service) -> None:
+    """The requests are decided in their order, as if they had been asked one by one."""
+    await service.report(100)
+    await service.report(100, account="accounts/other")
+    envelope = reserve(30, kind=pb.RESERVATION_KIND_ENVELOPE, account="accounts/other")
+    dear = reserve(95, kind=pb.RESERVATION_KIND_ENVELOPE)
+    parents = [f"reservations/{each.request_id}" for each in (envelope, dear)]
+    draws = [reserve(20, parent=parents[0]), reserve(20, parent=parents[0])]
+    asked = [envelope, *draws, dear, reserve(1, parent=parents[1])]
+
+    answer = await service.stub.BatchReserveTokens(pb.BatchReserveTokensRequest(requests=asked))
+
+    reasons = [each.error.reason for each in answer.results]
+    assert reasons == ["", "", "ENVELOPE_EXHAUSTED", "INSUFFICIENT_TOKENS", "RESERVATION_NOT_FOUND"]
+    drawn = answer.results[1].reservation
+    assert (drawn.parent, drawn.account) == (parents[0], "accounts/other")
+    assert (await service.account()).available_token_count == 100
+
+
 async def test_reservations_are_listed_newest_first_and_by_filter(service: Service) -> None:
     """Pages are bound to their filters and never repeat or skip."""
     await service.report(1000)
@@ -497,14 +516,13 @@ async def test_one_account_that_cannot_be_read_hides_no_other(
         request.page_token = page.next_page_token
         if not page.next_page_token:
             break
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await service.stub.GetAccount(pb.GetAccountRequest(name="accounts/second"))
+    refused = await refusal(service.stub.GetAccount(pb.GetAccountRequest(name="accounts/second")))
 
     assert listed == ["accounts/default", "accounts/first", "accounts/third"]
     assert unreachable == ["accounts/second"]
-    assert refused.value.code() is grpc.StatusCode.INTERNAL
-    assert told.count("entry 2 of kind PROMISED") == 1
-    assert "entry 2 of kind PROMISED" in capsys.readouterr().err
+    assert (refused.reason, refused.facts) == ("LEDGER_UNREADABLE", {"sequence": 2})
+    assert told.count("Entry 2 of kind PROMISED") == 1
+    assert "Entry 2 of kind PROMISED" in capsys.readouterr().err
 
 
 async def test_usage_is_summed_by_what_was_asked(service: Service) -> None:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 
 STRETCH = 10
 ENTRIES = 25
+ACCOUNT = "accounts/default"
 
 
 @pytest.fixture
@@ -232,10 +233,33 @@ async def test_an_entry_that_cannot_be_read_is_found_with_its_place(
         fresh_database, f"update budget.ledger set fact = '{{}}' where sequence = {sequence}"
     )
 
-    *_, last = await verify(replicas[:1], full=True)  # It has the account in memory.
+    for replica in replicas:  # The first has the account in memory, the second cannot.
+        *_, last = await verify([replica], full=replica is replicas[0])
 
-    assert last.HasField("consistent")
-    assert not last.consistent
-    assert [(each.invariant, each.sequence) for each in last.violations] == [("INV-6", sequence)]
-    assert last.violations[0].description.startswith(f"entry {sequence} of kind HELD")
-    assert last.verified_sequence == sequence - 1
+        assert last.HasField("consistent")
+        assert not last.consistent
+        assert [(found.invariant, found.sequence) for found in last.violations] == [
+            ("INV-6", sequence)
+        ]
+        assert last.violations[0].description.startswith(f"Entry {sequence} of kind HELD")
+        assert (last.verified_sequence, last.newest_sequence) == (sequence - 1, ENTRIES)
+
+
+@pytest.mark.parametrize(
+    ("statement", "sequence"),
+    [
+        ("update budget.ledger set fact = '{}' where sequence = 14", 14),
+        ("delete from budget.ledger where sequence = 14", 15),
+    ],
+)
+async def test_who_cannot_read_a_ledger_says_at_which_entry(
+    replicas: tuple[Service, Service], fresh_database: str, statement: str, sequence: int
+) -> None:
+    """T5: no balance can be told, and an operator must not search the log for the reason."""
+    await tamper(fresh_database, statement)
+
+    refused = await refusal(replicas[1].stub.GetAccount(pb.GetAccountRequest(name=ACCOUNT)))
+
+    assert refused.reason == "LEDGER_UNREADABLE"
+    assert refused.facts == {"sequence": sequence}
+    assert f"ntry {sequence}" in refused.message

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+import asyncpg
 import pytest
 from arbitragevault.budget.v1 import budget_pb2 as pb
 from arbitragevault.budget.v1 import events_pb2 as events
@@ -18,10 +19,11 @@ from tests.integration.budget.support import Replica, replica
 
 pytestmark = pytest.mark.anyio
 ENDED = events.ReservationEnded.DESCRIPTOR.full_name
+LOW = events.BalanceLow.DESCRIPTOR.full_name
 
 
-async def ends(one: Replica, url: str) -> list[Outgoing]:
-    """Read the ends of reservations as a relay does that dies before it marks them."""
+async def read(one: Replica, url: str) -> list[Outgoing]:
+    """Read events as a relay does that dies before it marks them."""
 
     async def look(account: str) -> tuple[State, datetime]:
         told = await one.look(account)
@@ -34,7 +36,12 @@ async def ends(one: Replica, url: str) -> list[Outgoing]:
         found: Sequence[Outgoing] = await source.pending(connection, 100)
         await connection.rollback()
     await engine.dispose()
-    return [event for event in found if event.message_name == ENDED]
+    return list(found)
+
+
+async def ends(one: Replica, url: str) -> list[Outgoing]:
+    """Read those of them that tell the ends of reservations."""
+    return [event for event in await read(one, url) if event.message_name == ENDED]
 
 
 async def test_an_end_that_is_told_again_is_the_same_event(
@@ -61,3 +68,22 @@ async def test_an_end_that_is_told_again_is_the_same_event(
         pb.RESERVATION_STATE_UNKNOWN,
         pb.RESERVATION_STATE_COMMITTED,
     ]
+
+
+async def test_an_account_that_cannot_be_read_holds_up_no_events_of_another(
+    fresh_service_database: Callable[[str], str], fresh_database: str
+) -> None:
+    """INV-9: one key's ledger is damaged; who listens for the others must hear of them."""
+    url = fresh_service_database("budget")
+    async with replica(url) as one:
+        for account in ("damaged", "sound"):
+            await one.report(5, account)
+    connection = await asyncpg.connect(sql.plain_url(fresh_database))
+    await connection.execute("update budget.ledger set fact = '{}' where account = 'damaged'")
+    await connection.close()
+
+    async with replica(url) as other:
+        told = await read(other, url)
+
+    low = [events.BalanceLow.FromString(each.payload) for each in told if each.message_name == LOW]
+    assert [each.account for each in low] == ["accounts/sound"] * 2

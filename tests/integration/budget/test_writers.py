@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from services.budget.domain import refusals
@@ -23,6 +24,7 @@ from services.budget.storage import ledger
 from services.budget.usecases import writer as writers
 from services.budget.usecases.readings import Opening
 from services.budget.usecases.writer import Change, Told
+from services.chassis import sql
 from services.chassis.errors import Refusal
 from tests.integration.budget.support import SOON, asked, queued, replica, stated
 
@@ -474,3 +476,42 @@ async def test_a_batch_follows_the_newest_entry_or_is_not_stored(url: str, off: 
         assert (clock is not None) == (off == 0)
         stored = await one.ledger.page("default", newest, 10)
         assert [each.sequence for each in stored] == ([newest + 1] if off == 0 else [])
+
+
+@pytest.mark.parametrize(("warm", "written"), [(True, 0), (True, 3), (False, 0)])
+async def test_a_ledger_that_was_restored_to_an_earlier_entry_goes_on_from_there(
+    url: str, fresh_database: str, *, warm: bool, written: int
+) -> None:
+    """INV-10: what a replica still remembers is not built upon, whatever others wrote since."""
+    async with replica(url) as one:
+        await one.report(100)
+        kept = await one.reserve(5)
+        watch = one.readings.watch("default", None)
+        await anext(watch)
+        for _ in range(2):
+            await one.reserve(5)
+        await anext(watch)
+        assert isinstance(told := await anext(watch), Change)
+        connection = await asyncpg.connect(sql.plain_url(fresh_database))
+        await connection.execute("delete from budget.ledger where sequence > $1", kept.sequence)
+        await connection.close()
+        async with replica(url) as two:
+            for _ in range(written):
+                await two.reserve(1)
+
+        one.desk.writer("default")._warm = warm  # A lost connection makes it read anew.
+
+        held = await one.reserve(1)
+        with pytest.raises(Refusal) as ended:
+            await anext(watch)
+
+        assert held.sequence == kept.sequence + written + 1
+        assert await one.available() == 94 - written
+        assert (ended.value.reason, ended.value.facts) == (
+            "SEQUENCE_AHEAD",
+            {"after_sequence": told.entry.sequence, "newest_sequence": told.entry.sequence - 1},
+        )
+        found = (await one.readings.verify("default", full=True)).violations
+        assert [(each.invariant, each.sequence) for each in found] == [("INV-10", 0)]
+    async with replica(url) as again:
+        assert (await again.readings.verify("default", full=True)).consistent

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.budget.domain.commands import Reserve
+from services.budget.domain.commands import Commit, Reserve
 from services.budget.domain.reservation import Tags, Terms
 from services.budget.domain.rules import Kind, Priority, Reason, Rules, Stage
 from tests.unit.budget.support import (
@@ -367,3 +367,34 @@ def test_the_fingerprint_of_a_request_never_changes() -> None:
 
     assert Reserve(terms=plain).content == "1449247ce1fde3ec6ef2861f"
     assert Reserve(terms=full).content == "13fc3713fa52b7535667845f"
+
+
+def test_the_id_of_one_who_waits_names_no_other_request() -> None:
+    """INV-2: it will name the grant; a commit that bound it would make that grant impossible."""
+    book = opened(100)
+    held = granted(book.reserve(85))
+    queued = granted(book.reserve(30, max_wait=A_MINUTE))
+
+    taken = Commit(request_id=queued.id, reservation=held.id, tokens=85)
+
+    refused(book.do(taken), "REQUEST_ID_REUSED")
+    book.release(held)
+    book.admit()
+    assert book.view(queued).stage is Stage.HELD
+
+
+def test_a_debt_that_no_calendar_sees_paid_is_refused_without_a_start() -> None:
+    """S14: what one caller reports must not break the batch of all others."""
+    book = opened(-100_000_000, rate=1)
+    book.pass_time(1)
+    book.see(-100_000_000, refill_rate=1, flow_reduction_milli=999)
+
+    assert refused(book.reserve(1), "INSUFFICIENT_TOKENS").retry_after is None
+
+
+def test_a_balance_from_the_end_of_all_calendars_is_not_believed() -> None:
+    """S14: nor does it break the batch that it is in."""
+    book = opened(100)
+
+    assert not book.see(500, arrived_ms=253_402_300_799_000, processing_ms=600_000)
+    assert book.available == 100

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.budget.domain.balance import Anchor, Observation
+from services.budget.domain.balance import EPOCH, MILLISECOND, Anchor, Observation
 from services.budget.domain.drift import explain, ticks_between
 from services.budget.domain.rules import STANDARD
 from services.budget.domain.state import Answered
@@ -67,6 +67,11 @@ def test_a_debt_is_paid_by_whole_ticks() -> None:
     assert timedelta(0) < start - stored - exact < timedelta(seconds=3)
 
 
+def instant(seen: Observation) -> datetime:
+    """Say when a balance was stated."""
+    return EPOCH + seen.made_ms * MILLISECOND
+
+
 def steps() -> list[tuple[Observation, Sequence[int], Observation]]:
     """Return each recorded answer with the balance before it, oldest first."""
     rows = json.loads(SERIES.read_text())["rows"]
@@ -80,8 +85,8 @@ def test_each_recorded_balance_follows_from_the_one_before() -> None:
     explained, others, surplus = 0, 0, []
     for last, row, seen in steps():
         model = explain(last, [answered(row)], seen, STANDARD)
-        certain = Anchor(observation=last, stored_at=last.made_at)
-        predicted = certain.balance(seen.made_at, STANDARD) - row[2]
+        certain = Anchor(observation=last, stored_at=instant(last))
+        predicted = certain.balance(instant(seen), STANDARD) - row[2]
         if seen.tokens > model.most:
             surplus.append(seen.tokens - model.most)
         elif seen.tokens < model.least:

@@ -1,4 +1,4 @@
-"""Reservations as messages: those that share a template must not take anything from each other."""
+"""Domain values as messages: reservations that share a template, and what an entry's kind does not say."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -6,8 +6,10 @@ from uuid import uuid4
 from arbitragevault.budget.v1 import budget_pb2 as pb
 
 from services.budget.api import responses
+from services.budget.domain.entries import Settled
 from services.budget.domain.reservation import HOLD, Reservation, Tags, Terms
 from services.budget.domain.rules import Kind, Priority, Stage
+from tests.unit.budget.support import granted, opened
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -35,3 +37,18 @@ def test_a_reservation_of_a_batch_is_told_as_if_it_were_alone() -> None:
 
     expected = [responses.reservation(each) for each in told]
     assert [result.reservation for result in answer.results] == expected
+
+
+def test_what_a_full_bucket_hides_is_told_to_be_presumed() -> None:
+    """T9: who forgot a hold at a full bucket finds its bound booked, and why."""
+    book = opened(1200)
+    granted(book.reserve(15, hold=timedelta(seconds=5)))
+    book.pass_time(70)
+    book.sweep()
+    book.see(1200)
+
+    (settled,) = [each for each in book.entries if isinstance(each.fact, Settled)]
+
+    assert settled.fact.tokens == 15
+    told = responses.entry(settled, "default").note
+    assert told == "Presumed: 15 of them the full bucket may have made up for."

@@ -334,6 +334,55 @@ def test_a_commit_that_is_repeated_after_a_gift_casts_no_doubt_on_it() -> None:
     assert book.kinds(before) == []
 
 
+def test_a_report_from_before_a_gift_casts_no_doubt_on_it_however_late() -> None:
+    """T5: two newer balances show the gift, and what is older than both tells nothing of it."""
+    book = opened(100)
+    book.pass_time(1)
+    late = Report(request_id=uuid4(), observation=book.stated(100))
+    for _ in range(2):
+        book.pass_time(1)
+        book.see(900)
+
+    book.do(late)
+
+    assert (book.available, book.state.doubt) == (900, 0)
+
+
+def test_a_first_commit_from_before_a_gift_casts_no_doubt_on_it_either() -> None:
+    """T5: the call was settled without its answer, and its answer is older than the gift."""
+    book = opened(100)
+    call = granted(book.reserve(10, hold=timedelta(seconds=20)))
+    book.pass_time(1)
+    fields = {"arrived_ms": (book.now - EPOCH) // MILLISECOND}
+    book.pass_time(20)
+    book.sweep()
+    for _ in range(2):
+        book.pass_time(1)
+        book.see(900)
+    settled = book.view(call).stage
+
+    granted(book.commit(call, 5, 95, **fields))
+
+    assert settled is Stage.SETTLED
+    assert (book.available, book.state.doubt, book.total("Credit")) == (900, 0, 805)
+
+
+def test_an_older_balance_that_is_newer_than_all_others_but_one_is_heard() -> None:
+    """INV-1: that one may lie, and none of the others shows what the call took."""
+    book = opened(500)
+    call = granted(book.reserve(20))
+    book.pass_time(1)
+    book.see(500, after=0)
+    book.pass_time(1)
+    charged_ms = (book.now - EPOCH) // MILLISECOND
+    book.pass_time(1)
+    book.see(500, after=0)  # The truth is 480.
+
+    granted(book.commit(call, 20, 480, arrived_ms=charged_ms))
+
+    assert (book.available, book.state.doubt) == (480, 20)
+
+
 def test_a_new_plan_is_no_reason_to_believe_in_a_miracle() -> None:
     """What the better plan's own refill does not explain must be seen twice as well."""
     book = opened(100)

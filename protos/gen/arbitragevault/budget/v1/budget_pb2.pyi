@@ -1410,7 +1410,8 @@ class ListAccountsResponse(_message.Message):
     @_builtins.property
     def unreachable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of accounts of this page whose ledger holds an entry that cannot be read: damaged, or
-        of a form that this version does not know. Every call for one of them fails.
+        of a form that this version does not know. Every call for one of them fails with
+        `LEDGER_UNREADABLE`, but for VerifyLedger.
         """
 
     def __init__(

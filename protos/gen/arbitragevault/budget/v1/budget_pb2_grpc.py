@@ -138,7 +138,8 @@ class BudgetServiceServicer:
         (metadata `balance`, `required`, `deficit`; `RetryInfo` holds the exact wait),
         `QUEUE_FULL`, `WAIT_TIMEOUT`; with `FAILED_PRECONDITION`: `COST_EXCEEDS_CAPACITY`
         (no wait would help), `RESERVATION_ENDED` and `ENVELOPE_EXHAUSTED` (the `parent`);
-        with `UNAVAILABLE`: `BALANCE_UNKNOWN`. A failure does not bind the `request_id`.
+        with `UNAVAILABLE`: `BALANCE_UNKNOWN`. A failure does not bind the `request_id`, but one that was
+        queued is its account's for good.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

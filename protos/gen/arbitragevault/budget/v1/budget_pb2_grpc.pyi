@@ -46,7 +46,8 @@ class BudgetServiceStub:
     (metadata `balance`, `required`, `deficit`; `RetryInfo` holds the exact wait),
     `QUEUE_FULL`, `WAIT_TIMEOUT`; with `FAILED_PRECONDITION`: `COST_EXCEEDS_CAPACITY`
     (no wait would help), `RESERVATION_ENDED` and `ENVELOPE_EXHAUSTED` (the `parent`);
-    with `UNAVAILABLE`: `BALANCE_UNKNOWN`. A failure does not bind the `request_id`.
+    with `UNAVAILABLE`: `BALANCE_UNKNOWN`. A failure does not bind the `request_id`, but one that was
+    queued is its account's for good.
     """
     CommitReservation: _grpc.UnaryUnaryMultiCallable[_budget_pb2.CommitReservationRequest, _budget_pb2.CommitReservationResponse]
     """Books what Keepa says a call consumed, and the balance that its answer carried.
@@ -146,7 +147,8 @@ class BudgetServiceAsyncStub(BudgetServiceStub):
     (metadata `balance`, `required`, `deficit`; `RetryInfo` holds the exact wait),
     `QUEUE_FULL`, `WAIT_TIMEOUT`; with `FAILED_PRECONDITION`: `COST_EXCEEDS_CAPACITY`
     (no wait would help), `RESERVATION_ENDED` and `ENVELOPE_EXHAUSTED` (the `parent`);
-    with `UNAVAILABLE`: `BALANCE_UNKNOWN`. A failure does not bind the `request_id`.
+    with `UNAVAILABLE`: `BALANCE_UNKNOWN`. A failure does not bind the `request_id`, but one that was
+    queued is its account's for good.
     """
     CommitReservation: _aio.UnaryUnaryMultiCallable[_budget_pb2.CommitReservationRequest, _budget_pb2.CommitReservationResponse]  # type: ignore[assignment]
     """Books what Keepa says a call consumed, and the balance that its answer carried.
@@ -248,7 +250,8 @@ class BudgetServiceServicer:
         (metadata `balance`, `required`, `deficit`; `RetryInfo` holds the exact wait),
         `QUEUE_FULL`, `WAIT_TIMEOUT`; with `FAILED_PRECONDITION`: `COST_EXCEEDS_CAPACITY`
         (no wait would help), `RESERVATION_ENDED` and `ENVELOPE_EXHAUSTED` (the `parent`);
-        with `UNAVAILABLE`: `BALANCE_UNKNOWN`. A failure does not bind the `request_id`.
+        with `UNAVAILABLE`: `BALANCE_UNKNOWN`. A failure does not bind the `request_id`, but one that was
+        queued is its account's for good.
         """
 
     def CommitReservation(

@@ -82,6 +82,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The span has more entries than are summed at once, or more than were summed in the time there
     was. Metadata: `entries`, and `limit` or `seconds`. Ask for a shorter one.
     """
+    ERROR_REASON_LEDGER_UNREADABLE: _ErrorReason.ValueType  # 28
+    """The account's ledger holds an entry that this version cannot read, damaged or of a newer form:
+    no balance can be told. Metadata: `sequence`. VerifyLedger tells what is wrong with it.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why BudgetService refused. Sent without the prefix as the `reason` of `google.rpc.ErrorInfo`, domain
@@ -147,5 +151,9 @@ ERROR_REASON_TOO_MANY_ACCOUNTS: ErrorReason.ValueType  # 26
 ERROR_REASON_USAGE_TOO_LARGE: ErrorReason.ValueType  # 27
 """The span has more entries than are summed at once, or more than were summed in the time there
 was. Metadata: `entries`, and `limit` or `seconds`. Ask for a shorter one.
+"""
+ERROR_REASON_LEDGER_UNREADABLE: ErrorReason.ValueType  # 28
+"""The account's ledger holds an entry that this version cannot read, damaged or of a newer form:
+no balance can be told. Metadata: `sequence`. VerifyLedger tells what is wrong with it.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
