@@ -83,9 +83,8 @@ def admit(state: State, _: Admit, now: datetime) -> Decision:
         terms = queued.terms
         if not _waits(queued, now):
             continue  # Its wait is over; the sweep or its own caller ends it.
-        if (
-            terms.id in state.bound
-        ):  # By another account, at the moment at which it was queued here.
+        if terms.id in state.bound:
+            # By another account, at the moment at which it was queued here.
             draft.add(Released(tokens=terms.tokens, reason=Reason.WAIT_ENDED), terms)
             continue
         obstacle = assess(draft.state, terms, now)

@@ -185,7 +185,7 @@ class UnreadableEntryError(Refusal):
 
     def __init__(self, sequence: int, description: str) -> None:
         super().__init__(
-            Kind.UNAVAILABLE, "LEDGER_UNREADABLE", f"{description}.", facts={"sequence": sequence}
+            Kind.UNAVAILABLE, "LEDGER_UNREADABLE", description, facts={"sequence": sequence}
         )
         self.sequence = sequence
 

@@ -204,7 +204,7 @@ def _folded(state: State, page: Sequence[Entry]) -> State:
         for entry in page:
             auditor.take(entry)
         found = auditor.audit.violations[-1]
-        raise UnreadableEntryError(found.sequence, found.description.rstrip(".")) from error
+        raise UnreadableEntryError(found.sequence, found.description) from error
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def entry(row: Mapping[str, Any]) -> Entry:
     try:
         fact = _fact(row, tags)
     except (ValueError, KeyError) as error:
-        told = f"Entry {row['sequence']} of kind {row['kind']} cannot be read: {error}"
+        told = f"Entry {row['sequence']} of kind {row['kind']} cannot be read: {error}."
         raise UnreadableEntryError(row["sequence"], told) from error
     return Entry(
         sequence=row["sequence"],

@@ -87,15 +87,14 @@ class Budget:
     async def _all_placed(self, many: Sequence[Terms]) -> list[Terms | Refusal]:
         """Put each on its account; an envelope may come in the same batch, before its draws."""
         placed: list[Terms | Refusal] = []
-        accounts: dict[UUID, str] = {}
+        accounts: dict[UUID | None, str] = {}
         for terms in many:
             try:
                 placed.append(terms if terms.parent is None else await self._placed(terms))
             except Refusal as refusal:
-                account = accounts.get(terms.parent) if terms.parent else None
                 missing = refusal.reason == "RESERVATION_NOT_FOUND"
-                here = account is not None and missing
-                placed.append(replace(terms, account=account) if here else refusal)
+                account = accounts.get(terms.parent) if missing else None
+                placed.append(replace(terms, account=account) if account else refusal)
             accounts[terms.id] = terms.account
         return placed
 
