@@ -102,6 +102,7 @@ async def test_a_place_is_free_again_when_its_call_ended() -> None:
         )
         for word in (b"", b"\n\x03bug", b"\n\x06refuse", b"\n\x05abort"):
             await asyncio.gather(echo(word), return_exceptions=True)
+        await _taken(served, 0)  # The last of them has answered, and may hold its place still.
         left = asyncio.ensure_future(echo(b"\n\x05sleep"))
         await _taken(served, 1)
         left.cancel()
