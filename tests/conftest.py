@@ -17,13 +17,20 @@ settings.load_profile("patient")
 
 pytest_plugins = ["services.chassis.testing.engines"]
 
-UNIT = Path(__file__).parent / "unit"
+TESTS = Path(__file__).parent
+UNIT = TESTS / "unit"
+LONG = (TESTS / "e2e", TESTS / "simulation")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, or one worker ends with such a one while the others idle."""
+    items.sort(key=lambda item: not any(item.path.is_relative_to(long) for long in LONG))
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    """Production runs on asyncio, so tests do."""
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Production runs on uvloop, so tests do."""
+    return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture(scope="session", autouse=True)

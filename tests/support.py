@@ -3,10 +3,13 @@
 import asyncio
 import json
 import os
+import ssl
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import httpx
 
 from deploy.local import ports
 from services.chassis.testing import FakeClock, Served, refusal, serve, settings
@@ -18,10 +21,14 @@ __all__ = [
     "avault",
     "avault_each",
     "free_base",
+    "http_client",
     "refusal",
     "serve",
     "settings",
 ]
+
+# To read the certificates of the whole world takes 50 ms, for each client anew.
+_NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 _EACH = """
 import json, sys
@@ -85,6 +92,13 @@ async def avault_each(*commands: Sequence[str], **targets: str) -> list[Said]:
 def _environment(targets: dict[str, str]) -> dict[str, str]:
     where = {f"{name.upper()}_TARGET": address for name, address in targets.items()}
     return {**os.environ, **where, "COLUMNS": "300", "NO_COLOR": "1"}
+
+
+def http_client(url: str = "", timeout: float = 10.0) -> httpx.AsyncClient:
+    """Build a client for HTTP in the clear, past every proxy: of the stand-in, of the broker."""
+    return httpx.AsyncClient(
+        base_url=url, timeout=timeout, trust_env=False, verify=_NO_CERTIFICATES
+    )
 
 
 def free_base() -> int:

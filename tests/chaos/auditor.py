@@ -10,7 +10,6 @@ from uuid import uuid5
 
 import asyncpg
 import grpc.aio
-import httpx
 import nats
 from arbitragevault.autosourcing.v1 import events_pb2
 from arbitragevault.budget.v1 import budget_pb2 as budget
@@ -20,6 +19,7 @@ from services.budget.events.announce import NAMESPACE
 from tests.chaos.load import Clients, Load
 from tests.chaos.matching import unexplained
 from tests.chaos.stack import Stack
+from tests.support import http_client
 
 REST_SECONDS = 90.0
 POLL_SECONDS = 1.0
@@ -181,7 +181,7 @@ class Auditor:
             self.facts[f"ledger {kind}"] = count
 
     async def _truth(self, database: Any) -> None:
-        async with httpx.AsyncClient(base_url=self.stack.sandbox_url, trust_env=False) as client:
+        async with http_client(self.stack.sandbox_url) as client:
             text = (await client.get("/_sandbox/truth")).raise_for_status().text
             balance = (await client.get("/_sandbox/balance")).raise_for_status().json()
         (self.stack.data / "truth.jsonl").write_text(text)
@@ -334,7 +334,7 @@ class Auditor:
             )
             account = await self._account()
             url = f"{self.stack.sandbox_url}/_sandbox/balance"
-            async with httpx.AsyncClient(trust_env=False) as client:
+            async with http_client() as client:
                 true = (await client.get(url)).json()["tokensLeft"]
             if account.balance_token_count == true:
                 return

@@ -8,10 +8,9 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
-import httpx
-
 from deploy.local.stack import SERVICES
 from tests.chaos.stack import Stack
+from tests.support import http_client
 
 PAUSE_SECONDS = (0.2, 2.2)
 FREEZE_SECONDS = (0.5, 20.0)
@@ -129,6 +128,6 @@ class Nemesis:
 
     async def _order(self, order: dict[str, Any]) -> None:
         url = f"{self._stack.sandbox_url}/_sandbox/faults"
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        async with http_client() as client:
             (await client.post(url, json=order)).raise_for_status()
         self.counts[f"keepa {order['fault']}"] += 1

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-import httpx
 import psutil
 
 from tests.chaos.stack import Stack
+from tests.support import http_client
 
 REACH_SECONDS = 40.0
 POLL_SECONDS = 0.02
@@ -212,7 +212,7 @@ class Killer:
         """Have the stand-in keep one paid call waiting, and return when it does."""
         url = f"{self._stack.sandbox_url}/_sandbox/faults"
         slow = {"fault": "delay", "milliseconds": 1_000, "path": path, "requests": 1}
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        async with http_client() as client:
             (await client.post(url, json=slow)).raise_for_status()
             armed.set()
             while (await client.get(url)).json():

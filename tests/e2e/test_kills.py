@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from arbitragevault.autosourcing.v1 import autosourcing_pb2 as pb
 from arbitragevault.budget.v1 import budget_pb2 as budget
@@ -25,6 +24,7 @@ from services.cli.stack import Targets, connect
 from tests.chaos import points
 from tests.chaos.points import Killer, Point
 from tests.chaos.stack import Stack, running
+from tests.support import http_client
 
 # A lost answer is given up, and a dead worker's step taken over, after this long.
 IMPATIENT = {
@@ -157,14 +157,14 @@ async def test_a_429_ends_the_job_with_its_picks_and_without_another_call(
 
 async def order(stack: Stack, fault: dict[str, object]) -> None:
     """Tell the stand-in how to misbehave."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with http_client() as client:
         answer = await client.post(f"{stack.sandbox_url}/_sandbox/faults", json=fault)
     answer.raise_for_status()
 
 
 async def truth(stack: Stack) -> list[dict[str, Any]]:
     """Every request that Keepa saw, in the order of arrival."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with http_client() as client:
         log = (await client.get(f"{stack.sandbox_url}/_sandbox/truth")).raise_for_status().text
     lines = [json.loads(line) for line in log.splitlines() if line]
     requests = [line for line in lines if line["kind"] == "request"]

@@ -46,6 +46,7 @@ from services.discovery import app
 from services.discovery.settings import Settings
 from services.keepa_gateway import app as gateway_app
 from services.keepa_gateway.settings import Settings as GatewaySettings
+from tests.support import http_client
 
 ROOT = Path(__file__).parents[3]
 KEY = "k" * 64
@@ -195,7 +196,7 @@ async def world(
     sandbox = build_sandbox(account, catalogue, rng=Obliging(3), latency=latency)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serving(sandbox.app))
-        keepa = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
+        keepa = await stack.enter_async_context(http_client(url))
         broker = await stack.enter_async_context(
             nats.connection(nats_url, "autosourcing", patience_seconds=30)
         )

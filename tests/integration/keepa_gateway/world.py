@@ -29,6 +29,7 @@ from services.chassis.testing import Served, serve
 from services.chassis.testing.engines import Databases
 from services.keepa_gateway import app as gateway_app
 from services.keepa_gateway.settings import Settings
+from tests.support import http_client
 
 ROOT = Path(__file__).parents[3]
 CANARY = "canary0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklm"
@@ -60,7 +61,7 @@ class Sandbox:
 
     async def fault(self, **order: object) -> None:
         """Tell it to misbehave."""
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with http_client() as client:
             answer = await client.post(f"{self.url}/_sandbox/faults", json=order)
             assert answer.status_code == 200, answer.text
 
@@ -85,7 +86,7 @@ class Sandbox:
         return taken
 
     async def _get(self, what: str) -> httpx.Response:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with http_client() as client:
             return await client.get(f"{self.url}/_sandbox/{what}")
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import anyio
 import asyncpg
-import httpx
 import nats
 import psutil
 import pytest
@@ -19,6 +18,7 @@ from deploy.local import ports
 from deploy.local.nats import Nats
 from deploy.local.ports import PortTaken
 from deploy.local.postgres import Postgres
+from tests.support import http_client
 
 pytestmark = pytest.mark.anyio
 
@@ -184,7 +184,7 @@ async def test_a_message_that_nats_acknowledged_survives_kill_9(tmp_path: Path) 
 
 async def test_nats_syncs_every_write() -> None:
     with Nats.start() as server:
-        async with httpx.AsyncClient() as client:
+        async with http_client() as client:
             answer = await client.get(f"{server.monitor_url}/jsz")
 
     assert answer.json()["config"]["sync_always"] is True

@@ -22,6 +22,7 @@ from deploy.sandbox.clock import Clock
 from deploy.sandbox.keepa_time import minute_of
 from deploy.sandbox.server import serving
 from deploy.sandbox.truth import TruthLog
+from tests.support import http_client
 
 KEY = "k" * 64
 BOOKS = GeneratedCatalogue(seed=5, size=300, minute=minute_of(Clock()()))
@@ -85,7 +86,7 @@ async def running(
     bucket = Bucket(rate=rate, left=left, first_tick_ms=clock() + tick_ms, tick_ms=tick_ms)
     account = Account(bucket, TruthLog(truth), clock)
     sandbox = build(account, catalogue, rng=random.Random(11), **options)
-    async with serving(sandbox.app) as url, httpx.AsyncClient(base_url=url, timeout=10) as http:
+    async with serving(sandbox.app) as url, http_client(url) as http:
         yield Caller(http, sandbox)
     account.truth.close()
 
