@@ -16,7 +16,7 @@ from services.budget.domain.state import State
 from services.chassis.events.publisher import Outgoing
 from services.chassis.rpc import times
 
-NAMESPACE = UUID("6f0c1a52-6d1e-5c43-9a1b-2d0e7c1f4b90")  # Of ids made from (account, sequence).
+NAMESPACE = UUID("6f0c1a52-6d1e-5c43-9a1b-2d0e7c1f4b90")  # Of ids that follow from the ledger.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,13 @@ class Announcer:
     def event(self, account: str, entry: Entry, reservation: Reservation | None) -> Outgoing:
         """Build what an entry tells, given its reservation as the entry left it."""
         event = self._event(f"accounts/{account}", entry, reservation)
-        return _outgoing(account, entry.sequence, entry.at, event)
+        # A ledger that lost its last entries gives their sequences away again, at other times.
+        return _outgoing(f"{account}/{entry.sequence}/{entry.at.isoformat()}", entry.at, event)
 
     def balance(self, state: State, now: datetime) -> Outgoing:
         """Build the newest state of an account."""
         event = events.BalanceChanged(account=self._words.account(state, now))
-        return _outgoing(state.account, state.sequence, now, event)
+        return _outgoing(f"{state.account}/{state.sequence}", now, event)
 
     def _event(self, name: str, entry: Entry, reservation: Reservation | None) -> Message:
         match entry.fact:
@@ -86,10 +87,10 @@ def _drift(name: str, entry: Entry) -> events.DriftDetected:
     )
 
 
-def _outgoing(account: str, sequence: int, at: datetime, event: Message) -> Outgoing:
+def _outgoing(source: str, at: datetime, event: Message) -> Outgoing:
     name = event.DESCRIPTOR.full_name
     return Outgoing(
-        event_id=uuid5(NAMESPACE, f"{account}/{sequence}/{name}"),
+        event_id=uuid5(NAMESPACE, f"{source}/{name}"),
         message_name=name,
         payload=event.SerializeToString(deterministic=True),
         occurred_at=at,

@@ -87,3 +87,27 @@ async def test_an_account_that_cannot_be_read_holds_up_no_events_of_another(
 
     low = [events.BalanceLow.FromString(each.payload) for each in told if each.message_name == LOW]
     assert [each.account for each in low] == ["accounts/sound"] * 2
+
+
+async def test_what_is_written_in_the_place_of_a_lost_entry_is_another_event(
+    fresh_service_database: Callable[[str], str], fresh_database: str
+) -> None:
+    """INV-9: after a restore a reader must not take the new fact for a copy of the lost one."""
+    url = fresh_service_database("budget")
+    async with replica(url) as one:
+        await one.report(500)
+        held = await one.reserve(10)
+        before = (await one.look("default")).state.sequence
+        await one.commit(held, 6)
+        [lost] = await ends(one, url)
+    connection = await asyncpg.connect(sql.plain_url(fresh_database))
+    await connection.execute("delete from budget.ledger where sequence > $1", before)
+    await connection.close()
+
+    async with replica(url) as restored:
+        await restored.commit(held, 7)
+        [told] = await ends(restored, url)
+
+    assert told.event_id != lost.event_id
+    state = events.ReservationEnded.FromString(told.payload).reservation
+    assert state.committed_token_count == 7
