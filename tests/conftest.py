@@ -34,7 +34,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-async def one_event_loop(anyio_backend: str) -> AsyncIterator[None]:
+async def one_event_loop(anyio_backend: object) -> AsyncIterator[None]:
     """Keep one loop for the whole run: grpc.aio supports only one in a process."""
     yield  # noqa: PT022 - what is held open is the loop
 

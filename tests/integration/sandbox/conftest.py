@@ -98,7 +98,7 @@ def start() -> Callable[..., Any]:
 
 
 @pytest.fixture
-async def caller(anyio_backend: str) -> AsyncIterator[Caller]:
+async def caller(anyio_backend: object) -> AsyncIterator[Caller]:
     """A stand-in at 20 tokens a minute with a full bucket."""
     async with running() as served:
         yield served
