@@ -69,9 +69,13 @@ class Stories:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The product as `make up` starts it, with a tick of one second."""
+    """The product as `make up` starts it, with a tick of one second, far from a full bucket.
+
+    A full one would hide that a call which was killed before it left has cost nothing: its bound
+    is presumed then, and booked.
+    """
     data = tmp_path_factory.mktemp("kills") / "data"
-    with running(data, rate=20, balance=1200, alone=True, **IMPATIENT) as up:
+    with running(data, rate=20, balance=200, alone=True, **IMPATIENT) as up:
         yield up
 
 
