@@ -5,7 +5,7 @@ import json
 import os
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ __all__ = [
     "refusal",
     "serve",
     "settings",
+    "until",
 ]
 
 # To read the certificates of the whole world takes 50 ms, for each client anew.
@@ -92,6 +93,13 @@ async def avault_each(*commands: Sequence[str], **targets: str) -> list[Said]:
 def _environment(targets: dict[str, str]) -> dict[str, str]:
     where = {f"{name.upper()}_TARGET": address for name, address in targets.items()}
     return {**os.environ, **where, "COLUMNS": "300", "NO_COLOR": "1"}
+
+
+async def until(happens: Callable[[], Awaitable[object]], seconds: float = 40.0) -> None:
+    """Wait until something is true, or fail."""
+    async with asyncio.timeout(seconds):
+        while not await happens():  # noqa: ASYNC110 - it is another process's state
+            await asyncio.sleep(0.02)
 
 
 def http_client(url: str = "", timeout: float = 10.0) -> httpx.AsyncClient:

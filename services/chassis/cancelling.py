@@ -1,10 +1,19 @@
-"""Ends tasks for certain: a cancellation is a word that a library can fail to pass on."""
+"""Ends tasks for certain: a cancellation is a word that a library can fail to pass on.
+
+And takes note of the ends that nobody waits for.
+"""
 
 import asyncio
 from typing import Any
 
 _AGAIN_SECONDS = 5.0
 """How long a task may tidy up after its cancellation before it is said again."""
+
+
+def look_at(done: "asyncio.Future[Any]") -> None:
+    """Mark a failure as seen, as the last word on what perhaps nobody awaits any more."""
+    if not done.cancelled():
+        done.exception()
 
 
 async def end(*tasks: "asyncio.Task[Any]") -> None:

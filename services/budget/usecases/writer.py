@@ -22,7 +22,7 @@ from services.budget.domain.values import Value
 from services.budget.ports import Batch, Conflict, Ledger, Shortcut
 from services.budget.usecases.notices import notice
 from services.chassis import telemetry
-from services.chassis.cancelling import end
+from services.chassis.cancelling import end, look_at
 from services.chassis.errors import Refusal
 
 _log = telemetry.get_logger(__name__)
@@ -523,14 +523,8 @@ def _hand_out(jobs: Sequence[_Job], outcome: list[_Outcomes] | BaseException) ->
         for job in jobs:
             if not job.told.done():
                 job.told.set_exception(outcome)
-                job.told.add_done_callback(_look_at)
+                job.told.add_done_callback(look_at)
         return
     for job, told in zip(jobs, outcome, strict=True):
         if not job.told.done():
             job.told.set_result(told)
-
-
-def _look_at(told: "asyncio.Future[_Outcomes]") -> None:
-    """Mark an exception as seen, for commands that nobody awaits."""
-    if not told.cancelled():
-        told.exception()

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any, cast
 
+from services.chassis.cancelling import look_at
 from services.chassis.rpc.call import Context
 
 
@@ -24,16 +25,10 @@ class Whole:
         """Send a message; who is interrupted here leaves it on its way."""
         writing = cast("Any", self._context).write(message)
         self._writing = asyncio.create_task(writing, name="write a message")
-        self._writing.add_done_callback(_look_at)
+        self._writing.add_done_callback(look_at)
         await asyncio.shield(self._writing)
 
     async def written(self) -> None:
         """Wait until the message that was begun last is out, or cannot get out any more."""
         if self._writing is not None:
             await asyncio.wait((self._writing,))
-
-
-def _look_at(writing: "asyncio.Task[None]") -> None:
-    """Mark a failure as seen: its reader is gone, and nobody may wait for it any more."""
-    if not writing.cancelled():
-        writing.exception()

@@ -121,13 +121,6 @@ class Exchange:
         return int((await self.js.stream_info("ARBITRAGEVAULT_BUDGET")).state.messages)
 
 
-async def eventually(claim: Callable[[], Awaitable[bool]], seconds: float = 40) -> None:
-    """Wait until a claim holds."""
-    async with asyncio.timeout(seconds):
-        while not await claim():  # noqa: ASYNC110 - what is waited for is in the database
-            await asyncio.sleep(0.02)
-
-
 @asynccontextmanager
 async def exchanging(database_url: str, nats_url: str, schema: str = "") -> AsyncIterator[Exchange]:
     """Connect both engines; tables are made unless they are there, in ``schema``."""

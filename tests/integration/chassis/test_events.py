@@ -20,7 +20,8 @@ from services.chassis.events.outbox import OutboxSource
 from services.chassis.events.publisher import Outgoing, Publisher, headers
 from services.chassis.events.relay import Relay
 from services.chassis.rpc.call import Call, current_call, working_for
-from tests.integration.chassis.conftest import Exchange, eventually, exchanging
+from tests.integration.chassis.conftest import Exchange, exchanging
+from tests.support import until
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +33,7 @@ async def _has(exchange: Exchange, table: str, number: int) -> None:
     async def holds() -> bool:
         return await exchange.count(table) >= number
 
-    await eventually(holds)
+    await until(holds)
 
 
 async def _unsent(exchange: Exchange) -> int:
@@ -145,7 +146,7 @@ async def test_a_relay_that_dies_before_marking_publishes_again(
     async def sent() -> bool:
         return not await _unsent(exchange)
 
-    await eventually(sent)
+    await until(sent)
     copies = 3 if window > 1 else 6
     await _has(exchange, "effect", 3)
     await asyncio.sleep(0.3)
@@ -179,7 +180,7 @@ async def _until_sent(exchange: Exchange) -> None:
     async def sent() -> bool:
         return not await _unsent(exchange)
 
-    await eventually(sent)
+    await until(sent)
 
 
 async def test_events_wait_in_the_outbox_while_the_broker_is_away(
@@ -282,13 +283,13 @@ async def test_a_flood_of_dead_letters_does_not_wait_for_the_hour(
     await exchange.publish_to()
     exchange.start(exchange.relay().run)
     exchange.start(exchange.consumer(refuse).run)
-    await eventually(lambda: _only_new(exchange))
+    await until(lambda: _only_new(exchange))
 
     await _bury_long_ago(exchange)
     await exchange.put(1)
     await _has(exchange, "dead", 2)
     await exchange.put(2)
-    await eventually(lambda: _only_new(exchange))
+    await until(lambda: _only_new(exchange))
 
     assert await exchange.count("dead") == 2
 

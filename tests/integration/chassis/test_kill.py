@@ -9,7 +9,8 @@ from random import Random
 
 import pytest
 
-from tests.integration.chassis.conftest import Exchange, eventually
+from tests.integration.chassis.conftest import Exchange
+from tests.support import until
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +48,7 @@ async def test_every_event_is_effective_once_though_its_carriers_are_killed(
         async def has_begun(least: int = 1 + 100 * kill) -> bool:
             return await exchange.count("effect") >= least
 
-        await eventually(has_begun)
+        await until(has_begun)
         await asyncio.sleep(random.uniform(0, 0.2))
         worker.kill()
         await worker.wait()
@@ -57,7 +58,7 @@ async def test_every_event_is_effective_once_though_its_carriers_are_killed(
     async def all_there() -> bool:
         return await exchange.count("effect") >= EVENTS
 
-    await eventually(all_there, 30)
+    await until(all_there, 30)
     last.kill()
     await last.wait()
 

@@ -25,10 +25,9 @@ from tests.integration.discovery.whole import (
     scores_wanted,
     search_wanted,
     soon,
-    until,
     world,
 )
-from tests.support import avault_each
+from tests.support import avault_each, until
 
 pytestmark = pytest.mark.anyio
 WELL_KNOWN = 40  # So many of the best-ranked products are what searches find.

@@ -19,7 +19,7 @@ from services.discovery.usecases.keeping import Ask
 from services.discovery.usecases.purging import Purger
 from services.discovery.usecases.searching import Ended
 from tests.integration.discovery.stage import Replica, asin, request
-from tests.integration.discovery.whole import until
+from tests.support import until
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +46,7 @@ from services.discovery import app
 from services.discovery.settings import Settings
 from services.keepa_gateway import app as gateway_app
 from services.keepa_gateway.settings import Settings as GatewaySettings
-from tests.support import http_client
+from tests.support import http_client, until
 
 ROOT = Path(__file__).parents[3]
 KEY = "k" * 64
@@ -235,13 +235,6 @@ async def run(service: Service, stack: AsyncExitStack) -> Served:
 async def known(made: World) -> bool:
     accounts = await made.ledger.ListAccounts(budget_pb2.ListAccountsRequest())
     return any(one.state == budget_pb2.BALANCE_STATE_KNOWN for one in accounts.accounts)
-
-
-async def until(happens: Callable[[], Awaitable[bool]], seconds: float = 40.0) -> None:
-    """Wait until something is true, or fail."""
-    async with asyncio.timeout(seconds):
-        while not await happens():  # noqa: ASYNC110 - it is another process's state
-            await asyncio.sleep(0.05)
 
 
 def books(number: int = 20) -> pb.DiscoveryFilter:

@@ -8,7 +8,8 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 
 from services.chassis import sql
 from tests.chaos.matching import unexplained
-from tests.integration.keepa_gateway.world import CATALOGUE_READ, World, until
+from tests.integration.keepa_gateway.world import CATALOGUE_READ, World
+from tests.support import until
 
 COMPARING_SECONDS = 5.0  # Far more than it takes to compare.
 # Every call that was sent, with the instant at which its tokens were set aside, and with what the

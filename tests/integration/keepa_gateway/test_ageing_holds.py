@@ -18,17 +18,17 @@ from tests.integration.keepa_gateway import books
 from tests.integration.keepa_gateway.conftest import MakeWorld
 from tests.integration.keepa_gateway.world import (
     CANARY,
+    GATHERING_SECONDS,
     collected,
     held,
     products,
     sandbox_process,
-    until,
 )
+from tests.support import until
 
 pytestmark = pytest.mark.anyio
 
 HOLD = timedelta(seconds=3)
-PATIENCE = 10.0  # For which a call waits for the others, however busy the machine is.
 HERE = (pb.PRODUCT_STATUS_FOUND, pb.PRODUCT_STATUS_CACHED)
 BRIEF = {"plain_seconds": 2.0, "hold_margin_seconds": 1.0}
 
@@ -50,7 +50,7 @@ async def test_no_call_leaves_under_a_hold_that_may_end_before_it(
         return told
 
     monkeypatch.setattr(Budget, "reserve", held_back)
-    monkeypatch.setattr(gathering, "LONGEST_SECONDS", PATIENCE)
+    monkeypatch.setattr(gathering, "LONGEST_SECONDS", GATHERING_SECONDS)
     options = ("--rate", "2000", "--balance", "60000", "--books", "100", "--key", CANARY)
     with sandbox_process(*options) as sandbox:
         world = await make_world(sandbox, **BRIEF)

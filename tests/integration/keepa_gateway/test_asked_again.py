@@ -8,7 +8,8 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from google.protobuf.duration_pb2 import Duration
 
 from tests.integration.keepa_gateway.conftest import MakeWorld
-from tests.integration.keepa_gateway.world import Sandbox, held, products, until
+from tests.integration.keepa_gateway.world import Sandbox, held, products
+from tests.support import until
 
 pytestmark = pytest.mark.anyio
 

@@ -34,7 +34,7 @@ from services.keepa_gateway.storage import gate as gate_module
 from services.keepa_gateway.storage.attempts import PostgresAttempts
 from services.keepa_gateway.storage.gate import PostgresGate
 from services.keepa_gateway.storage.snapshots import keep_snapshots, packed_snapshots
-from tests.integration.keepa_gateway.world import until
+from tests.support import until
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,7 @@ from services.keepa_gateway.clients.keepa import HttpKeepa, create_client
 from services.keepa_gateway.domain.calls import TOKEN_CALL, Deadlines
 from services.keepa_gateway.domain.outcome import Outcome, Verdict
 from services.keepa_gateway.ports import Reply
-from tests.integration.keepa_gateway.world import until
+from tests.support import until
 
 pytestmark = pytest.mark.anyio
 

@@ -17,8 +17,8 @@ from tests.integration.keepa_gateway.world import (
     collected,
     products,
     sandbox_process,
-    until,
 )
+from tests.support import until
 
 pytestmark = pytest.mark.anyio
 

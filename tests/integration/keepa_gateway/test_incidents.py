@@ -29,9 +29,8 @@ from tests.integration.keepa_gateway.world import (
     collected,
     products,
     sandbox_process,
-    until,
 )
-from tests.support import refusal
+from tests.support import refusal, until
 
 pytestmark = pytest.mark.anyio
 

@@ -31,20 +31,19 @@ from tests.integration.keepa_gateway.conftest import builder
 from tests.integration.keepa_gateway.replicas import answering_only
 from tests.integration.keepa_gateway.world import (
     CANARY,
+    GATHERING_SECONDS,
     World,
     collected,
     held,
     products,
     sandbox_process,
-    until,
 )
-from tests.support import refusal
+from tests.support import refusal, until
 
 pytestmark = pytest.mark.anyio
 
 # Holds run out long before the calls do, so that nobody need wait for a whole deadline.
 BRIEF = Deadlines(plain=0.5, list=0.5)
-PATIENCE = 10.0  # For which a call waits for the others, however busy the machine is.
 NOBODY = "http://127.0.0.1:9"
 STRANGERS = 2
 SETTLED = "select count(*) from keepa_gateway.attempts where settled_at is not null"
@@ -61,7 +60,7 @@ class Stall:
         self._pack = attempts.packed_snapshots
         patch.setattr(attempts, "packed_snapshots", self._packed)
         patch.setattr(app, "GrpcBudget", self._client)
-        patch.setattr(gathering, "LONGEST_SECONDS", PATIENCE)
+        patch.setattr(gathering, "LONGEST_SECONDS", GATHERING_SECONDS)
 
     def _client(self, stub: Any, account: str, *, deadlines: Deadlines, margin: timedelta) -> Any:
         """Budget's client, whose holds are shorter than the calls, and which does not say so."""

@@ -28,9 +28,8 @@ from tests.integration.keepa_gateway.world import (
     World,
     collected,
     products,
-    until,
 )
-from tests.support import refusal
+from tests.support import refusal, until
 
 pytestmark = pytest.mark.anyio
 

@@ -18,8 +18,8 @@ from arbitragevault.keepa_gateway.v1 import keepa_gateway_pb2 as pb
 from services.chassis import sql
 from tests.integration.keepa_gateway import certificates
 from tests.integration.keepa_gateway.replicas import answering_only
-from tests.integration.keepa_gateway.world import CANARY, World, collected, products, until
-from tests.support import refusal
+from tests.integration.keepa_gateway.world import CANARY, World, collected, products
+from tests.support import refusal, until
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chassis import sql
 from services.keepa_gateway.storage.turn import PostgresTurn
-from tests.integration.keepa_gateway.world import until
+from tests.support import until
 
 pytestmark = pytest.mark.anyio
 SILENCE = timedelta(seconds=0.3)

@@ -29,7 +29,7 @@ from services.chassis.testing import Served, serve
 from services.chassis.testing.engines import Databases
 from services.keepa_gateway import app as gateway_app
 from services.keepa_gateway.settings import Settings
-from tests.support import http_client
+from tests.support import http_client, until
 
 ROOT = Path(__file__).parents[3]
 CANARY = "canary0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklm"
@@ -90,6 +90,7 @@ class Sandbox:
             return await client.get(f"{self.url}/_sandbox/{what}")
 
 
+GATHERING_SECONDS = 10.0  # For which a call waits for the others, however busy the machine is.
 BOOKS: dict[str, list[str]] = {}
 # The first line of every truth log: how the tests learned what there is to ask for.
 CATALOGUE_READ = 1
@@ -218,13 +219,6 @@ class World:
         """The reservations in a state."""
         request = budget.ListReservationsRequest(state=state, page_size=1000)
         return list((await self.ledger.ListReservations(request)).reservations)
-
-
-async def until(happens: Callable[[], Awaitable[object]], seconds: float = 40.0) -> None:
-    """Wait until something is true, or fail."""
-    async with asyncio.timeout(seconds):
-        while not await happens():  # noqa: ASYNC110 - it is another process's state
-            await asyncio.sleep(0.05)
 
 
 def products(asins: list[str], **more: object) -> pb.GetProductsRequest:
